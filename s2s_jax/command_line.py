@@ -1,0 +1,49 @@
+"""What train.py and decode.py have in common: one line and status 2 for a user's mistake."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from s2s_jax.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line; flags are never abbreviated."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help.")
+
+
+def main(command: Callable[[], int]) -> NoReturn:
+    """Runs a command and leaves with its status; no mistake of the user's is a traceback."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except UserError as error:
+        status = _complain(str(error))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        status = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read the output has left (| head); Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + 13  # As a process that SIGPIPE ended.
+    except OSError as error:
+        status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    sys.exit(status)
+
+
+def _complain(message: str) -> int:
+    name = os.path.basename(sys.argv[0])
+    print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2

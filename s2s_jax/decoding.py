@@ -1,0 +1,72 @@
+"""Decoding as a compiled loop over a step function; knows neither model nor text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+StepFn = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
+"""`(carry, tokens [batch]) -> (carry, logits [batch, vocab])`; the carry is any pytree."""
+
+
+class _State(NamedTuple):
+    """What the loop carries from one step to the next."""
+
+    step: jax.Array  # Steps done, a scalar; the next token is written at this place.
+    carry: Any  # The model's, after reading `last`'s predecessors.
+    last: jax.Array  # The token to be read next [batch].
+    tokens: jax.Array  # What was written so far, padded [batch, max_length].
+    ended: jax.Array  # True once a row has written <eos> [batch].
+
+
+def greedy_decode(
+    step_fn: StepFn,
+    carry: Any,
+    first_tokens: jax.Array,
+    *,
+    eos_id: int,
+    pad_id: int,
+    max_length: jax.Array | int,
+    capacity: int,
+    ended: jax.Array | None = None,
+) -> jax.Array:
+    """The likeliest token at every step, in one `jax.lax.while_loop`.
+
+    Args:
+      step_fn: one step of the model.
+      carry: what it begins with, rows leading.
+      first_tokens: what it reads first, usually `<bos>` `[batch]`.
+      eos_id: the token that ends a row.
+      pad_id: fills the places behind it.
+      max_length: steps after which rows that have not ended are cut off; at most `capacity`,
+        and a traced value, so that another limit does not compile anew.
+      capacity: the static length of the result.
+      ended: rows to be left alone from the start `[batch]`, such as padding.
+
+    Returns:
+      Ids `[batch, capacity]`: `<eos>` included where a row reached it, then `pad_id`. The loop
+      stops when every row has ended.
+    """
+    batch = first_tokens.shape[0]
+    limit = jnp.minimum(max_length, capacity)
+
+    def unfinished(state: _State) -> jax.Array:
+        return (state.step < limit) & ~state.ended.all()
+
+    def advance(state: _State) -> _State:
+        carry, logits = step_fn(state.carry, state.last)
+        best = jnp.where(state.ended, pad_id, logits.argmax(-1)).astype(state.last.dtype)
+        tokens = jax.lax.dynamic_update_index_in_dim(state.tokens, best, state.step, axis=1)
+        return _State(state.step + 1, carry, best, tokens, state.ended | (best == eos_id))
+
+    start = _State(
+        step=jnp.int32(0),
+        carry=carry,
+        last=first_tokens,
+        tokens=jnp.full((batch, capacity), pad_id, first_tokens.dtype),
+        ended=jnp.zeros(batch, bool) if ended is None else ended,
+    )
+    return jax.lax.while_loop(unfinished, advance, start).tokens

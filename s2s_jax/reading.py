@@ -1,0 +1,235 @@
+"""A data file as numbered lines of text: plain, gzip, or the one text file in a zip.
+
+Nothing is unpacked to disk and memory stays flat: a line that is too long, or an archive that
+unpacks to far more than a corpus can be, is noticed before it is held.
+"""
+
+import gzip
+import os
+import re
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from s2s_jax.errors import UserError
+
+MAX_LINE_BYTES = 100_000
+MAX_UNPACKED_BYTES = 1 << 30
+_CHUNK_BYTES = 1 << 18
+_FORM = "it needs lines of source<TAB>target in UTF-8"
+
+# What gzip and zipfile are known to raise for bytes that are not what they expect.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    OSError,
+)
+_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+@contextmanager
+def open_lines(path: str | os.PathLike) -> Iterator[tuple[str, Iterator[tuple[int, str | None]]]]:
+    """Opens a data file; gives the name of its text file and its lines.
+
+    The lines come as `(number from 1, text)`, without their line end; the text is None for a
+    line of more than `MAX_LINE_BYTES` bytes. Only `\\n` (or `\\r\\n`) ends a line.
+
+    Raises:
+      UserError: there is no readable file, its archive is broken or refused, or (while the
+        lines are read) the text is not UTF-8.
+    """
+    path = Path(path)
+    with ExitStack() as stack:
+        file = stack.enter_context(_open_regular(path))
+        try:
+            name, stream, limit = _unpacked(path, file, stack)
+        except _BROKEN as error:
+            raise _broken(path, error) from error
+        yield name, _decoded(_split(_chunks(path, stream, limit)), path)
+
+
+def shown(text: object, longest: int = 200) -> str:
+    """The text as it can stand in a one-line message: nothing unprintable, not endless."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def safe_name(text: str) -> str:
+    """The text as a file or folder name that every platform takes; never empty."""
+    name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text))
+    name = name.lstrip("._-")[:60].rstrip("._-") or "data"
+    return f"{name}_" if _WINDOWS_DEVICES.fullmatch(name) else name
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise UserError(
+                f"--data needs a file, but {shown(path)} is a folder; name a file in it"
+            )
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a FIFO would wait for ever.
+            raise UserError(
+                f"--data needs an ordinary file, but {shown(path)} is a pipe or a device;"
+                " write its content to a file first"
+            )
+        if status.st_size == 0:
+            raise _empty(path)
+        return open(path, "rb")
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        remedy = "check the path given with --data"
+        if re.fullmatch(r"[\w-]+", str(path)):
+            remedy += ", or name an archive of manythings.org such as fra-eng"
+        raise UserError(f"--data needs a file, but there is no {shown(path)}; {remedy}") from error
+    except PermissionError as error:
+        raise UserError(
+            f"--data needs a file you may read, but {shown(path)} is closed to you;"
+            " change its permissions or copy it"
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"the data file {shown(path)} cannot be opened: {shown(error.strerror or error)};"
+            " check the path given with --data"
+        ) from error
+
+
+def _unpacked(path: Path, file: BinaryIO, stack: ExitStack) -> tuple[str, BinaryIO, int | None]:
+    """The name of the text file, its bytes, and how many there may be (None: any number)."""
+    kind = path.suffix.lower()
+    if kind not in (".gz", ".zip"):
+        # A download may have lost its suffix, and no text can begin like an archive.
+        start = file.read(4)
+        file.seek(0)
+        kind = ".gz" if start[:2] == b"\x1f\x8b" else ".zip" if start == b"PK\3\4" else kind
+    if kind == ".gz":
+        name = path.stem if path.suffix.lower() == ".gz" else path.name
+        return name, stack.enter_context(gzip.GzipFile(fileobj=file)), MAX_UNPACKED_BYTES
+    if kind == ".zip":
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        member = _text_member(path, archive)
+        stream = stack.enter_context(archive.open(member))
+        return PurePosixPath(member.orig_filename).name, stream, MAX_UNPACKED_BYTES
+    return path.name, file, None
+
+
+def _text_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """The one text file of the archive.
+
+    Names are read as the archive spells them (`orig_filename`): zipfile turns backslashes into
+    slashes on Windows only, and the same archive must be read or refused everywhere.
+    """
+    texts = []
+    for member in archive.infolist():
+        name = member.orig_filename
+        parts = PurePosixPath(name).parts
+        if "\\" in name or ".." in parts or re.match(r"/|[A-Za-z]:", name):
+            raise UserError(
+                f"the archive {shown(path)} holds a path that leads out of it,"
+                f" {shown(name, 60)}; take only the text file out and pass that with --data"
+            )
+        hidden = "__MACOSX" in parts or parts[-1:] == ("_about.txt",)
+        if not hidden and name.lower().endswith((".txt", ".tsv")):
+            texts.append(member)
+    if len(texts) != 1:
+        names = ", ".join(shown(member.orig_filename, 60) for member in texts[:5])
+        more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
+        raise UserError(
+            f"the archive {shown(path)} must hold one text file (.txt or .tsv), but has"
+            f" {len(texts) or 'none'}{': ' if texts else ''}{names}{more};"
+            " unpack it and pass the right file with --data"
+        )
+    [member] = texts
+    if member.flag_bits & 1:
+        raise UserError(f"the archive {shown(path)} is encrypted; unpack it and pass the text file")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise UserError(
+            f"the archive {shown(path)} uses compression method {member.compress_type}, but only"
+            " stored and deflated files are read; unpack it and pass the text file"
+        )
+    return member
+
+
+def _chunks(path: Path, stream: BinaryIO, limit: int | None) -> Iterator[bytes]:
+    """The bytes of the text without a byte order mark: at least one, at most `limit`."""
+    total = 0
+    while True:
+        try:
+            chunk = stream.read(_CHUNK_BYTES)
+        except _BROKEN as error:
+            raise _broken(path, error) from error
+        if total == 0:
+            if chunk.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+                raise UserError(
+                    f"the data file must be UTF-8, but {shown(path)} is UTF-16 or UTF-32;"
+                    " save it as UTF-8"
+                )
+            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
+            if not chunk:
+                raise _empty(path)
+        if not chunk:
+            return
+        total += len(chunk)
+        if limit is not None and total > limit:
+            raise UserError(
+                f"the archive {shown(path)} unpacks to more than the {limit} bytes that are read;"
+                " unpack it, make the text smaller and pass that with --data"
+            )
+        yield chunk
+
+
+def _split(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
+    """Cuts at each line end; None for a line that is too long."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield _bounded(line)
+        # This much, the line and a carriage return and one more, still shows it is too long.
+        rest = rest[: MAX_LINE_BYTES + 2]
+    if rest:
+        yield _bounded(rest)
+
+
+def _bounded(line: bytes) -> bytes | None:
+    line = line.removesuffix(b"\r")
+    return line if len(line) <= MAX_LINE_BYTES else None
+
+
+def _decoded(lines: Iterator[bytes | None], path: Path) -> Iterator[tuple[int, str | None]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            text = None if line is None else line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            remedy = "convert it, for example with: iconv -f latin1 -t utf-8 OLD.txt > NEW.txt"
+            if b"\0" in line:
+                remedy = "it looks like UTF-16 or a binary file: save it as UTF-8 text"
+            raise UserError(
+                f"the data file must be UTF-8, but line {number} of {shown(path)} has the byte"
+                f" 0x{line[error.start]:02x} at position {error.start + 1}; {remedy}"
+            ) from error
+        yield number, text
+
+
+def _empty(path: Path) -> UserError:
+    return UserError(f"the data file {shown(path)} is empty; {_FORM}")
+
+
+def _broken(path: Path, error: Exception) -> UserError:
+    reason = shown(error, 80) or type(error).__name__
+    return UserError(
+        f"the data file {shown(path)} cannot be read: {reason}; it may be broken or cut short:"
+        " replace it by a fresh copy, or unpack it yourself and pass the text with --data"
+    )

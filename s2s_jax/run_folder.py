@@ -1,0 +1,146 @@
+"""The run folder: everything that decoding and resuming need, in one place that can be moved.
+
+    config.json                 RunConfig
+    source_vocabulary.json      Vocabulary
+    target_vocabulary.json      Vocabulary
+    metrics.jsonl               one object an epoch
+    evaluation.json             written when a run has finished
+    steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
+
+This module is about the files; `checkpointing` is about the steps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s2s_jax.config import RunConfig
+from s2s_jax.errors import UserError
+from s2s_jax.vocabulary import Vocabulary
+
+CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
+SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
+
+
+class Run(NamedTuple):
+    """What a run folder says beside the steps."""
+
+    config: RunConfig
+    source_vocabulary: Vocabulary
+    target_vocabulary: Vocabulary
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(line + "\n" for line in lines)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, values: Any) -> None:
+    write_lines(path, [json.dumps(values, ensure_ascii=False, indent=1)])
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path.parent} is not a whole run folder: {path.name} is missing."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); take a copy of the run.") from None
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run was begun in this folder."""
+    return (folder / CONFIG).exists() or (folder / STEPS).exists()
+
+
+def create_run(folder: Path, run: Run) -> None:
+    """Begins a run folder; a run that was there before is removed, other files stay."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be made: {error.strerror}; choose another --out."
+        ) from None
+    shutil.rmtree(folder / STEPS, ignore_errors=True)
+    for name in (METRICS, EVALUATION):
+        (folder / name).unlink(missing_ok=True)
+    _write_json(folder / SOURCE_VOCABULARY, run.source_vocabulary.to_dict())
+    _write_json(folder / TARGET_VOCABULARY, run.target_vocabulary.to_dict())
+    write_config(folder, run.config)
+
+
+def write_config(folder: Path, config: RunConfig) -> None:
+    """Writes (or replaces) a run's `config.json`."""
+    _write_json(folder / CONFIG, config.to_dict())
+
+
+def write_metrics(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
+    """Writes `metrics.jsonl`, one object an epoch."""
+    write_lines(folder / METRICS, (json.dumps(dict(epoch)) for epoch in history))
+
+
+def write_evaluation(folder: Path, values: Mapping[str, Any]) -> None:
+    """Writes `evaluation.json`, which also says that the run has finished."""
+    _write_json(folder / EVALUATION, dict(values))
+
+
+def read_run(folder: Path) -> Run:
+    """Reads what a run folder says beside the steps.
+
+    Raises:
+      UserError: when it is no run folder, incomplete, damaged, or of another format.
+    """
+    if not folder.is_dir():
+        raise UserError(f"no such run folder: {folder}; name one with --checkpoint.")
+    if not (folder / CONFIG).exists():
+        raise UserError(f"{folder} is not a run folder: it has no {CONFIG}.")
+    values = _read_json(folder / CONFIG)
+    try:
+        config = RunConfig.from_dict(values)
+    except UserError as error:
+        raise UserError(f"{folder / CONFIG}: {error}") from None
+    vocabularies = []
+    for name, size in (
+        (SOURCE_VOCABULARY, config.model.source_vocab_size),
+        (TARGET_VOCABULARY, config.model.target_vocab_size),
+    ):
+        try:
+            vocabulary = Vocabulary.from_dict(_read_json(folder / name))
+        except UserError as error:
+            raise UserError(f"{folder / name}: {error}") from None
+        if len(vocabulary) != size:
+            raise UserError(
+                f"{folder / name} has {len(vocabulary)} symbols but the model expects {size}; "
+                "decode with the vocabulary saved beside the model."
+            )
+        vocabularies.append(vocabulary)
+    return Run(config, *vocabularies)
+
+
+def newest_run(root: Path) -> Path:
+    """The run folder under `root` whose steps were written last.
+
+    Raises:
+      UserError: when there is none.
+    """
+    runs = [path.parent for path in root.glob(f"*/{STEPS}") if (path.parent / CONFIG).exists()]
+    if not runs:
+        raise UserError(
+            f"no run in {root.absolute()}; train one with train.py or name one with --checkpoint."
+        )
+    return max(runs, key=lambda run: (run / STEPS).stat().st_mtime)

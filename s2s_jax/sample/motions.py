@@ -1,0 +1,90 @@
+"""Sentence patterns with à and de: going somewhere, giving to someone, talking about it."""
+
+from .actions import ACTORS, ASKED, SHAPES, TENSES
+from .clauses import Pair, past_tense, present_tense, statement
+from .lexicon import SUBJECTS, Subject
+from .morphology import capital, contract
+from .patterns import Pattern
+from .phrases import NounPhrase, noun_phrases
+from .verbs import ARRIVE, GIVE, GO, RETURN, STAY, TALK, Verb
+
+Move = tuple[Verb, str, str]
+
+
+def _moves(shape: str, tense: str):
+    finish, conjugate = SHAPES[shape], TENSES[tense]
+
+    def build(subject: Subject, move: Move, place: NounPhrase) -> Pair:
+        verb, english, french = move
+        return finish(conjugate(subject, verb), f"{english} {place.en}", contract(french, place.fr))
+
+    return build
+
+
+def _give(subject: Subject, conjugate, gift: NounPhrase, receiver: Pair) -> Pair | None:
+    if receiver[0] == subject.en:
+        return None
+    given = f"{gift.fr} {contract('à', receiver[1])}"
+    return statement(conjugate(subject, GIVE), f"{gift.en} to {receiver[0]}", given)
+
+
+def _talk(shape: str):
+    finish = SHAPES[shape]
+
+    def build(subject: Subject, conjugate, topic: tuple[str, str, Pair]) -> Pair | None:
+        english, french, (name, french_name) = topic
+        if name == subject.en:
+            return None
+        verb = conjugate(subject, TALK)
+        return finish(verb, f"{english} {name}", contract(french, french_name))
+
+    return build
+
+
+def _motion_patterns() -> list[Pattern]:
+    moves: list[Move] = [
+        (GO, "to", "à"),
+        (RETURN, "from", "de"),
+        (ARRIVE, "at", "à"),
+        (STAY, "at", "à"),
+    ]
+    places = [phrase for phrase in noun_phrases("place") if phrase.article in ("the", "this")]
+    return [
+        Pattern("motion", 3, _moves("statement", "past"), (ACTORS, moves, places)),
+        Pattern("motion", 2, _moves("statement", "present"), (ACTORS, moves, places)),
+        Pattern("motion", 1.5, _moves("negation", "past"), (ACTORS, moves, places)),
+        Pattern("motion", 1.5, _moves("question", "past"), (ASKED, moves, places)),
+    ]
+
+
+def _sharing_patterns() -> list[Pattern]:
+    people = [
+        (phrase.en, phrase.fr)
+        for phrase in noun_phrases("kin", "person")
+        if phrase.definite and phrase.adjective is None
+    ]
+    people += [
+        (subject.en, subject.fr)
+        for subject in SUBJECTS
+        if subject.en == capital(subject.en) and subject.en != "I"
+    ]
+    things = [
+        (phrase.en, phrase.fr)
+        for phrase in noun_phrases("show", "text", "animal", "ride", "home")
+        if phrase.definite
+    ]
+    topics = [("to", "à", person) for person in people]
+    topics += [("about", "de", topic) for topic in people + things]
+    tenses = (present_tense, past_tense)
+    gifts = noun_phrases("portable")
+    return [
+        Pattern("sharing", 2.5, _give, (ACTORS, tenses, gifts, people)),
+        Pattern("sharing", 2, _talk("statement"), (ACTORS, tenses, topics)),
+        Pattern("sharing", 1, _talk("negation"), (ACTORS, tenses, topics)),
+        Pattern("sharing", 1, _talk("question"), (ASKED, tenses, topics)),
+    ]
+
+
+def motion_patterns() -> list[Pattern]:
+    """Return the patterns of this module."""
+    return [*_motion_patterns(), *_sharing_patterns()]

@@ -1,0 +1,217 @@
+"""Teacher-forced training: one step, one epoch, all epochs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax.training.train_state import TrainState
+
+from s2s_jax.batching import Batch, Bucket, Examples, choose_buckets, epoch_batches
+from s2s_jax.checkpointing import Progress
+from s2s_jax.config import LEARNING_RATES, TrainConfig
+from s2s_jax.losses import Sums, token_sums
+from s2s_jax.models import Seq2Seq
+
+_IN_FLIGHT = 8  # Steps handed to the device before the host waits for their sums.
+
+
+class Listener(Protocol):
+    """Who is told how training goes, and may end it."""
+
+    def on_step(self, progress: Progress) -> None:
+        """Some batches of an epoch are done."""
+
+    def on_epoch(self, metrics: dict[str, Any]) -> None:
+        """An epoch is done and saved."""
+
+    def should_stop(self) -> bool:
+        """Whether to stop at the next step (Ctrl-C, SIGTERM)."""
+
+
+Save = Callable[[TrainState, Progress, float | None], None]
+"""Keeps a state; the third argument is the validation loss at the end of an epoch."""
+
+
+def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
+    rate = config.learning_rate or LEARNING_RATES[config.optimizer]
+    optimizer = {
+        "rmsprop": lambda: optax.rmsprop(rate, decay=0.9, eps=1e-7),
+        "adam": lambda: optax.adam(rate, eps=1e-7),
+        "adamw": lambda: optax.adamw(rate, eps=1e-7, weight_decay=0.004),
+        "sgd": lambda: optax.sgd(rate),
+    }[config.optimizer]()
+    if config.clip_norm:
+        return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+    return optimizer
+
+
+def make_state(model: Seq2Seq, config: TrainConfig) -> TrainState:
+    """Parameters drawn with the seed, and the optimizer's first state."""
+    tokens = jnp.zeros((1, 1), jnp.int32)
+    variables = jax.jit(model.init)(
+        jax.random.key(config.seed), tokens, jnp.ones((1, 1), bool), tokens
+    )
+    state = TrainState.create(
+        apply_fn=model.apply, params=variables["params"], tx=make_optimizer(config)
+    )
+    # A Python int would be compiled for once as a constant and once as an array.
+    return state.replace(step=jnp.int32(0))
+
+
+def _forward(apply_fn: Callable[..., jax.Array], params: Any, batch: Batch) -> Sums:
+    logits = apply_fn({"params": params}, batch.source, batch.source_mask, batch.target_inputs)
+    return token_sums(logits, batch.targets, batch.target_mask)
+
+
+def loss_fn(params: Any, apply_fn: Callable[..., jax.Array], batch: Batch) -> Any:
+    """Mean cross-entropy per real token in nats, and the sums behind it."""
+    sums = _forward(apply_fn, params, batch)
+    return sums.loss / jnp.maximum(sums.tokens, 1), sums
+
+
+def _train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Sums]:
+    gradients, sums = jax.grad(loss_fn, has_aux=True)(state.params, state.apply_fn, batch)
+    return state.apply_gradients(grads=gradients), sums
+
+
+train_step = jax.jit(_train_step, donate_argnums=0)
+"""One optimizer step: state, batch -> new state, the batch's sums. The old state is gone."""
+
+
+@jax.jit
+def eval_step(state: TrainState, batch: Batch) -> Sums:
+    """The sums of one batch, parameters left alone."""
+    return _forward(state.apply_fn, state.params, batch)
+
+
+def _add(sums: Sums, pending: Iterable[Sums]) -> Sums:
+    """Adds up in double precision on the host: a long epoch overflows float32's 24 bits."""
+    for batch_sums in jax.device_get(list(pending)):
+        sums = Sums(*(float(total) + float(x) for total, x in zip(sums, batch_sums, strict=True)))
+    return sums
+
+
+def evaluate(
+    state: TrainState, examples: Examples, buckets: Sequence[Bucket], batch_size: int
+) -> Sums:
+    """Totals over all real target tokens of `examples`."""
+    batches = epoch_batches(examples, buckets, batch_size)
+    return _add(Sums(0.0, 0.0, 0.0), [eval_step(state, batch) for batch in batches])
+
+
+def train_epoch(
+    state: TrainState,
+    progress: Progress,
+    examples: Examples,
+    buckets: Sequence[Bucket],
+    config: TrainConfig,
+    listener: Listener,
+) -> tuple[TrainState, Progress, bool]:
+    """Trains the rest of one epoch.
+
+    The order of the batches follows from the seed and the epoch alone, so that an epoch broken
+    off is gone on with where it stopped.
+
+    Returns:
+      The state, how far it came, and whether the epoch is complete.
+    """
+    rng = np.random.default_rng([config.seed, progress.epoch])
+    start, pending = time.perf_counter() - progress.seconds, []
+
+    def advance() -> Progress:
+        # Reading the sums waits for the steps behind them.
+        done = len(pending)
+        sums = _add(progress.sums, pending)
+        pending.clear()
+        return dataclasses.replace(
+            progress,
+            step=progress.step + done,
+            batch=progress.batch + done,
+            sums=sums,
+            seconds=time.perf_counter() - start,
+        )
+
+    for batch in epoch_batches(examples, buckets, config.batch_size, rng, first=progress.batch):
+        state, sums = train_step(state, batch)
+        pending.append(sums)
+        if listener.should_stop():
+            return state, advance(), False
+        if len(pending) == _IN_FLIGHT:
+            progress = advance()
+            listener.on_step(progress)
+    return state, advance(), True
+
+
+def epoch_metrics(progress: Progress, validation: Sums | None) -> dict[str, Any]:
+    """One line of `metrics.jsonl` from an epoch's totals."""
+    loss, correct, tokens = progress.sums
+    metrics = {"epoch": progress.epoch + 1, "loss": loss / tokens, "accuracy": correct / tokens}
+    if validation is not None:
+        metrics["val_loss"] = validation.loss / validation.tokens
+        metrics["val_accuracy"] = validation.correct / validation.tokens
+    metrics["seconds"] = round(progress.seconds, 3)
+    metrics["target_tokens_per_second"] = round(tokens / progress.seconds, 1)
+    return metrics
+
+
+def _out_of_patience(history: Sequence[dict[str, Any]], patience: int) -> bool:
+    losses = [epoch.get("val_loss", epoch["loss"]) for epoch in history]
+    if not patience or not losses:
+        return False
+    return len(losses) - 1 - losses.index(min(losses)) >= patience
+
+
+def fit(
+    state: TrainState,
+    progress: Progress,
+    training: Examples,
+    validation: Examples,
+    config: TrainConfig,
+    *,
+    save: Save,
+    listener: Listener,
+) -> tuple[TrainState, Progress]:
+    """Trains until `config.epochs` are completed, patience runs out, or the listener stops it.
+
+    Args:
+      state: parameters and optimizer state to go on from.
+      progress: how far they have come.
+      training: the pairs to learn.
+      validation: the pairs to judge by; may be empty.
+      config: epochs, batch size, patience and seed.
+      save: called after every epoch, and when the listener stops training.
+      listener: is told how it goes.
+
+    Returns:
+      The last state and how far it has come.
+    """
+    buckets = choose_buckets(training.lengths())
+    validation_buckets = choose_buckets(validation.lengths()) if validation.sources else []
+    while progress.epoch < config.epochs:
+        if _out_of_patience(progress.history, config.patience):
+            break
+        state, progress, complete = train_epoch(
+            state, progress, training, buckets, config, listener
+        )
+        if not complete:
+            save(state, progress, None)
+            break
+        sums = None
+        if validation.sources:
+            sums = evaluate(state, validation, validation_buckets, config.batch_size)
+        metrics = epoch_metrics(progress, sums)
+        progress = Progress(progress.step, progress.epoch + 1, history=(*progress.history, metrics))
+        val_loss = metrics.get("val_loss")
+        # NaN compares as neither better nor worse; as a loss it is the worst there is.
+        save(state, progress, math.inf if val_loss != val_loss else val_loss)
+        listener.on_epoch(metrics)
+    return state, progress

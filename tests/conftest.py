@@ -1,0 +1,65 @@
+"""A small run, really trained, that the tests of whole processes share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+PAIRS = [
+    (f"{subject} {verb}.", f"{sujet} {verbe}.")
+    for subject, sujet in (("He", "Il"), ("She", "Elle"), ("Tom", "Tom"), ("Mary", "Marie"))
+    for verb, verbe in (
+        ("eats", "mange"),
+        ("sleeps", "dort"),
+        ("runs", "court"),
+        ("reads", "lit"),
+        ("sings", "chante"),
+    )
+]
+
+
+def write_pairs(path: Path, pairs=PAIRS) -> Path:
+    """A data file of pairs."""
+    path.write_text("".join(f"{s}\t{t}\n" for s, t in pairs), encoding="utf-8")
+    return path
+
+
+def run_script(script, *arguments, cwd, stdin="", **options):
+    """train.py or decode.py as a user runs them, from another folder."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture(scope="session")
+def data_file(tmp_path_factory) -> Path:
+    return write_pairs(tmp_path_factory.mktemp("data") / "tiny.txt")
+
+
+SMALL = ["--latent-dim", 32, "--batch-size", 4, "--optimizer", "adam", "--learning-rate", 0.02]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, data_file):
+    """What train.py printed, and the run folder that it left."""
+    folder = tmp_path_factory.mktemp("runs")
+    out = folder / "checkpoints" / "tiny"
+    done = run_script(
+        "train.py", "--data", data_file, "--epochs", 12, *SMALL, "--out", out, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return done, out

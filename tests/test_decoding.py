@@ -1,0 +1,117 @@
+"""Greedy decoding over a hand-written table instead of a model."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2s_jax.decoding import greedy_decode
+
+PAD, BOS, EOS = 0, 1, 2
+VOCAB = 6
+
+
+def table_step(table):
+    """Logits from the last token alone: row t of the table follows token t."""
+
+    def step(carry, tokens):
+        return carry + 1, table[tokens]
+
+    return step
+
+
+def by_hand(table, first, limit, capacity):
+    written, token = [], first
+    while len(written) < min(limit, capacity) and token != EOS:
+        token = int(np.argmax(table[token]))
+        written.append(token)
+    return written + [PAD] * (capacity - len(written))
+
+
+def decode(table, first, limit, capacity, ended=None):
+    carry = jnp.zeros(len(first), jnp.int32)
+    return np.asarray(
+        jax.jit(
+            lambda limit: greedy_decode(
+                table_step(jnp.asarray(table)), carry, jnp.asarray(first), eos_id=EOS, pad_id=PAD,
+                max_length=limit, capacity=capacity, ended=ended,
+            )
+        )(limit)
+    )  # fmt: skip
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 10_000), st.integers(0, 12), st.integers(1, 9))
+def test_it_takes_the_likeliest_token_until_the_end(seed, limit, capacity):
+    table = np.random.default_rng(seed).normal(size=(VOCAB, VOCAB)).astype(np.float32)
+    first = [BOS, 3, 4, 5]
+    found = decode(table, first, limit, capacity)
+    assert found.tolist() == [by_hand(table, token, limit, capacity) for token in first]
+
+
+def test_rows_that_have_ended_are_padding():
+    table = np.full((VOCAB, VOCAB), -1.0, np.float32)
+    table[BOS, EOS] = table[3, 4] = table[4, 5] = table[5, EOS] = 1
+    assert decode(table, [BOS, 3], 5, 5).tolist() == [[EOS, 0, 0, 0, 0], [4, 5, EOS, 0, 0]]
+
+
+def steps_taken(table, first, limit, ended=None):
+    """How often the step function ran, counted by the host."""
+    count = []
+
+    def step(carry, tokens):
+        jax.debug.callback(lambda: count.append(1))
+        return carry, jnp.asarray(table)[tokens]
+
+    greedy_decode(
+        step, jnp.zeros(len(first)), jnp.asarray(first), eos_id=EOS, pad_id=PAD,
+        max_length=limit, capacity=50, ended=ended,
+    ).block_until_ready()  # fmt: skip
+    jax.effects_barrier()
+    return len(count)
+
+
+def test_the_loop_stops_when_every_row_has_ended():
+    table = np.full((VOCAB, VOCAB), -1.0, np.float32)
+    table[BOS, EOS] = table[3, 4] = table[4, 5] = table[5, EOS] = 1
+    assert steps_taken(table, [BOS, BOS], 50) == 1
+    assert steps_taken(table, [BOS, 3], 50) == 3
+    assert steps_taken(table, [BOS, 3], 2) == 2
+    # Rows that are left alone from the start keep nobody waiting.
+    assert steps_taken(table, [BOS, 3], 50, ended=jnp.array([False, True])) == 1
+
+
+def test_rows_left_alone_stay_empty():
+    table = np.zeros((VOCAB, VOCAB), np.float32)
+    table[:, 4] = 1
+    found = decode(table, [BOS, BOS], 3, 4, ended=jnp.array([True, False]))
+    assert found.tolist() == [[0, 0, 0, 0], [4, 4, 4, 0]]
+
+
+def test_any_pytree_can_be_the_carry():
+    def step(carry, tokens):
+        count, seen = carry["count"] + 1, carry["seen"] | (tokens == 3)
+        logits = jax.nn.one_hot(jnp.where(count < 4, 3, EOS), VOCAB)
+        return {"count": count, "seen": seen}, logits
+
+    carry = {"count": jnp.zeros(2, jnp.int32), "seen": jnp.zeros(2, bool)}
+    found = greedy_decode(
+        step, carry, jnp.array([BOS, BOS]), eos_id=EOS, pad_id=PAD, max_length=9, capacity=9
+    )
+    assert found.tolist() == [[3, 3, 3, EOS, 0, 0, 0, 0, 0]] * 2
+
+
+def test_another_limit_does_not_compile_anew():
+    traces = []
+
+    @jax.jit
+    def run(limit):
+        traces.append(limit)
+        return greedy_decode(
+            table_step(jnp.eye(VOCAB)), jnp.zeros(1), jnp.array([BOS]),
+            eos_id=EOS, pad_id=PAD, max_length=limit, capacity=8,
+        )  # fmt: skip
+
+    assert [int((run(n) != PAD).sum()) for n in (0, 3, 8, 100)] == [0, 3, 8, 8]
+    assert len(traces) == 1

@@ -1,0 +1,117 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from s2s_jax.config import ModelConfig
+from s2s_jax.models import Seq2Seq
+
+BATCH, SOURCE, TARGET = 3, 7, 6
+
+
+@pytest.fixture(params=[0, 5], ids=["one-hot", "embedded"])
+def model(request):
+    return Seq2Seq(ModelConfig(11, 13, latent_dim=8, embedding_dim=request.param))
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    source = rng.integers(4, 11, (BATCH, SOURCE))
+    mask = np.arange(SOURCE) < np.array([[7], [4], [1]])
+    return source * mask, mask, rng.integers(1, 13, (BATCH, TARGET))
+
+
+@pytest.fixture
+def params(model, batch):
+    return model.init(jax.random.key(0), *batch)
+
+
+def test_teacher_forced_logits_equal_chained_decode_steps(model, params, batch):
+    source, mask, target = batch
+    logits = model.apply(params, *batch)
+    assert logits.shape == (BATCH, TARGET, 13)
+    carry = model.apply(params, source, mask, method="encode")
+    for t in range(TARGET):
+        carry, step_logits = model.apply(params, carry, target[:, t], method="decode_step")
+        np.testing.assert_allclose(step_logits, logits[:, t], rtol=1e-5, atol=1e-6)
+
+
+def test_one_set_of_parameters_serves_all_views(model, params, batch):
+    source, mask, target = batch
+    carry = model.apply(params, source, mask, method="encode")
+    encode = model.init(jax.random.key(0), source, mask, method="encode")["params"]
+    step = model.init(jax.random.key(0), carry, target[:, 0], method="decode_step")["params"]
+    shapes = jax.tree.map(jnp.shape, params["params"])
+    assert set(shapes) == {"encoder", "decoder"}
+    assert jax.tree.map(jnp.shape, encode) == {"encoder": shapes["encoder"]}
+    assert jax.tree.map(jnp.shape, step) == {"decoder": shapes["decoder"]}
+
+
+@pytest.mark.parametrize("extra", [1, 5])
+def test_extra_padding_changes_nothing(model, params, batch, extra):
+    source, mask, _ = batch
+    wanted = model.apply(params, source, mask, method="encode")
+    # Whatever ids stand in the padding.
+    junk = np.full((BATCH, extra), 9)
+    found = model.apply(
+        params, np.hstack([source, junk]), np.hstack([mask, junk < 0]), method="encode"
+    )
+    for f, w in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(f, w)
+
+
+def test_padding_gets_no_gradient(model, params, batch):
+    source, mask, target = batch
+
+    def loss(params, source):
+        return jnp.square(model.apply(params, source, mask, target)).sum()
+
+    junk = np.where(mask, source, 10)
+    wanted = jax.grad(loss)(params, source)
+    found = jax.grad(loss)(params, junk)
+    jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, atol=1e-5), found, wanted)
+
+
+def test_rows_do_not_see_each_other(model, params, batch):
+    source, mask, target = batch
+    together = model.apply(params, *batch)
+    for row in range(BATCH):
+        one = slice(row, row + 1)
+        alone = model.apply(params, source[one], mask[one], target[one])
+        np.testing.assert_allclose(alone[0], together[row], rtol=1e-5, atol=1e-6)
+
+
+def test_an_empty_source_leaves_the_initial_carry(model, params):
+    tokens = np.full((2, 3), 5)
+    carry = model.apply(params, tokens, np.zeros((2, 3), bool), method="encode")
+    assert all((x == 0).all() for x in carry)
+
+
+def test_decoder_does_not_see_the_future(model, params, batch):
+    source, mask, target = batch
+    changed = target.copy()
+    changed[:, 3:] = 2
+    before = model.apply(params, source, mask, target)[:, :3]
+    after = model.apply(params, source, mask, changed)[:, :3]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_row_lookup_equals_multiplying_one_hots(batch):
+    model = Seq2Seq(ModelConfig(11, 13, latent_dim=8))
+    params = model.init(jax.random.key(0), *batch)
+    source, mask, _ = batch
+    inputs = params["params"]["encoder"]["inputs"]
+    one_hot = jax.nn.one_hot(source, 11) @ inputs["kernel"] + inputs["bias"]
+    looked_up = model.apply(params, source, method=lambda m, x: m.encoder.inputs(x))
+    np.testing.assert_allclose(looked_up, one_hot, rtol=1e-6, atol=1e-7)
+
+
+def test_initialisers_are_keras_s(model, params):
+    lstm = params["params"]["encoder"]
+    bias = np.asarray(lstm["inputs"]["bias"]).reshape(4, 8)
+    np.testing.assert_array_equal(bias, [[0] * 8, [1] * 8, [0] * 8, [0] * 8])
+    kernel = np.asarray(lstm["inputs"]["kernel"])
+    limit = np.sqrt(6 / sum(kernel.shape))  # Glorot & Bengio (2010).
+    assert limit / 2 < np.abs(kernel).max() <= limit
+    assert (np.asarray(params["params"]["decoder"]["output"]["bias"]) == 0).all()

@@ -1,0 +1,94 @@
+"""Trains a sequence-to-sequence model from tab-separated sentence pairs; see --help."""
+
+import dataclasses
+from pathlib import Path
+
+from s2s_jax.command_line import Parser, main
+from s2s_jax.config import DataConfig, ModelConfig, TrainConfig
+
+
+def parser() -> Parser:
+    p = Parser(
+        prog="train.py",
+        description="Train an LSTM sequence-to-sequence model from tab-separated sentence pairs.",
+        epilog="examples:\n"
+        "  python train.py                          the embedded English-French corpus\n"
+        "  python train.py --data fra.txt           the Keras tutorial's settings\n"
+        "  python train.py --data fra.txt --resume  go on where a run stopped\n"
+        "  python train.py --data cmn.txt --optimizer adam --batch-size 256 --latent-dim 128",
+    )
+    data = p.add_argument_group("data")
+    data.add_argument("--data", metavar="PATH|URL|NAME",
+        help="source<TAB>target lines in .txt, .tsv, .gz or .zip; a URL; or a name such as "
+        "fra-eng (manythings.org); without it: the embedded corpus")  # fmt: skip
+    data.add_argument("--num-samples", type=int, metavar="N",
+        help="the first N pairs; 0 = all (default: 10000; embedded corpus: 30000)")  # fmt: skip
+    data.add_argument("--swap", action="store_true", default=None, help="translate the other way")
+    data.add_argument("--tokens", choices=["char", "word"], help="unit of text (default: char)")
+    for side in ("source", "target"):
+        data.add_argument(f"--max-{side}-length", type=int, metavar="N",
+            help="skip pairs with more characters on this side; 0 = none (default: 500)",
+        )  # fmt: skip
+    data.add_argument("--validation-split", type=float, metavar="SHARE",
+        help="share of the pairs to judge by, never trained on; 0 = none "
+        "(default: 0.2; embedded corpus: 0.05)")  # fmt: skip
+    data.add_argument("--split", choices=["source", "tail"],
+        help="source: whole source sentences drawn at random; tail: the last pairs, as the "
+        "tutorial does (default: source)")  # fmt: skip
+
+    model = p.add_argument_group("model")
+    model.add_argument("--latent-dim", type=int, metavar="N", help="LSTM units (default: 256)")
+    model.add_argument("--embedding-dim", type=int, metavar="N",
+        help="size of token embeddings; 0 = one-hot (default: 0)")  # fmt: skip
+
+    train = p.add_argument_group("training")
+    train.add_argument("--epochs", type=int, metavar="N",
+        help="train until epoch N; a finished run that is resumed goes on for N more "
+        "(default: 100; embedded corpus: 12)")  # fmt: skip
+    train.add_argument("--batch-size", type=int, metavar="N", help="(default: 64)")
+    train.add_argument("--optimizer", choices=["rmsprop", "adam", "adamw", "sgd"],
+        help="(default: rmsprop; embedded corpus: adam)")  # fmt: skip
+    train.add_argument("--learning-rate", type=float, metavar="RATE",
+        help="(default: 0.001, sgd 0.01; embedded corpus: 0.002)")  # fmt: skip
+    train.add_argument("--clip-norm", type=float, metavar="NORM",
+        help="bound on the gradient's norm; 0 = none (default: 0)")  # fmt: skip
+    train.add_argument("--patience", type=int, metavar="N",
+        help="stop after N epochs without a better validation loss; 0 = never (default: 0)",
+    )  # fmt: skip
+    train.add_argument("--seed", type=int, metavar="N", help="(default: 0)")
+
+    run = p.add_argument_group("run")
+    run.add_argument("--out", type=Path, metavar="DIR",
+        help="run folder (default: checkpoints/<name of the data>)")  # fmt: skip
+    run.add_argument("--resume", action="store_true",
+        help="go on with the run in that folder, if there is one")  # fmt: skip
+    run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
+    run.add_argument("--summary", action="store_true", help="print the model and stop")
+    return p
+
+
+def run() -> int:
+    flags = {
+        name: value for name, value in vars(parser().parse_args()).items() if value is not None
+    }
+
+    def given(config: type) -> dict:
+        names = [field.name for field in dataclasses.fields(config)]
+        return {name: flags[name] for name in names if name in flags}
+
+    from s2s_jax.reporting import TrainingReport  # After --help, which needs no JAX.
+    from s2s_jax.run import Request, summarize, train
+
+    request = Request(
+        data=given(DataConfig),
+        model=given(ModelConfig),
+        train=given(TrainConfig),
+        out=flags.get("out"),
+        resume=flags["resume"],
+        overwrite=flags["overwrite"],
+    )
+    return (summarize if flags["summary"] else train)(request, TrainingReport())
+
+
+if __name__ == "__main__":
+    main(run)
