@@ -24,7 +24,11 @@ def parser() -> Parser:
     data.add_argument("--num-samples", type=int, metavar="N",
         help="the first N pairs; 0 = all (default: 10000; embedded corpus: 30000)")  # fmt: skip
     data.add_argument("--swap", action="store_true", default=None, help="translate the other way")
-    data.add_argument("--tokens", choices=["char", "word"], help="unit of text (default: char)")
+    data.add_argument(
+        "--tokens",
+        choices=["char", "word"],
+        help="unit of text (default: char; embedded corpus: word)",
+    )
     for side in ("source", "target"):
         data.add_argument(f"--max-{side}-length", type=int, metavar="N",
             help="skip pairs with more characters on this side; 0 = none (default: 500)",
@@ -44,7 +48,7 @@ def parser() -> Parser:
     train = p.add_argument_group("training")
     train.add_argument("--epochs", type=int, metavar="N",
         help="train until epoch N; a finished run that is resumed goes on for N more "
-        "(default: 100; embedded corpus: 12)")  # fmt: skip
+        "(default: 100; embedded corpus: 7)")  # fmt: skip
     train.add_argument("--batch-size", type=int, metavar="N", help="(default: 64)")
     train.add_argument("--optimizer", choices=["rmsprop", "adam", "adamw", "sgd"],
         help="(default: rmsprop; embedded corpus: adam)")  # fmt: skip

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from s2s_jax.losses import Sums
 from s2s_jax.run_folder import STEPS
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # 59 lines a save otherwise.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # Repeats what a failed read raises.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,7 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
     """
 
     def val_loss(metrics: Mapping[str, float]) -> float:
-        return metrics["val_loss"]
+        return metrics.get("val_loss", math.inf)
 
     best = checkpoint_managers.BestN(
         get_metric_fn=val_loss, reverse=True, n=1, keep_checkpoints_without_metrics=False
@@ -76,7 +79,12 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
     steps = (folder / STEPS).absolute()
     if not writable and not steps.is_dir():
         raise UserError(f"{folder} holds no finished step yet; let train.py reach its first save.")
-    with ocp.CheckpointManager(steps, options=options) as manager:
+    try:
+        manager = ocp.CheckpointManager(steps, options=options)
+    # Opening reads the metrics of every step, which may be damaged.
+    except Exception as error:
+        raise UserError(_damaged(steps, error)) from None
+    with manager:
         if not writable and manager.latest_step() is None:
             raise UserError(
                 f"{folder} holds no finished step yet; let train.py reach its first save."
@@ -98,7 +106,7 @@ def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
     if which == "best":
         best = manager.best_step()
         return manager.latest_step() if best is None else best
-    if not str(which).isdecimal() or int(which) not in steps:
+    if str(which) not in map(str, steps):
         kept = ", ".join(map(str, sorted(steps)))
         raise UserError(f"--step must be best, latest or one of {kept}; got {which}.")
     return int(which)
@@ -121,6 +129,7 @@ def save_step(
     saved = {"params": _to_saved(params), "opt_state": _to_saved(opt_state)}
     record = dataclasses.asdict(progress) | {"sums": [float(x) for x in progress.sums]}
     record["hashes"] = {item: _hashes(arrays) for item, arrays in saved.items()}
+    record["hashes"]["progress"] = _hash_of_record(record)
     manager.save(
         progress.step,
         args=ocp.args.Composite(
@@ -170,17 +179,22 @@ def _restore(manager: ocp.CheckpointManager, step: int, items: list[str]) -> dic
             step, args=ocp.args.Composite(**arguments, progress=ocp.args.JsonRestore())
         )
         restored = {item: composite[item] for item in [*items, "progress"]}
+        record = restored["progress"]
+        hashes = record["hashes"]
+        if hashes.pop("progress") != _hash_of_record(record):
+            raise ValueError("progress differs from what was saved")
         for item in items:
-            if _hashes(restored[item]) != restored["progress"]["hashes"][item]:
+            if _hashes(restored[item]) != hashes[item]:
                 raise ValueError(f"{item} differ from what was saved")
     # Orbax and tensorstore raise bare Exception, ValueError, KeyError, ... on damaged files.
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UserError(
-            f"step {step} in {manager.directory} is damaged ({reason}); "
-            "use another --step, or a copy of the run."
-        ) from None
+        raise UserError(_damaged(f"step {step} in {manager.directory}", error)) from None
     return restored
+
+
+def _damaged(what: Any, error: Exception) -> str:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return f"{what} is damaged ({reason}); use another --step, or a copy of the run."
 
 
 def _to_saved(tree: Any) -> dict[str, np.ndarray]:
@@ -206,6 +220,12 @@ def _like(tree: Any, saved: Mapping[str, np.ndarray], manager: Any, step: int) -
             "both must come from the same run."
         )
     return jax.tree_util.tree_unflatten(treedef, [saved[_name(path)] for path, _ in leaves])
+
+
+def _hash_of_record(record: Mapping[str, Any]) -> str:
+    """SHA-256 of the progress and of the arrays' hashes, as JSON gives them back."""
+    text = json.dumps(record, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _hashes(saved: Mapping[str, np.ndarray]) -> dict[str, str]:

@@ -26,21 +26,36 @@ class Parser(argparse.ArgumentParser):
 
 def main(command: Callable[[], int]) -> NoReturn:
     """Runs a command and leaves with its status; no mistake of the user's is a traceback."""
+    # Threads of tensorstore report to an event loop that a failed read has closed.
+    sys.unraisablehook = lambda _: None
     try:
-        status = command()
-        sys.stdout.flush()
+        try:
+            status = command()
+        except SystemExit as leaving:  # --help
+            status = leaving.code
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except UserError as error:
         status = _complain(str(error))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         status = 128 + signal.SIGINT
     except BrokenPipeError:
-        # Whoever read the output has left (| head); Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has left (| head).
         status = 128 + 13  # As a process that SIGPIPE ended.
     except OSError as error:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    _silence()
     sys.exit(status)
+
+
+def _silence() -> None:
+    """Lets Python's own flush at exit succeed when standard output takes nothing any more."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> int:

@@ -72,7 +72,7 @@ class _Config:
 
     def _choice(self, field: str, choices: Collection[str]) -> None:
         value = getattr(self, field)
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise UserError(f"{_flag(field)} must be one of {', '.join(choices)}, not {value!r}.")
 
     def _boolean(self, field: str) -> None:

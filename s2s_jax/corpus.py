@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import NamedTuple
@@ -85,22 +85,53 @@ def read_pairs(
             raise UserError(
                 f"{option} must be 0 (no limit) or more, but is {value}; give 0 or more"
             )
+    with open_lines(path) as (file_name, lines):
+        return collect_pairs(
+            safe_name(PurePath(file_name).stem),
+            lines,
+            num_samples,
+            swap,
+            max_source_length,
+            max_target_length,
+            origin=shown(os.fspath(path)),
+        )
+
+
+def collect_pairs(
+    name: str,
+    lines: Iterable[tuple[int, str | None]],
+    num_samples: int = 0,
+    swap: bool = False,
+    max_source_length: int = 0,
+    max_target_length: int = 0,
+    origin: str = "",
+) -> Corpus:
+    """What `read_pairs` does, with lines that are already text.
+
+    Args:
+      name: of the corpus.
+      lines: numbers and texts; None stands for a line that was too long to be held.
+      num_samples, swap, max_source_length, max_target_length: as in `read_pairs`.
+      origin: where the lines are from, for a message; `name` if empty.
+
+    Raises:
+      UserError: no line is usable.
+    """
     pairs: dict[Pair, None] = {}  # a set that keeps the order of the file
     skipped: dict[str, Skipped] = {}
     nul_lines = number = 0
-    with open_lines(path) as (file_name, lines):
-        for number, line in lines:
-            found = _parse(line, swap, max_source_length, max_target_length)
-            if isinstance(found, Pair) and found not in pairs:
-                pairs[found] = None
-                if len(pairs) == num_samples:
-                    break
-            else:
-                _note(skipped, "duplicate" if isinstance(found, Pair) else found, number)
-                nul_lines += line is not None and "\0" in line
+    for number, line in lines:
+        found = _parse(line, swap, max_source_length, max_target_length)
+        if isinstance(found, Pair) and found not in pairs:
+            pairs[found] = None
+            if len(pairs) == num_samples:
+                break
+        else:
+            _note(skipped, "duplicate" if isinstance(found, Pair) else found, number)
+            nul_lines += line is not None and "\0" in line
     if not pairs:
-        raise _unusable(path, number, skipped, nul_lines)
-    return Corpus(safe_name(PurePath(file_name).stem), list(pairs), skipped)
+        raise _unusable(origin or name, number, skipped, nul_lines)
+    return Corpus(name, list(pairs), skipped)
 
 
 def split_pairs(
@@ -174,9 +205,7 @@ def _note(skipped: dict[str, Skipped], reason: str, number: int) -> None:
     skipped[reason] = Skipped(before.count + 1, first_lines)
 
 
-def _unusable(
-    path: str | os.PathLike, lines: int, skipped: dict[str, Skipped], nul_lines: int
-) -> UserError:
+def _unusable(origin: str, lines: int, skipped: dict[str, Skipped], nul_lines: int) -> UserError:
     counts = ", ".join(
         f"{reason} {skip.count} (first at line {skip.first_lines[0]})"
         for reason, skip in skipped.items()
@@ -185,7 +214,7 @@ def _unusable(
     if 2 * nul_lines > lines:
         remedy = "it looks like UTF-16 or a binary file: save it as UTF-8 text"
     return UserError(
-        f"no usable line in {shown(os.fspath(path))}, which needs lines of source<TAB>target:"
+        f"no usable line in {origin}, which needs lines of source<TAB>target:"
         f" lines read: {lines}, skipped: {counts}; {remedy}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -18,9 +19,16 @@ class Interrupt:
 
 @contextlib.contextmanager
 def catch_interrupts() -> Iterator[Interrupt]:
-    """Inside, the first Ctrl-C or SIGTERM is noted; a second one acts as it always did."""
+    """Inside, the first Ctrl-C or SIGTERM is noted; a second one acts as it always did.
+
+    A signal that was ignored (as under nohup) stays ignored; outside the main thread, where
+    Python allows no handlers, nothing is caught.
+    """
     interrupt = Interrupt()
-    previous = {signum: signal.getsignal(signum) for signum in _SIGNALS}
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {signum: signal.getsignal(signum) for signum in _SIGNALS}
+        previous = {s: handler for s, handler in handlers.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:
         for signum, handler in previous.items():
@@ -31,7 +39,7 @@ def catch_interrupts() -> Iterator[Interrupt]:
         interrupt.signum = signum
         restore()
 
-    for signum in _SIGNALS:
+    for signum in previous:
         signal.signal(signum, note)
     try:
         yield interrupt

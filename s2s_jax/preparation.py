@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from s2s_jax.batching import Examples
 from s2s_jax.config import SAMPLE, DataConfig
-from s2s_jax.corpus import Corpus, Pair, read_pairs, split_pairs
+from s2s_jax.corpus import Corpus, Pair, collect_pairs, read_pairs, split_pairs
 from s2s_jax.download import resolve
 from s2s_jax.sample import sample_pairs
 from s2s_jax.vocabulary import Vocabulary
@@ -48,18 +48,16 @@ def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus
     Raises:
       UserError: when they cannot be had, or none is usable.
     """
+    limits = {
+        "num_samples": config.num_samples,
+        "swap": config.swap,
+        "max_source_length": config.max_source_length,
+        "max_target_length": config.max_target_length,
+    }
     if config.data == SAMPLE:
-        pairs = sample_pairs(config.num_samples, seed)
-        if config.swap:
-            pairs = [(target, source) for source, target in pairs]
-        return Corpus(SAMPLE, [Pair(*pair) for pair in pairs], {})
-    return read_pairs(
-        resolve(config.data, progress),
-        num_samples=config.num_samples,
-        swap=config.swap,
-        max_source_length=config.max_source_length,
-        max_target_length=config.max_target_length,
-    )
+        lines = map("\t".join, sample_pairs(seed))
+        return collect_pairs(SAMPLE, enumerate(lines, 1), **limits)
+    return read_pairs(resolve(config.data, progress), **limits)
 
 
 def prepare(

@@ -13,6 +13,7 @@ import numpy as np
 
 from s2s_jax.batching import Examples, choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, open_steps, restore_state, save_step
+from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import SAMPLE, DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation import answer
@@ -37,10 +38,11 @@ from s2s_jax.translation import Translator
 ROOT = Path("checkpoints")
 """Where runs land, seen from the folder that the user is in."""
 
-# What learns the embedded corpus well in minutes on a laptop.
+# What learns the embedded corpus in under two minutes on a laptop: its sentences are composed of
+# words, and word by word they are a fifth as long.
 _SAMPLE_DEFAULTS = {
-    "data": {"num_samples": 30_000, "validation_split": 0.05},
-    "train": {"epochs": 12, "batch_size": 64, "optimizer": "adam", "learning_rate": 2e-3},
+    "data": {"num_samples": 30_000, "tokens": "word", "validation_split": 0.05},
+    "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
 }
 _MAY_CHANGE = {"epochs", "patience", "data"}  # On resume; the state does not depend on these.
 _EXAMPLES = 10
@@ -75,6 +77,7 @@ def train(request: Request, report: TrainingReport) -> int:
     Raises:
       UserError: when the request cannot be fulfilled; what existed before is still there.
     """
+    keep_compiled_programs()
     folder = run_folder(request)
     saved = _saved_run(request, folder)
     config, prepared = _configure(request, saved, report.console.is_terminal)

@@ -12,6 +12,7 @@ This module is about the files; `checkpointing` is about the steps.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -37,15 +38,20 @@ class Run(NamedTuple):
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{os.getpid()}.tmp")  # Short: the name may be of full length.
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            temporary = path  # A device or a pipe is written to; replacing it breaks it.
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(line + "\n" for line in lines)
-        os.replace(temporary, path)
+        if temporary != path:
+            os.replace(temporary, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary != path:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def _write_json(path: Path, values: Any) -> None:
@@ -59,7 +65,7 @@ def _read_json(path: Path) -> Any:
         raise UserError(
             f"{path.parent} is not a whole run folder: {path.name} is missing."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}); take a copy of the run.") from None
 
 
@@ -76,7 +82,13 @@ def create_run(folder: Path, run: Run) -> None:
         raise UserError(
             f"{folder} cannot be made: {error.strerror}; choose another --out."
         ) from None
-    shutil.rmtree(folder / STEPS, ignore_errors=True)
+    try:
+        for step in (folder / STEPS).glob("*"):  # The folder itself may be a link.
+            shutil.rmtree(step) if step.is_dir() else step.unlink()
+        if not (folder / STEPS).is_symlink() and (folder / STEPS).is_dir():
+            (folder / STEPS).rmdir()
+    except OSError as error:
+        raise UserError(f"{folder / STEPS} cannot be emptied: {error.strerror}.") from None
     for name in (METRICS, EVALUATION):
         (folder / name).unlink(missing_ok=True)
     _write_json(folder / SOURCE_VOCABULARY, run.source_vocabulary.to_dict())
@@ -138,7 +150,13 @@ def newest_run(root: Path) -> Path:
     Raises:
       UserError: when there is none.
     """
-    runs = [path.parent for path in root.glob(f"*/{STEPS}") if (path.parent / CONFIG).exists()]
+    # A run that was just begun has no step to decode with yet.
+    runs = [
+        steps.parent
+        for steps in root.glob(f"*/{STEPS}")
+        if (steps.parent / CONFIG).exists()
+        and any(step.name.isdecimal() for step in steps.iterdir())
+    ]
     if not runs:
         raise UserError(
             f"no run in {root.absolute()}; train one with train.py or name one with --checkpoint."

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.errors import UserError
 from s2s_jax.run import ROOT
 from s2s_jax.run_folder import newest_run, write_lines
@@ -51,6 +52,7 @@ def decode(request: DecodeRequest, beside: Path) -> int:
         raise UserError(f"--batch-size must be at least 1, not {request.batch_size}.")
     if request.max_length < 0:
         raise UserError(f"--max-length must be at least 0, not {request.max_length}.")
+    keep_compiled_programs()
     here = any(ROOT.glob("*/steps"))
     folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
     with contextlib.ExitStack() as stack:

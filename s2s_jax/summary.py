@@ -28,7 +28,12 @@ def summary(config: ModelConfig, batch_size: int, bucket: Bucket) -> str:
     mask = jax.ShapeDtypeStruct(source.shape, bool)
     target = jax.ShapeDtypeStruct((batch_size, bucket.target), jnp.int32)
     token = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
-    tabulate = nn.tabulate(model, jax.random.key(0), console_kwargs={"width": _WIDTH})
+    tabulate = nn.tabulate(
+        model,
+        jax.random.key(0),
+        console_kwargs={"width": _WIDTH, "force_terminal": False},
+        column_kwargs={"overflow": "fold"},
+    )
     table = tabulate(*(jnp.zeros(x.shape, x.dtype) for x in (source, mask, target)))
     key = jax.random.key(0)
     params = jax.eval_shape(model.init, key, source, mask, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 import optax
 from flax.training.train_state import TrainState
 
-from s2s_jax.batching import Batch, Bucket, Examples, choose_buckets, epoch_batches
+from s2s_jax.batching import Batch, Bucket, Examples, choose_buckets, epoch_batches, num_batches
 from s2s_jax.checkpointing import Progress
 from s2s_jax.config import LEARNING_RATES, TrainConfig
 from s2s_jax.losses import Sums, token_sums
@@ -40,6 +41,7 @@ Save = Callable[[TrainState, Progress, float | None], None]
 """Keeps a state; the third argument is the validation loss at the end of an epoch."""
 
 
+@functools.lru_cache(maxsize=8)  # Equal settings share their compiled steps.
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
     rate = config.learning_rate or LEARNING_RATES[config.optimizer]
@@ -140,10 +142,12 @@ def train_epoch(
             seconds=time.perf_counter() - start,
         )
 
+    total = num_batches(examples, config.batch_size)
     for batch in epoch_batches(examples, buckets, config.batch_size, rng, first=progress.batch):
         state, sums = train_step(state, batch)
         pending.append(sums)
-        if listener.should_stop():
+        # After the last batch the epoch is complete, and is judged and saved as such.
+        if listener.should_stop() and progress.batch + len(pending) < total:
             return state, advance(), False
         if len(pending) == _IN_FLIGHT:
             progress = advance()
@@ -195,7 +199,10 @@ def fit(
       The last state and how far it has come.
     """
     buckets = choose_buckets(training.lengths())
-    validation_buckets = choose_buckets(validation.lengths()) if validation.sources else []
+    validation_buckets = []
+    if validation.sources:
+        # Judging is quick next to training: a few more padded positions beat more compilations.
+        validation_buckets = choose_buckets(validation.lengths(), max_buckets=3)
     while progress.epoch < config.epochs:
         if _out_of_patience(progress.history, config.patience):
             break
@@ -214,4 +221,6 @@ def fit(
         # NaN compares as neither better nor worse; as a loss it is the worst there is.
         save(state, progress, math.inf if val_loss != val_loss else val_loss)
         listener.on_epoch(metrics)
+        if listener.should_stop():
+            break
     return state, progress

@@ -15,14 +15,11 @@ from .clauses import (
 )
 from .lexicon import PRONOUNS, SUBJECTS, Noun, Subject
 from .morphology import elide, english_plural, imperative, noun_form
-from .patterns import Pattern
+from .patterns import SHORT, Pattern
 from .phrases import NounPhrase, noun_phrases
 from .verbs import LOVE, VERBS, Verb
 
-# Pronouns stand three times: short subjects keep most sentences short. What is drawn
-# again because of that is skipped.
-ACTORS = SUBJECTS[:6] * 2 + SUBJECTS
-ASKED = tuple(subject for subject in ACTORS if subject.en != "I")
+ASKED = tuple(subject for subject in SUBJECTS if subject.en != "I")
 """The subjects of questions: one hardly asks about oneself."""
 
 Action = tuple[Verb, NounPhrase]
@@ -37,6 +34,9 @@ def object_pair(shape: str, phrase: NounPhrase) -> Pair:
     return phrase.asked, phrase.denied if shape == "negation" else phrase.fr
 
 
+_SHORTEST = {"present": 0, "past": 2, "infinitive": 0}
+
+
 def _actions(tense: str) -> list[Action]:
     """Return every verb used in `tense` with each object that makes sense for it."""
     return [
@@ -45,6 +45,8 @@ def _actions(tense: str) -> list[Action]:
         if tense in verb.tenses
         for phrase in noun_phrases(*verb.objects)
         if not verb.articles or phrase.definite == (verb.articles == "definite")
+        # What is too long even after "I" would be drawn only to be rejected.
+        if len(f"I {verb.en[_SHORTEST[tense]]} {phrase.en}.") <= SHORT
     ]
 
 
@@ -104,7 +106,12 @@ def _how_many(subject: Subject, counted: tuple[Verb, Noun]) -> Pair:
 
 
 def _action_patterns() -> list[Pattern]:
-    present, past, base = _actions("present"), _actions("past"), _actions("infinitive")
+    present, past = _actions("present"), _actions("past")
+    base = [
+        (verb, phrase)
+        for verb, phrase in _actions("infinitive")
+        if phrase.adjective is None and len(f"I can {infinitive(verb)[0]} {phrase.en}.") <= SHORT
+    ]
     counted = sorted(
         {
             (verb.en[0], phrase.noun.en): (verb, phrase.noun)
@@ -113,20 +120,22 @@ def _action_patterns() -> list[Pattern]:
         }.items()
     )
     some_modals = {"statement": MODALS, "negation": MODALS, "question": MODALS[:-1]}
-    asking = {"statement": ACTORS, "negation": ACTORS, "question": ASKED}
+    asking = {"statement": SUBJECTS, "negation": SUBJECTS, "question": ASKED}
     return [
-        Pattern("present", 11, _acts("statement", "present"), (ACTORS, present)),
-        Pattern("past", 11, _acts("statement", "past"), (ACTORS, past)),
-        Pattern("negation", 5, _acts("negation", "present"), (ACTORS, present)),
-        Pattern("negation", 5, _acts("negation", "past"), (ACTORS, past)),
-        Pattern("question", 4, _acts("question", "present"), (ASKED, present)),
-        Pattern("question", 4, _acts("question", "past"), (ASKED, past)),
+        Pattern("present", 11, _acts("statement", "present"), (SUBJECTS, present), SHORT),
+        Pattern("past", 11, _acts("statement", "past"), (SUBJECTS, past), SHORT),
+        Pattern("negation", 5, _acts("negation", "present"), (SUBJECTS, present), SHORT),
+        Pattern("negation", 5, _acts("negation", "past"), (SUBJECTS, past), SHORT),
+        Pattern("question", 4, _acts("question", "present"), (ASKED, present), SHORT),
+        Pattern("question", 4, _acts("question", "past"), (ASKED, past), SHORT),
         *(
-            Pattern("modal", weight, _modal(shape), (asking[shape], some_modals[shape], base))
+            Pattern(
+                "modal", weight, _modal(shape), (asking[shape], some_modals[shape], base), SHORT
+            )
             for shape, weight in (("statement", 5), ("negation", 2), ("question", 2))
         ),
-        Pattern("wh-question", 1, _who("present"), (present,)),
-        Pattern("wh-question", 1.5, _who("past"), (past,)),
+        Pattern("wh-question", 1, _who("present"), (present,), SHORT),
+        Pattern("wh-question", 1.5, _who("past"), (past,), SHORT),
         Pattern("wh-question", 1, _why, (ASKED, past)),
         Pattern("wh-question", 0.5, _how_many, (ASKED, [entry for _, entry in counted])),
     ]

@@ -5,7 +5,7 @@ from .clauses import with_be as _with_be
 from .lexicon import NOUNS, STATES, SUBJECTS, Adjective, Noun, Subject
 from .morphology import adjective_form, capital, elide, english_plural, noun_form, present
 from .numerals import english_number, french_number
-from .patterns import Pattern
+from .patterns import LONGEST_ENGLISH, Pattern
 from .phrases import NounPhrase, described, find_adjective, find_noun, noun_phrases
 from .verbs import BE
 
@@ -116,7 +116,7 @@ def _place_patterns() -> list[Pattern]:
     located = [(subject, place) for subject in SUBJECTS for place in _ROOMS]
     located += [(phrase.as_subject(), place) for phrase in things for place in _SPOTS]
     asked = [pair for pair in located if pair[0].en != "I"]
-    sought = people[4:] + [phrase.as_subject() for phrase in definite]
+    sought = people[3:] + [phrase.as_subject() for phrase in definite]
     present_things = [phrase for phrase in noun_phrases("portable") if not phrase.definite]
     return [
         Pattern("place", 2, _is_in("statement"), (located,)),
@@ -168,7 +168,7 @@ def _number_patterns() -> list[Pattern]:
     ]
     priced = [
         phrase
-        for phrase in noun_phrases("ware", "furniture", "animal", "snack")
+        for phrase in noun_phrases("ware", "animal", "snack")
         if phrase.article in ("the", "this") and phrase.adjective is None
     ]
     aged = [s for s in SUBJECTS if s.en not in ("the girls", "the children")]
@@ -176,7 +176,7 @@ def _number_patterns() -> list[Pattern]:
         Pattern("number", 2, _age, (aged, range(2, 100))),
         Pattern("number", 2.5, _count, (SUBJECTS, range(2, 100), counted)),
         Pattern("number", 2, _price, (priced, range(2, 100))),
-        Pattern("number", 1.5, _amount, (range(2, 10_000),)),
+        Pattern("number", 1.5, _amount, (range(2, 10_000),), LONGEST_ENGLISH),
     ]
 
 
@@ -194,7 +194,7 @@ def _exclamation_patterns() -> list[Pattern]:
         (noun, find_adjective(name), plural)
         for noun in NOUNS
         for name in noun.adjectives
-        if name in ("beautiful", "good", "big", "small", "old", "interesting", "sad")
+        if name in ("beautiful", "good", "big", "small", "old", "sad")
         for plural in ((False, True) if noun.plural else (False,))
     ]
     return [Pattern("exclamation", 0.5, _what_a, (admired,))]

@@ -1,11 +1,11 @@
 """Sentence patterns about time: dates and times of day."""
 
-from .actions import ACTORS, ASKED
+from .actions import ASKED
 from .clauses import Pair, negation, past_tense, present_tense, question, statement
-from .lexicon import DAYS, MONTHS, Subject
+from .lexicon import DAYS, MONTHS, SUBJECTS, Subject
 from .morphology import agreeing_participle, capital, elide, present
 from .numerals import all_dates, all_times, times_with_part, weekday_date, weekdays
-from .patterns import Pattern
+from .patterns import LONGEST_ENGLISH, Pattern
 from .verbs import ARRIVE, LEAVE, RETURN, Verb
 from .verbs import BE as _TO_BE
 
@@ -47,10 +47,10 @@ def _date_patterns() -> list[Pattern]:
     verbs = (LEAVE, ARRIVE, RETURN)
     return [
         Pattern("date", 1, _today, (dates,)),
-        Pattern("date", 2.5, _weekday, (DAYS, dates)),
-        Pattern("date", 1.5, _birth, (ACTORS, on_dates + in_months + days)),
-        Pattern("date", 1, _does_when(statement, past_tense), (ACTORS, verbs, on_dates + days)),
-        Pattern("date", 1, _does_when(statement, present_tense), (ACTORS, verbs, days)),
+        Pattern("date", 2.5, _weekday, (DAYS, dates), LONGEST_ENGLISH),
+        Pattern("date", 1.5, _birth, (SUBJECTS, on_dates + in_months + days)),
+        Pattern("date", 1, _does_when(statement, past_tense), (SUBJECTS, verbs, on_dates + days)),
+        Pattern("date", 1, _does_when(statement, present_tense), (SUBJECTS, verbs, days)),
     ]
 
 
@@ -60,9 +60,9 @@ def _time_patterns() -> list[Pattern]:
     verbs = (LEAVE, ARRIVE, RETURN)
     return [
         Pattern("time", 1, _it_is, (times + times_with_part(),)),
-        Pattern("time", 2.5, _does_when(statement, past_tense), (ACTORS, verbs, at_times)),
-        Pattern("time", 1.5, _does_when(statement, present_tense), (ACTORS, verbs, at_times)),
-        Pattern("time", 1, _does_when(negation, past_tense), (ACTORS, verbs, at_times)),
+        Pattern("time", 2.5, _does_when(statement, past_tense), (SUBJECTS, verbs, at_times)),
+        Pattern("time", 1.5, _does_when(statement, present_tense), (SUBJECTS, verbs, at_times)),
+        Pattern("time", 1, _does_when(negation, past_tense), (SUBJECTS, verbs, at_times)),
         Pattern("time", 1, _does_when(question, past_tense), (ASKED, verbs, at_times)),
     ]
 

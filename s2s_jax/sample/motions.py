@@ -1,6 +1,6 @@
 """Sentence patterns with à and de: going somewhere, giving to someone, talking about it."""
 
-from .actions import ACTORS, ASKED, SHAPES, TENSES
+from .actions import ASKED, SHAPES, TENSES
 from .clauses import Pair, past_tense, present_tense, statement
 from .lexicon import SUBJECTS, Subject
 from .morphology import capital, contract
@@ -48,21 +48,27 @@ def _motion_patterns() -> list[Pattern]:
         (ARRIVE, "at", "à"),
         (STAY, "at", "à"),
     ]
-    places = [phrase for phrase in noun_phrases("place") if phrase.article in ("the", "this")]
+    places = [
+        phrase
+        for phrase in noun_phrases("place")
+        if phrase.article in ("the", "this") and phrase.noun.en != "garden"
+    ]
     return [
-        Pattern("motion", 3, _moves("statement", "past"), (ACTORS, moves, places)),
-        Pattern("motion", 2, _moves("statement", "present"), (ACTORS, moves, places)),
-        Pattern("motion", 1.5, _moves("negation", "past"), (ACTORS, moves, places)),
+        Pattern("motion", 3, _moves("statement", "past"), (SUBJECTS, moves, places)),
+        Pattern("motion", 2, _moves("statement", "present"), (SUBJECTS, moves, places)),
+        Pattern("motion", 1.5, _moves("negation", "past"), (SUBJECTS, moves, places)),
         Pattern("motion", 1.5, _moves("question", "past"), (ASKED, moves, places)),
     ]
 
 
 def _sharing_patterns() -> list[Pattern]:
-    people = [
-        (phrase.en, phrase.fr)
+    plain = [
+        phrase
         for phrase in noun_phrases("kin", "person")
         if phrase.definite and phrase.adjective is None
     ]
+    people = [(phrase.en, phrase.fr) for phrase in plain]
+    receivers = [(phrase.en, phrase.fr) for phrase in plain if phrase.article in ("the", "my")]
     people += [
         (subject.en, subject.fr)
         for subject in SUBJECTS
@@ -76,11 +82,11 @@ def _sharing_patterns() -> list[Pattern]:
     topics = [("to", "à", person) for person in people]
     topics += [("about", "de", topic) for topic in people + things]
     tenses = (present_tense, past_tense)
-    gifts = noun_phrases("portable")
+    gifts = [phrase for phrase in noun_phrases("portable") if phrase.adjective is None]
     return [
-        Pattern("sharing", 2.5, _give, (ACTORS, tenses, gifts, people)),
-        Pattern("sharing", 2, _talk("statement"), (ACTORS, tenses, topics)),
-        Pattern("sharing", 1, _talk("negation"), (ACTORS, tenses, topics)),
+        Pattern("sharing", 2.5, _give, (SUBJECTS, tenses, gifts, receivers)),
+        Pattern("sharing", 2, _talk("statement"), (SUBJECTS, tenses, topics)),
+        Pattern("sharing", 1, _talk("negation"), (SUBJECTS, tenses, topics)),
         Pattern("sharing", 1, _talk("question"), (ASKED, tenses, topics)),
     ]
 

@@ -7,6 +7,8 @@ from typing import Any
 
 LONGEST_ENGLISH = 38
 LONGEST_FRENCH = 45
+SHORT, MEDIUM = 26, 33
+"""Bounds on the English side that keep the mean length low."""
 
 Pair = tuple[str, str]
 
@@ -16,13 +18,15 @@ class Pattern:
     """All sentences of one shape: `build` takes one part from each axis.
 
     `kind` names the sentence type and `weight` is the pattern's share of a draw, in
-    arbitrary units, as long as it has sentences left.
+    arbitrary units, as long as it has sentences left. `longest` bounds the English side, so
+    that the patterns with many parts are drawn short.
     """
 
     kind: str
     weight: float
     build: Callable[..., Pair | None]
     axes: tuple[Sequence[Any], ...]
+    longest: int = MEDIUM
 
     @property
     def size(self) -> int:
@@ -36,6 +40,6 @@ class Pattern:
             index, position = divmod(index, len(axis))
             parts.append(axis[position])
         pair = self.build(*parts)
-        if pair is None or len(pair[0]) > LONGEST_ENGLISH or len(pair[1]) > LONGEST_FRENCH:
+        if pair is None or len(pair[0]) > self.longest or len(pair[1]) > LONGEST_FRENCH:
             return None
         return pair

@@ -52,7 +52,6 @@ _POSSESSIVES = {
     "your": ("ton", "ta", "tes", "ton", "ton"),
     "his": ("son", "sa", "ses", "son", "son"),
     "her": ("son", "sa", "ses", "son", "son"),
-    "our": ("notre", "notre", "nos", "notre", "notre"),
 }
 _DETERMINERS = {
     "a": ("un", "une", "des", "un", "une"),
@@ -66,7 +65,7 @@ _USES = {
     "open": ("a", "the", "this"),
     "mass": ("a", "the"),
 }
-_WITH_ADJECTIVE = ("a", "the", "my")
+_WITH_ADJECTIVE = ("a", "the")
 
 
 def find_adjective(english: str) -> Adjective:

@@ -1,10 +1,11 @@
 """Seeded draws of distinct sentence pairs from the patterns."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
+from itertools import accumulate
 from random import Random
 
-from ..errors import UserError
 from .actions import action_patterns
 from .descriptions import description_patterns
 from .moments import moment_patterns
@@ -14,7 +15,7 @@ from .patterns import Pair, Pattern
 
 @cache
 def all_patterns() -> tuple[Pattern, ...]:
-    """Return every sentence pattern; an empty one cannot occur."""
+    """Return every sentence pattern of the grammar."""
     return (*action_patterns(), *motion_patterns(), *description_patterns(), *moment_patterns())
 
 
@@ -43,44 +44,28 @@ def draw(seed: int) -> Iterator[tuple[str, Pair]]:
     """Yield (kind, pair) with distinct English sides until the grammar is used up."""
     rng = Random(seed)
     sources = [(pattern, _sentences(pattern, rng)) for pattern in all_patterns()]
-    total = sum(pattern.weight for pattern, _ in sources)
     seen: set[str] = set()
     while sources:
-        mark = rng.random() * total
-        chosen = 0
-        while chosen < len(sources) - 1 and mark >= sources[chosen][0].weight:
-            mark -= sources[chosen][0].weight
-            chosen += 1
-        pattern, sentences = sources[chosen]
-        # Patterns overlap in a few sentences, such as "He was born on Monday.".
-        pair = next((pair for pair in sentences if pair[0] not in seen), None)
-        if pair is None:
-            del sources[chosen]
-            total = sum(pattern.weight for pattern, _ in sources)
-            continue
-        seen.add(pair[0])
-        yield pattern.kind, pair
+        marks = list(accumulate(pattern.weight for pattern, _ in sources))
+        used_up = None
+        while used_up is None:
+            chosen = bisect_right(marks, rng.random() * marks[-1], hi=len(marks) - 1)
+            pattern, sentences = sources[chosen]
+            # Should two patterns ever share a sentence, it is drawn once.
+            for pair in sentences:
+                if pair[0] not in seen:
+                    seen.add(pair[0])
+                    yield pattern.kind, pair
+                    break
+            else:
+                used_up = chosen
+        del sources[used_up]
 
 
-def sample_pairs(count: int, seed: int = 0) -> list[tuple[str, str]]:
-    """Draw `count` distinct (English, French) pairs in random order.
+def sample_pairs(seed: int = 0) -> Iterator[Pair]:
+    """Yield all (English, French) pairs of the grammar in random order.
 
-    The draw depends on `count` and `seed` only, and a longer one starts with the shorter.
-    No English sentence comes twice. Raises UserError when the grammar holds fewer pairs.
+    No English sentence comes twice. The order depends on the seed only, and what is not taken
+    is not composed, so that the first few cost little.
     """
-    if count < 0:
-        raise UserError(f"a count of 0 or more pairs is required, got {count}: ask for 0 or more")
-    bound = sum(pattern.size for pattern in all_patterns())
-    pairs: list[tuple[str, str]] = []
-    if count <= bound:
-        for _, pair in draw(seed):
-            if len(pairs) == count:
-                break
-            pairs.append(pair)
-    if len(pairs) < count:
-        held = f"{len(pairs)}" if pairs else f"fewer than {bound}"
-        raise UserError(
-            f"at most as many pairs as the grammar holds ({held}) can be drawn, got {count}: "
-            "ask for fewer pairs"
-        )
-    return pairs
+    return (pair for _, pair in draw(seed))

@@ -43,13 +43,13 @@ VERBS = (
     _verb(
         "buy buys bought buying",
         "acheter",
-        "snack food ware furniture home animal",
+        "snack food ware home animal",
         "achète achètes achète achetons achètent",
     ),
     _verb(
         "sell sells sold selling",
         "vendre",
-        "ware furniture home animal",
+        "ware home animal",
         "vends vends vend vendons vendent",
         participle="vendu",
     ),
@@ -95,14 +95,6 @@ VERBS = (
     ),
     _verb("find finds found finding", "trouver", "animal ware", tenses="past infinitive"),
     _verb(
-        "lose loses lost losing",
-        "perdre",
-        "animal ware",
-        "perds perds perd perdons perdent",
-        participle="perdu",
-        tenses="past",
-    ),
-    _verb(
         "like likes liked liking",
         "aimer",
         "ware home show text place",
@@ -123,7 +115,7 @@ VERBS = (
     _verb(
         "have has had having",
         "avoir",
-        "animal ware furniture home text",
+        "animal ware home text",
         "ai as a avons ont",
         participle="eu",
         stative=True,
@@ -133,7 +125,7 @@ VERBS = (
     _verb(
         "want wants wanted wanting",
         "vouloir",
-        "snack food drink ware furniture home animal",
+        "snack food drink ware home animal",
         "veux veux veut voulons veulent",
         participle="voulu",
         stative=True,

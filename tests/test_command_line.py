@@ -1,0 +1,157 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from s2s_jax.command_line import Parser, main
+from s2s_jax.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SCRIPT = """
+import os, signal, sys
+from s2s_jax.command_line import Parser, main
+from s2s_jax.errors import UserError
+
+def run():
+    parser = Parser(prog="tool.py", description="Does things.")
+    parser.add_argument("--lines", type=int, default=1)
+    parser.add_argument("--mode", choices=["a", "b"])
+    parser.add_argument("--fail", metavar="CODE", default="0")
+    flags = parser.parse_args()
+    for number in range(flags.lines):
+        print("line", number)
+    return eval(flags.fail)
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+
+def mistake(text):
+    raise UserError(text)
+
+main(run)
+"""
+
+
+@pytest.fixture(scope="module")
+def tool(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tool") / "tool.py"
+    path.write_text(SCRIPT)
+    # As a user runs it: with standard output buffered.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    environment["PYTHONPATH"] = str(ROOT)
+
+    def run(*arguments, redirect=""):
+        line = f'"$0" "$@" {redirect}'
+        command = ["bash", "-o", "pipefail", "-c", line, sys.executable, str(path), *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=60, check=False
+        )
+
+    return run
+
+
+def outcome(done):
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_command_that_succeeds_is_left_alone(tool):
+    assert outcome(tool("--lines", "2")) == (0, "line 0\nline 1\n", "")
+
+
+def test_a_commands_status_is_the_process_status(tool):
+    assert outcome(tool("--fail", "143")) == (143, "line 0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--lines", "x"], "argument --lines: invalid int value: 'x'"),
+        (["--mode", "c"], "argument --mode: invalid choice: 'c'"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--lines"], "argument --lines: expected one argument"),
+        (["--line", "3"], "unrecognized arguments: --line 3"),  # Not short for --lines.
+    ],
+)
+def test_a_mistyped_flag_is_one_line_and_status_2(tool, arguments, reason):
+    status, output, error = outcome(tool(*arguments))
+    assert (status, output) == (2, "")
+    assert error.startswith(f"tool.py: error: {reason}")
+    assert error.endswith("; see tool.py --help.\n")
+    assert error.count("\n") == 1
+
+
+def test_help_is_printed_with_status_0(tool):
+    status, output, error = outcome(tool("--help"))
+    assert (status, error) == (0, "")
+    assert "Does things." in output
+
+
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        ("mistake('take\\n  another')", "tool.py: error: take another\n"),
+        ("mistake('no \\ud800 here')", "tool.py: error: no \\ud800 here\n"),
+        ("open('missing.txt')", "tool.py: error: missing.txt: No such file or directory\n"),
+        ("open('/')", "tool.py: error: /: Is a directory\n"),
+        ("os.write(99, b'')", "tool.py: error: input or output: Bad file descriptor\n"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_status_2(tool, failure, line):
+    # What was printed before stays printed.
+    assert outcome(tool("--fail", failure)) == (2, "line 0\n", line)
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(tool):
+    status, _, error = outcome(tool("--fail", "1 / 0"))
+    assert status == 1
+    assert "Traceback" in error and "ZeroDivisionError" in error
+
+
+def test_ctrl_c_says_one_word(tool):
+    expected = (128 + signal.SIGINT, "line 0\n", "stopped\n")
+    assert outcome(tool("--fail", "ctrl_c()")) == expected
+
+
+def test_a_reader_that_leaves_is_no_error(tool):
+    status, output, error = outcome(tool("--lines", "100000", redirect="| head -n 1"))
+    assert (output, error) == ("line 0\n", "")
+    assert status in (0, 128 + signal.SIGPIPE)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--lines", "2"], ["--lines", "2", "--fail", "mistake('x')"]]
+)
+def test_a_reader_that_never_reads_is_no_error(tool, arguments):
+    # The shell waits for the reader to leave, so that even the first write fails.
+    done = tool(*arguments, redirect="> >(exec <&-; sleep 0.2)")
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    assert done.returncode in (0, 2, 128 + signal.SIGPIPE)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--lines", "2"], ["--lines", "100000"]])
+def test_a_full_disk_is_one_line_and_status_2(tool, arguments):
+    expected = (2, "", "tool.py: error: input or output: No space left on device\n")
+    assert outcome(tool(*arguments, redirect="> /dev/full")) == expected
+
+
+def test_a_closed_standard_output_is_no_traceback(tool):
+    assert outcome(tool(redirect=">&-")) == (0, "", "")
+
+
+def test_a_parser_complains_by_a_user_error():
+    parser = Parser(prog="tool.py")
+    parser.add_argument("--epochs", type=int)
+    with pytest.raises(UserError, match=r"--epochs.*tool.py --help"):
+        parser.parse_args(["--epochs", "many"])
+
+
+def test_main_always_leaves():
+    with pytest.raises(SystemExit) as leaving:
+        main(lambda: 0)
+    assert leaving.value.code == 0

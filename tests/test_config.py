@@ -1,0 +1,167 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2s_jax.config import LEARNING_RATES, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.errors import UserError
+
+SIZES = st.integers(1, 10**9)
+NOT_NEGATIVE = st.integers(0, 10**9)
+RATES = st.floats(0, 1e6)
+
+DATA = st.builds(
+    DataConfig,
+    data=st.text(min_size=1),
+    num_samples=NOT_NEGATIVE,
+    swap=st.booleans(),
+    tokens=st.sampled_from(["char", "word"]),
+    max_source_length=NOT_NEGATIVE,
+    max_target_length=NOT_NEGATIVE,
+    validation_split=st.floats(0, 1, exclude_max=True),
+    split=st.sampled_from(["source", "tail"]),
+)
+MODELS = st.builds(ModelConfig, SIZES, SIZES, SIZES, NOT_NEGATIVE)
+TRAINING = st.builds(
+    TrainConfig,
+    epochs=SIZES,
+    batch_size=SIZES,
+    optimizer=st.sampled_from(sorted(LEARNING_RATES)),
+    learning_rate=RATES,
+    clip_norm=RATES,
+    patience=NOT_NEGATIVE,
+    seed=NOT_NEGATIVE,
+)
+RUNS = st.builds(RunConfig, DATA, MODELS, TRAINING, SIZES, st.text("0123456789abcdef"))
+CONFIGS = st.one_of(DATA, MODELS, TRAINING, RUNS)
+EXAMPLE = RunConfig(DataConfig(), ModelConfig(5, 6), TrainConfig(), 7, "ab")
+
+# What a damaged or hand-edited file may hold in place of any value.
+ODD = [None, [], [1], {}, {"a": 1}, "", "x", -1, 0.5, 10**30, True, math.nan, math.inf, -math.inf]
+
+
+def one_line(error):
+    return "\n" not in str(error.value) and str(error.value)
+
+
+@given(CONFIGS)
+def test_a_config_survives_json(config):
+    assert type(config).from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@given(CONFIGS, st.text(min_size=1))
+def test_an_unknown_key_is_refused_and_named(config, key):
+    values = config.to_dict()
+    if key not in values:
+        with pytest.raises(UserError) as error:
+            type(config).from_dict(values | {key: 1})
+        assert key in str(error.value)
+
+
+@pytest.mark.parametrize("section", ["data", "model", "train"])
+def test_an_unknown_key_is_refused_inside_a_section(section):
+    values = EXAMPLE.to_dict()
+    values[section]["beam_width"] = 3
+    with pytest.raises(UserError, match="beam_width"):
+        RunConfig.from_dict(values)
+
+
+@pytest.mark.parametrize("key", EXAMPLE.to_dict())
+def test_a_missing_key_is_refused(key):
+    values = EXAMPLE.to_dict()
+    del values[key]
+    with pytest.raises(UserError) as error:
+        RunConfig.from_dict(values)
+    assert one_line(error)
+
+
+@pytest.mark.parametrize("key", ["source_vocab_size", "target_vocab_size"])
+def test_sizes_without_a_default_are_required(key):
+    values = EXAMPLE.to_dict()
+    del values["model"][key]
+    with pytest.raises(UserError, match=key):
+        RunConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("make", "flag"),
+    [
+        (lambda: TrainConfig(epochs=0), "--epochs"),
+        (lambda: TrainConfig(batch_size=0), "--batch-size"),
+        (lambda: TrainConfig(patience=-1), "--patience"),
+        (lambda: TrainConfig(seed=-1), "--seed"),
+        (lambda: TrainConfig(optimizer="lion"), "--optimizer"),
+        (lambda: TrainConfig(learning_rate=-0.1), "--learning-rate"),
+        (lambda: TrainConfig(learning_rate=math.nan), "--learning-rate"),
+        (lambda: TrainConfig(learning_rate=math.inf), "--learning-rate"),
+        (lambda: TrainConfig(clip_norm=-1), "--clip-norm"),
+        (lambda: TrainConfig(epochs=True), "--epochs"),
+        (lambda: TrainConfig(epochs=1.0), "--epochs"),
+        (lambda: DataConfig(data=""), "--data"),
+        (lambda: DataConfig(num_samples=-1), "--num-samples"),
+        (lambda: DataConfig(swap=1), "--swap"),
+        (lambda: DataConfig(tokens="byte"), "--tokens"),
+        (lambda: DataConfig(split="random"), "--split"),
+        (lambda: DataConfig(max_source_length=-1), "--max-source-length"),
+        (lambda: DataConfig(max_target_length=-1), "--max-target-length"),
+        (lambda: DataConfig(validation_split=1.0), "--validation-split"),
+        (lambda: DataConfig(validation_split=-0.1), "--validation-split"),
+        (lambda: ModelConfig(9, 9, latent_dim=0), "--latent-dim"),
+        (lambda: ModelConfig(9, 9, embedding_dim=-1), "--embedding-dim"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_the_name_of_its_flag(make, flag):
+    with pytest.raises(UserError) as error:
+        make()
+    assert flag in one_line(error)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_odd_values_anywhere_are_taken_or_refused_but_raise_nothing_else(odd):
+    def places(values):
+        for key, value in values.items():
+            yield values, key
+            if isinstance(value, dict):
+                yield from places(value)
+
+    values = EXAMPLE.to_dict()
+    for holder, key in places(values):
+        kept, holder[key] = holder[key], odd
+        try:
+            # What is taken means something: it would be written and read back alike.
+            config = RunConfig.from_dict(values)
+            assert RunConfig.from_dict(config.to_dict()) == config
+        except UserError as error:
+            assert "\n" not in str(error)
+        holder[key] = kept
+
+
+@pytest.mark.parametrize("values", [None, [], "x", 1, {}, {"format": 2}, {"format": "1"}])
+def test_what_is_no_config_of_this_format_is_refused(values):
+    with pytest.raises(UserError) as error:
+        RunConfig.from_dict(values)
+    assert "format" in one_line(error)
+
+
+def test_the_message_for_a_newer_format_names_both_formats():
+    newer = EXAMPLE.to_dict() | {"format": RunConfig.FORMAT + 1}
+    with pytest.raises(UserError) as error:
+        RunConfig.from_dict(newer)
+    assert str(RunConfig.FORMAT) in str(error.value)
+    assert str(RunConfig.FORMAT + 1) in str(error.value)
+
+
+def test_defaults_are_the_tutorials():
+    data, model, train = DataConfig(), ModelConfig(9, 9), TrainConfig()
+    assert (data.num_samples, data.tokens, data.validation_split) == (10_000, "char", 0.2)
+    assert (model.latent_dim, model.embedding_dim) == (256, 0)
+    assert (train.batch_size, train.epochs, train.optimizer) == (64, 100, "rmsprop")
+
+
+@pytest.mark.parametrize("config", [DataConfig(), ModelConfig(9, 9), TrainConfig(), EXAMPLE])
+def test_configs_are_frozen(config):
+    field = next(iter(config.__dataclass_fields__))
+    with pytest.raises(AttributeError):
+        setattr(config, field, getattr(config, field))

@@ -1,0 +1,242 @@
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from s2s_jax.batching import Examples, choose_buckets, epoch_batches
+from s2s_jax.checkpointing import Progress
+from s2s_jax.config import ModelConfig, TrainConfig
+from s2s_jax.losses import Sums
+from s2s_jax.models import Seq2Seq
+from s2s_jax.training import (
+    epoch_metrics,
+    eval_step,
+    evaluate,
+    fit,
+    loss_fn,
+    make_optimizer,
+    make_state,
+    train_step,
+)
+
+CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
+MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
+
+
+def draw(pairs, seed):
+    """Random pairs of few lengths, so that few shapes are compiled."""
+    rng = np.random.default_rng(seed)
+    return Examples(
+        [rng.integers(4, 12, rng.choice([1, 3, 5])).astype(np.int32) for _ in range(pairs)],
+        [rng.integers(4, 14, rng.choice([1, 6])).astype(np.int32) for _ in range(pairs)],
+    )
+
+
+TRAINING, VALIDATION = draw(30, 0), draw(7, 1)
+
+
+class Watcher:
+    """A listener that remembers, and stops training after some steps."""
+
+    def __init__(self, stop_after=math.inf):
+        self.metrics, self.asked, self.stop_after = [], 0, stop_after
+
+    def on_step(self, progress):
+        assert progress.sums.tokens > 0
+
+    def on_epoch(self, metrics):
+        self.metrics.append(metrics)
+
+    def should_stop(self):
+        self.asked += 1
+        return self.asked >= self.stop_after
+
+
+def train(state=None, progress=None, config=CONFIG, validation=VALIDATION, listener=None):
+    """Fits; returns the last state, the progress, and everything that was saved."""
+    saved = []
+
+    def save(state, progress, val_loss):
+        saved.append((jax.device_get((state.params, state.opt_state)), progress, val_loss))
+
+    state, progress = fit(
+        state or make_state(MODEL, config), progress or Progress(), TRAINING, validation, config,
+        save=save, listener=listener or Watcher(),
+    )  # fmt: skip
+    return state, progress, saved
+
+
+def assert_same(found, wanted):
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+
+
+def without_times(history):
+    return [{k: v for k, v in epoch.items() if "second" not in k} for epoch in history]
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit():
+    wanted, progress, _ = train()
+    reached_steps = set()
+    for stop_after in (1, 8, 11, 20):  # Within and at the end of epochs of 8 batches.
+        _, _, saved = train(listener=Watcher(stop_after))
+        (params, opt_state), reached, _ = saved[-1]
+        reached_steps.add(reached.step)
+        state = make_state(MODEL, CONFIG).replace(
+            params=jax.device_put(params), opt_state=jax.device_put(opt_state)
+        )
+        found, resumed, _ = train(state, reached)
+        assert_same(found.params, wanted.params)
+        assert_same(found.opt_state, wanted.opt_state)
+        assert resumed.step == progress.step == 24
+        assert without_times(resumed.history) == without_times(progress.history)
+    assert len(reached_steps - {24}) == 4
+
+
+def test_more_epochs_later_equal_more_epochs_at_once():
+    wanted, _, _ = train()
+    state, progress, _ = train(config=dataclasses.replace(CONFIG, epochs=1))
+    found, _, _ = train(state, progress)
+    assert_same(found.params, wanted.params)
+
+
+def test_metrics_are_those_of_the_parameters_saved():
+    _, progress, saved = train()
+    for (params, _), at, val_loss in saved:
+        state = make_state(MODEL, CONFIG).replace(params=jax.device_put(params))
+        sums = evaluate(state, VALIDATION, choose_buckets(VALIDATION.lengths()), 4)
+        assert sums.tokens == sum(len(t) + 1 for t in VALIDATION.targets)
+        assert val_loss == pytest.approx(sums.loss / sums.tokens, rel=1e-6)
+        assert at.history[-1]["val_loss"] == val_loss
+    assert [epoch["epoch"] for epoch in progress.history] == [1, 2, 3]
+
+
+def test_padding_and_batch_size_change_neither_loss_nor_gradient():
+    state = make_state(MODEL, CONFIG)
+    tight, wide = choose_buckets(TRAINING.lengths()), choose_buckets(TRAINING.lengths(), 1)
+    assert len(tight) > 1
+    found = [evaluate(state, TRAINING, b, size) for b, size in ((tight, 4), (wide, 7), (wide, 64))]
+    for sums in found[1:]:
+        np.testing.assert_allclose(sums, found[0], rtol=1e-5)
+
+    def gradient(size):
+        (batch,) = epoch_batches(TRAINING, wide, size)
+        return jax.grad(loss_fn, has_aux=True)(state.params, state.apply_fn, batch)[0]
+
+    jax.tree.map(
+        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
+        gradient(64),
+        gradient(30),
+    )
+
+
+def test_a_batch_of_padding_alone_is_harmless():
+    state = make_state(MODEL, CONFIG)
+    (batch,) = epoch_batches(TRAINING, choose_buckets(TRAINING.lengths(), 1), 64)
+    empty = jax.tree.map(np.zeros_like, batch)
+    (loss, sums), gradient = jax.value_and_grad(loss_fn, has_aux=True)(
+        state.params, state.apply_fn, empty
+    )
+    assert loss == sums.loss == sums.tokens == 0
+    assert all((g == 0).all() for g in jax.tree.leaves(gradient))
+
+
+def test_one_compilation_per_shape():
+    state = make_state(MODEL, CONFIG)
+    buckets = choose_buckets(TRAINING.lengths())
+    before = train_step._cache_size(), eval_step._cache_size()
+    for epoch in range(3):
+        for batch in epoch_batches(TRAINING, buckets, 4, np.random.default_rng(epoch)):
+            eval_step(state, batch)
+            state, _ = train_step(state, batch)
+    after = train_step._cache_size(), eval_step._cache_size()
+    assert after[0] - before[0] <= len(buckets)
+    assert after[1] - before[1] <= len(buckets)
+
+
+def test_it_learns_what_can_be_learned():
+    copies = Examples(TRAINING.sources, [ids[:1] for ids in TRAINING.sources])
+    config = TrainConfig(epochs=60, batch_size=4, optimizer="adam", learning_rate=0.02)
+    _, progress = fit(
+        make_state(MODEL, config), Progress(), copies, Examples([], []), config,
+        save=lambda *_: None, listener=Watcher(),
+    )  # fmt: skip
+    assert progress.history[-1]["accuracy"] > 0.99
+    assert progress.history[-1]["loss"] < 0.1
+    assert "val_loss" not in progress.history[-1]
+
+
+def test_rmsprop_is_keras_s():
+    """theta -= lr * g / sqrt(nu + eps), nu = 0.9 nu + 0.1 g^2 from zero, eps 1e-7."""
+    optimizer = make_optimizer(TrainConfig())
+    gradients = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32) * 1e-3
+    theta = found = jnp.zeros(4)
+    nu, state = np.zeros(4), optimizer.init(found)
+    for g in gradients:
+        nu = 0.9 * nu + 0.1 * g**2
+        theta = theta - 1e-3 * g / np.sqrt(nu + 1e-7)
+        updates, state = optimizer.update(jnp.asarray(g), state)
+        found = optax.apply_updates(found, updates)
+    np.testing.assert_allclose(found, theta, rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw", "sgd"])
+def test_every_optimizer_lowers_the_loss(optimizer):
+    _, progress, _ = train(config=dataclasses.replace(CONFIG, optimizer=optimizer, epochs=6))
+    assert progress.history[-1]["loss"] < progress.history[0]["loss"]
+
+
+def test_clip_norm_bounds_the_step():
+    def largest_step(clip_norm):
+        config = dataclasses.replace(CONFIG, optimizer="sgd", learning_rate=1.0, epochs=1)
+        state = make_state(MODEL, dataclasses.replace(config, clip_norm=clip_norm))
+        before = jax.device_get(state.params)
+        (batch,) = epoch_batches(TRAINING, choose_buckets(TRAINING.lengths(), 1), 64)
+        after, _ = train_step(state, batch)
+        steps = jax.tree.leaves(jax.tree.map(jnp.subtract, after.params, before))
+        return np.sqrt(sum(float((step**2).sum()) for step in steps))
+
+    assert largest_step(0.01) == pytest.approx(0.01, rel=1e-4)
+    assert largest_step(0.0) > 0.01
+
+
+def test_patience_ends_a_run_that_gets_no_better():
+    config = dataclasses.replace(
+        CONFIG, optimizer="sgd", learning_rate=1e-12, epochs=50, patience=3
+    )
+    _, progress, _ = train(config=config)
+    losses = [epoch["val_loss"] for epoch in progress.history]
+    assert len(losses) < 50
+    assert len(losses) - 1 - losses.index(min(losses)) == 3
+
+
+def test_seed_decides_everything():
+    def run(seed):
+        return train(config=dataclasses.replace(CONFIG, seed=seed, epochs=1))[0].params
+
+    assert_same(run(5), run(5))
+    different = jax.tree.map(lambda a, b: (a != b).any(), run(5), run(6))
+    assert any(jax.tree.leaves(different))
+
+
+def test_metrics_divide_once():
+    progress = Progress(step=8, epoch=2, batch=8, sums=Sums(30.0, 5.0, 20.0), seconds=4.0)
+    assert epoch_metrics(progress, Sums(8.0, 3.0, 4.0)) == {
+        "epoch": 3,
+        "loss": 1.5,
+        "accuracy": 0.25,
+        "val_loss": 2.0,
+        "val_accuracy": 0.75,
+        "seconds": 4.0,
+        "target_tokens_per_second": 5.0,
+    }
+
+
+def test_a_stop_after_the_last_batch_completes_the_epoch():
+    batches = 8
+    _, progress, saved = train(listener=Watcher(stop_after=batches))
+    assert (progress.epoch, progress.batch, progress.step) == (1, 0, batches)
+    assert saved[-1][2] == progress.history[-1]["val_loss"]
