@@ -80,8 +80,9 @@ def run() -> int:
         names = [field.name for field in dataclasses.fields(config)]
         return {name: flags[name] for name in names if name in flags}
 
-    from s2s_jax.reporting import TrainingReport  # After --help, which needs no JAX.
-    from s2s_jax.run import Request, summarize, train
+    from s2s_jax.planning import Request  # After --help, which needs no JAX.
+    from s2s_jax.reporting import TrainingReport
+    from s2s_jax.run import summarize, train
 
     request = Request(
         data=given(DataConfig),

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
-from collections.abc import Mapping
-from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from flax.training.train_state import TrainState
 
 from s2s_jax.batching import Examples, choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, open_steps, restore_state, save_step
 from s2s_jax.compilation import keep_compiled_programs
-from s2s_jax.config import SAMPLE, DataConfig, ModelConfig, RunConfig, TrainConfig
-from s2s_jax.errors import UserError
+from s2s_jax.config import RunConfig
 from s2s_jax.evaluation import answer
 from s2s_jax.interrupts import Interrupt, catch_interrupts
 from s2s_jax.models import Seq2Seq
-from s2s_jax.preparation import Prepared, prepare
+from s2s_jax.planning import Request, choose_folder, configure, extend, saved_run
+from s2s_jax.preparation import Prepared
 from s2s_jax.reporting import TrainingReport, buckets_text, command, corpus_rows, device_text
 from s2s_jax.run_folder import (
     EVALUATION,
@@ -35,37 +34,7 @@ from s2s_jax.summary import summary
 from s2s_jax.training import fit, make_state
 from s2s_jax.translation import Translator
 
-ROOT = Path("checkpoints")
-"""Where runs land, seen from the folder that the user is in."""
-
-# What learns the embedded corpus in under two minutes on a laptop: its sentences are composed of
-# words, and word by word they are a fifth as long.
-_SAMPLE_DEFAULTS = {
-    "data": {"num_samples": 30_000, "tokens": "word", "validation_split": 0.05},
-    "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
-}
-_MAY_CHANGE = {"epochs", "patience", "data"}  # On resume; the state does not depend on these.
 _EXAMPLES = 10
-
-
-class Request(NamedTuple):
-    """What the user asked for; the mappings hold the fields of the configurations given."""
-
-    data: Mapping[str, Any]
-    model: Mapping[str, Any]
-    train: Mapping[str, Any]
-    out: Path | None = None
-    resume: bool = False
-    overwrite: bool = False
-
-
-def run_folder(request: Request) -> Path:
-    """The folder asked for, or the one named after the data."""
-    if request.out is not None:
-        return request.out
-    name = PurePath(request.data.get("data", SAMPLE).rstrip("/")).name
-    stem = re.sub(r"(\.(txt|tsv|csv|gz|zip))+$", "", name, flags=re.IGNORECASE)
-    return ROOT / (re.sub(r"[^\w.-]+", "_", stem).strip(".") or "run")
 
 
 def train(request: Request, report: TrainingReport) -> int:
@@ -78,9 +47,9 @@ def train(request: Request, report: TrainingReport) -> int:
       UserError: when the request cannot be fulfilled; what existed before is still there.
     """
     keep_compiled_programs()
-    folder = run_folder(request)
-    saved = _saved_run(request, folder)
-    config, prepared = _configure(request, saved, report.console.is_terminal)
+    folder = choose_folder(request)
+    saved = saved_run(request, folder)
+    config, prepared = configure(request, saved, report.console.is_terminal)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
     training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
     state, progress = make_state(Seq2Seq(config.model), config.train), Progress()
@@ -88,19 +57,13 @@ def train(request: Request, report: TrainingReport) -> int:
         create_run(folder, run)
     with open_steps(folder, writable=True) as manager:
         if manager.latest_step() is not None:
-            params, opt_state, progress = restore_state(
-                manager, manager.latest_step(), state.params, state.opt_state
-            )
-            state = state.replace(
-                params=jax.device_put(params),
-                opt_state=jax.device_put(opt_state),
-                step=jax.numpy.int32(progress.step),
-            )
-            config = _extend(config, progress, finished=(folder / EVALUATION).exists())
+            state, progress = _restore(manager, state)
+            config = extend(config, progress, finished=(folder / EVALUATION).exists())
             write_config(folder, config)
+            (folder / EVALUATION).unlink(missing_ok=True)
         _open(report, config, prepared, training, folder, progress, state.params)
 
-        def save(state: Any, progress: Progress, val_loss: float | None) -> None:
+        def save(state: TrainState, progress: Progress, val_loss: float | None) -> None:
             save_step(manager, state.params, state.opt_state, progress, val_loss)
             write_metrics(folder, progress.history)
 
@@ -116,86 +79,23 @@ def train(request: Request, report: TrainingReport) -> int:
 
 def summarize(request: Request, report: TrainingReport) -> int:
     """Prints the model that `train` would train; writes nothing."""
-    folder = run_folder(request)
+    folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
-    config, prepared = _configure(request, saved, report.console.is_terminal)
+    config, prepared = configure(request, saved, report.console.is_terminal)
     bucket = choose_buckets(prepared.encode(prepared.training).lengths())[-1]
     report.say(summary(config.model, config.train.batch_size, bucket))
     return 0
 
 
-def _saved_run(request: Request, folder: Path) -> Run | None:
-    """The run to go on with, if that was asked for and there is one."""
-    if request.resume and request.overwrite:
-        raise UserError("--resume goes on with a run and --overwrite replaces it; give one.")
-    if request.overwrite or not holds_run(folder):
-        return None
-    if request.resume:
-        return read_run(folder)
-    raise UserError(
-        f"{folder} holds a run already; go on with it (--resume), replace it (--overwrite) or "
-        "choose another folder (--out)."
+def _restore(manager: Any, state: TrainState) -> tuple[TrainState, Progress]:
+    """The latest step of a run, on the device."""
+    params, opt_state, progress = restore_state(
+        manager, manager.latest_step(), state.params, state.opt_state
     )
-
-
-def _configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunConfig, Prepared]:
-    """The whole configuration and the data; all that can be checked is checked before reading.
-
-    Raises:
-      UserError: for a value out of its range, unusable data, or what does not fit a saved run.
-    """
-    if saved is None:
-        is_sample = request.data.get("data", SAMPLE) == SAMPLE
-        defaults = _SAMPLE_DEFAULTS if is_sample else {"data": {}, "train": {}}
-        data = DataConfig(**{**defaults["data"], **request.data})
-        train = TrainConfig(**{**defaults["train"], **request.train})
-        model = ModelConfig(1, 1, **request.model)
-        prepared = prepare(data, train.seed, progress=progress)
-        model = dataclasses.replace(
-            model,
-            source_vocab_size=len(prepared.source_vocabulary),
-            target_vocab_size=len(prepared.target_vocabulary),
-        )
-        lengths = prepared.encode(prepared.training).lengths()
-        return RunConfig(data, model, train, int(lengths[:, 1].max()), prepared.data_hash), prepared
-    config = saved.config
-    _refuse_changes(request, config)
-    config = dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, **request.data),
-        train=dataclasses.replace(config.train, **request.train),
-    )
-    vocabularies = (saved.source_vocabulary, saved.target_vocabulary)
-    prepared = prepare(config.data, config.train.seed, vocabularies, progress)
-    if prepared.data_hash != config.data_hash:
-        raise UserError(
-            f"{config.data.data} does not hold the pairs that this run was begun with; resume on "
-            "the same data, or begin a new run with another --out."
-        )
-    return config, prepared
-
-
-def _refuse_changes(request: Request, config: RunConfig) -> None:
-    """Refuses to resume with anything that the saved state depends on."""
-    changes = []
-    for section in ("data", "model", "train"):
-        for field, given in getattr(request, section).items():
-            kept = getattr(getattr(config, section), field)
-            if given != kept and field not in _MAY_CHANGE:
-                changes.append(f"--{field.replace('_', '-')} saved {kept}, given {given}")
-    if changes:
-        raise UserError(
-            f"a run is resumed with the settings it was begun with ({'; '.join(changes)}); "
-            "leave these flags out, or begin a new run with another --out."
-        )
-
-
-def _extend(config: RunConfig, progress: Progress, finished: bool) -> RunConfig:
-    """A finished run that already has its epochs goes on for as many more."""
-    epochs = config.train.epochs
-    if finished and progress.epoch >= epochs:
-        epochs += progress.epoch
-    return dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=epochs))
+    params, opt_state = jax.device_put((params, opt_state))
+    return state.replace(
+        params=params, opt_state=opt_state, step=jnp.int32(progress.step)
+    ), progress
 
 
 def _open(
@@ -230,7 +130,7 @@ def _open(
 def _fit(
     report: TrainingReport,
     config: RunConfig,
-    state: Any,
+    state: TrainState,
     progress: Progress,
     training: Examples,
     validation: Examples,

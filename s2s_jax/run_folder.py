@@ -24,6 +24,9 @@ from s2s_jax.config import RunConfig
 from s2s_jax.errors import UserError
 from s2s_jax.vocabulary import Vocabulary
 
+ROOT = Path("checkpoints")
+"""Where runs land, seen from the folder that the user is in."""
+
 CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
 

@@ -15,8 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.errors import UserError
-from s2s_jax.run import ROOT
-from s2s_jax.run_folder import newest_run, write_lines
+from s2s_jax.run_folder import ROOT, newest_run, write_lines
 from s2s_jax.translation import Translation, Translator
 
 _CHUNK = 4096  # Lines read before they are decoded: enough to sort by length, flat in memory.

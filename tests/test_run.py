@@ -1,0 +1,61 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from s2s_jax.evaluation import answer
+from s2s_jax.planning import Request
+from s2s_jax.preparation import prepare
+from s2s_jax.reporting import TrainingReport
+from s2s_jax.run import summarize, train
+from s2s_jax.run_folder import read_run
+from s2s_jax.translation import Translator
+
+MODEL, TRAIN = {"latent_dim": 16}, {"epochs": 2, "batch_size": 4}
+
+
+@pytest.fixture
+def request_for(data_file, tmp_path):
+    def make(**train_options):
+        return Request({"data": str(data_file)}, MODEL, TRAIN | train_options, tmp_path / "run")
+
+    return make
+
+
+def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, capsys):
+    assert train(request_for(), TrainingReport()) == 0
+    folder = tmp_path / "run"
+    run = read_run(folder)
+    prepared = prepare(run.config.data, 0, (run.source_vocabulary, run.target_vocabulary))
+    answers = answer(Translator.load(folder), prepared.validation)
+    exact = sum(a.exact for a in answers)
+    assert f"Exactly right: {exact} of {len(answers)}" in capsys.readouterr().out
+    saved = json.loads((folder / "evaluation.json").read_text())
+    assert saved == {"sentences": len(answers), "exact": exact}
+
+
+def test_a_run_killed_before_its_end_is_not_taken_for_finished(request_for, tmp_path):
+    """The evaluation is the mark of the end; without it the epochs asked for are all there is."""
+    train(request_for(), TrainingReport())
+    (tmp_path / "run" / "evaluation.json").unlink()
+    assert train(request_for()._replace(resume=True), TrainingReport()) == 0
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "run" / "evaluation.json").exists()
+    assert train(request_for()._replace(resume=True), TrainingReport()) == 0
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 4
+
+
+def test_metrics_lost_with_a_kill_come_back_from_the_step(request_for, tmp_path):
+    train(request_for(), TrainingReport())
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    before = metrics.read_text()
+    metrics.unlink()
+    train(request_for(epochs=3)._replace(resume=True), TrainingReport())
+    assert metrics.read_text().startswith(before)
+
+
+def test_a_summary_writes_nothing(request_for, tmp_path, capsys):
+    assert summarize(request_for(), TrainingReport()) == 0
+    assert "Seq2Seq" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+    assert list(Path(tmp_path).iterdir()) == []
