@@ -17,10 +17,10 @@ def converse(folder, cwd, *typed):
         stdin=its, stdout=its, stderr=its, cwd=cwd, env={**os.environ, "TERM": "dumb"},
     )  # fmt: skip
     os.close(its)
-    shown, deadline = "", time.monotonic() + 60
+    shown, deadline = b"", time.monotonic() + 60
     try:
         for text in typed:
-            shown = read_until(ours, shown, "> ", deadline)
+            shown = read_until(ours, shown, b"> ", deadline)
             os.write(ours, text.encode())
         while process.poll() is None:
             assert time.monotonic() < deadline, shown
@@ -29,20 +29,20 @@ def converse(folder, cwd, *typed):
     finally:
         process.kill()
         os.close(ours)
-    return process.wait(), shown
+    return process.wait(), shown.decode()
 
 
 def read_until(terminal, shown, prompt, deadline):
     while not shown.endswith(prompt):
         assert time.monotonic() < deadline, shown
         shown = read_more(terminal, shown)
-    return shown + "\n"
+    return shown + b"\n"
 
 
 def read_more(terminal, shown):
     if select.select([terminal], [], [], 0.1)[0]:
         try:
-            shown += os.read(terminal, 4096).decode()
+            shown += os.read(terminal, 4096)
         except OSError:  # Linux says so when the other side is closed.
             time.sleep(0.05)
     return shown
