@@ -1,11 +1,15 @@
 """What users type, as real processes in folders of their own."""
 
+import functools
+import http.server
 import json
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+import zipfile
 
 import pytest
 from conftest import PAIRS, ROOT, SMALL, run_script, write_pairs
@@ -149,37 +153,35 @@ def test_a_run_is_never_overwritten_silently(trained, tmp_path, data_file):
     assert (run / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_is_saved_and_goes_on_exactly(tmp_path, data_file, signum):
-    def arguments(out):
-        return ["--data", data_file, "--out", out, "--epochs", 300, *SMALL]
+def test_an_interrupted_run_is_saved_and_goes_on_exactly(tmp_path, data_file):
+    def arguments(out, epochs):
+        return ["--data", data_file, "--out", out, "--epochs", epochs, *SMALL]
 
-    command = [sys.executable, ROOT / "train.py", *arguments("run")]
-    process = subprocess.Popen(
-        list(map(str, command)), cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
-    for line in process.stdout:
-        if line.startswith("epoch   3"):
-            process.send_signal(signum)
-            break
-    rest = process.stdout.read()
-    assert process.wait(60) == 128 + signum
-    assert "what was reached is saved in run" in rest
-    assert "--resume" in rest.splitlines()[-1]
-    reached = len(metrics(tmp_path / "run"))
-    assert 3 <= reached < 300
-    epochs = ["--epochs", reached + 2]
-    resumed = run_script("train.py", *arguments("run"), "--resume", *epochs, cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
-    whole = run_script("train.py", *arguments("whole"), *epochs, cwd=tmp_path)
-    assert whole.returncode == 0, whole.stderr
+    def interrupt(signum, *more):
+        command = [sys.executable, ROOT / "train.py", *arguments("run", 300), *more]
+        process = subprocess.Popen(
+            list(map(str, command)), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                process.send_signal(signum)
+                break
+        rest = process.stdout.read()
+        assert process.wait(60) == 128 + signum
+        assert "what was reached is saved in run" in rest
+        assert "--resume" in rest.splitlines()[-1]
+        return len(metrics(tmp_path / "run"))
+
+    first = interrupt(signal.SIGINT)
+    second = interrupt(signal.SIGTERM, "--resume")
+    assert 1 <= first < second < 300
+    epochs = second + 2
+    for run, more in (("run", ["--resume"]), ("whole", [])):
+        done = run_script("train.py", *arguments(run, epochs), *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
     losses = [[e["val_loss"] for e in metrics(tmp_path / run)] for run in ("run", "whole")]
+    assert len(losses[0]) == epochs
     assert losses[0] == losses[1]
-    texts = [
-        run_script("decode.py", "--checkpoint", run, *SOURCES, cwd=tmp_path).stdout
-        for run in ("run", "whole")
-    ]
-    assert texts[0] == texts[1]
 
 
 def test_word_level_with_embeddings(tmp_path, data_file):
@@ -199,12 +201,12 @@ def test_word_level_with_embeddings(tmp_path, data_file):
 
 def test_the_embedded_corpus_needs_no_file(tmp_path):
     done = run_script(
-        "train.py", "--num-samples", 50, "--epochs", 1, *SMALL, "--validation-split", 0.2,
+        "train.py", "--num-samples", 15, "--epochs", 1, *SMALL, "--validation-split", 0.2,
         "--swap", "--patience", 3, "--clip-norm", 1, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "checkpoints" / "sample" / "config.json").exists()
-    assert "40 for training, 10 for validation" in done.stdout
+    assert "12 for training, 3 for validation" in done.stdout
 
 
 def test_fewer_pairs_than_a_batch_and_no_validation(tmp_path):
@@ -318,3 +320,24 @@ def test_help_is_quick_and_needs_no_jax(tmp_path):
         assert done.returncode == 0
         assert "examples:" in done.stdout
         assert time.perf_counter() - start < 2
+
+
+def test_data_from_a_url(tmp_path, data_file):
+    """Fetched once, into the cache; what cannot be fetched is one line."""
+    archive = tmp_path / "served" / "pairs.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.write(data_file, "pairs.txt")
+        zipped.writestr("_about.txt", "about")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=archive.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/pairs.zip"
+        command = ["train.py", "--data", url, "--epochs", 1, *SMALL]
+        first = run_script(*command, cwd=tmp_path)
+        refused(run_script("train.py", "--data", url + "x", cwd=tmp_path), "404", "--data")
+        server.shutdown()
+    assert first.returncode == 0, first.stderr
+    again = run_script(*command, "--overwrite", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "checkpoints" / "pairs" / "config.json").exists()
