@@ -1,7 +1,8 @@
 """An LSTM encoder-decoder in PyTorch, as a good engineer writes it for one-hot characters.
 
 Padded batches (the encoder packed, so that padding is not read), cross-entropy that ignores
-constants; `--bucketed` sorts windows of 20 batches by target length, so that batches pad little.
+padding, RMSProp with Keras's constants. `--bucketed` sorts windows of 20 batches by target
+length, so that batches pad little.
 
     python bench/pytorch_lstm.py --data fra.txt --epochs 3 --bucketed
 """

@@ -15,7 +15,8 @@ import numpy as np
 
 from s2s_jax.vocabulary import Vocabulary
 
-MAX_BUCKETS = 7
+MAX_BUCKETS = 5
+"""Each costs a compilation; from five to seven an epoch gains 3 % (fra.txt, 2 cores)."""
 
 
 class Batch(NamedTuple):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.training.train_state import TrainState
 
+from s2s_jax.allocation import keep_freed_memory
 from s2s_jax.batching import Examples, choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, open_steps, restore_state, save_step
 from s2s_jax.compilation import keep_compiled_programs
@@ -46,6 +47,7 @@ def train(request: Request, report: TrainingReport) -> int:
     Raises:
       UserError: when the request cannot be fulfilled; what existed before is still there.
     """
+    keep_freed_memory()
     keep_compiled_programs()
     folder = choose_folder(request)
     saved = saved_run(request, folder)
