@@ -63,7 +63,7 @@ def train(request: Request, report: TrainingReport) -> int:
             config = extend(config, progress, finished=(folder / EVALUATION).exists())
             write_config(folder, config)
             (folder / EVALUATION).unlink(missing_ok=True)
-        _open(report, config, prepared, training, folder, progress, state.params)
+        _say_opening(report, config, prepared, training, folder, progress, state.params)
 
         def save(state: TrainState, progress: Progress, val_loss: float | None) -> None:
             save_step(manager, state.params, state.opt_state, progress, val_loss)
@@ -75,7 +75,7 @@ def train(request: Request, report: TrainingReport) -> int:
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
         report.say("  " + command("train.py", folder, *flags, "--resume"))
         return 128 + interrupt.signum
-    _close(report, folder, prepared)
+    _say_closing(report, folder, prepared)
     return 0
 
 
@@ -100,7 +100,7 @@ def _restore(manager: Any, state: TrainState) -> tuple[TrainState, Progress]:
     ), progress
 
 
-def _open(
+def _say_opening(
     report: TrainingReport,
     config: RunConfig,
     prepared: Prepared,
@@ -150,7 +150,7 @@ def _fit(
     return interrupt
 
 
-def _close(report: TrainingReport, folder: Path, prepared: Prepared) -> None:
+def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> None:
     """The closing table and figures, from the run folder as decode.py will read it."""
     evaluation: dict[str, Any] = {"sentences": 0, "exact": 0}
     if prepared.validation:
