@@ -17,7 +17,14 @@ def parser() -> Parser:
         "  python train.py --data fra.txt --resume  go on where a run stopped\n"
         "  python train.py --data cmn.txt --optimizer adam --batch-size 256 --latent-dim 128",
     )
-    data = p.add_argument_group("data")
+    _add_data(p.add_argument_group("data"))
+    _add_model(p.add_argument_group("model"))
+    _add_training(p.add_argument_group("training"))
+    _add_run(p.add_argument_group("run"))
+    return p
+
+
+def _add_data(data) -> None:
     data.add_argument("--data", metavar="PATH|URL|NAME",
         help="source<TAB>target lines in .txt, .tsv, .gz or .zip; a URL; or a name such as "
         "fra-eng (manythings.org); without it: the embedded corpus")  # fmt: skip
@@ -40,12 +47,14 @@ def parser() -> Parser:
         help="source: whole source sentences drawn at random; tail: the last pairs, as the "
         "tutorial does (default: source)")  # fmt: skip
 
-    model = p.add_argument_group("model")
+
+def _add_model(model) -> None:
     model.add_argument("--latent-dim", type=int, metavar="N", help="LSTM units (default: 256)")
     model.add_argument("--embedding-dim", type=int, metavar="N",
         help="size of token embeddings; 0 = one-hot (default: 0)")  # fmt: skip
 
-    train = p.add_argument_group("training")
+
+def _add_training(train) -> None:
     train.add_argument("--epochs", type=int, metavar="N",
         help="train until epoch N; a finished run that is resumed goes on for N more "
         "(default: 100; embedded corpus: 7)")  # fmt: skip
@@ -61,14 +70,14 @@ def parser() -> Parser:
     )  # fmt: skip
     train.add_argument("--seed", type=int, metavar="N", help="(default: 0)")
 
-    run = p.add_argument_group("run")
+
+def _add_run(run) -> None:
     run.add_argument("--out", type=Path, metavar="DIR",
         help="run folder (default: checkpoints/<name of the data>)")  # fmt: skip
     run.add_argument("--resume", action="store_true",
         help="go on with the run in that folder, if there is one")  # fmt: skip
     run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
     run.add_argument("--summary", action="store_true", help="print the model and stop")
-    return p
 
 
 def run() -> int:

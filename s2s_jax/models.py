@@ -87,6 +87,7 @@ class Decoder(nn.Module):
     embedding_dim: int = 0
 
     def setup(self) -> None:
+        """Makes the layers that both methods share."""
         self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim)
         self.cell = LSTMCell(self.features)
         self.output = nn.Dense(

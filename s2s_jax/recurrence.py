@@ -34,6 +34,7 @@ class LSTMCell(nn.RNNCellBase):
     features: int
 
     def setup(self) -> None:
+        """Makes the one parameter."""
         # Keras draws one orthogonal matrix over all four gates.
         shape = (self.features, 4 * self.features)
         self.recurrent_kernel = self.param(
