@@ -1,6 +1,7 @@
 """A small run, really trained, that the tests of whole processes share."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from s2s_jax.compilation import keep_compiled_programs
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# A suite started in the background of a script ignores Ctrl-C, and so would the processes that
+# the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
