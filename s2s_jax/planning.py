@@ -12,6 +12,7 @@ from s2s_jax.checkpointing import Progress
 from s2s_jax.config import SAMPLE, DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.errors import UserError
 from s2s_jax.preparation import Prepared, prepare
+from s2s_jax.reading import safe_name
 from s2s_jax.run_folder import ROOT, Run, holds_run, read_run
 
 # What learns the embedded corpus in under two minutes on a laptop: its sentences are composed of
@@ -40,7 +41,7 @@ def choose_folder(request: Request) -> Path:
         return request.out
     name = PurePath(request.data.get("data", SAMPLE).rstrip("/")).name
     stem = re.sub(r"(\.(txt|tsv|csv|gz|zip))+$", "", name, flags=re.IGNORECASE)
-    return ROOT / (re.sub(r"[^\w.-]+", "_", stem).strip(".") or "run")
+    return ROOT / safe_name(stem.strip(".") or "run")
 
 
 def saved_run(request: Request, folder: Path) -> Run | None:
