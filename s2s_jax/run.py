@@ -12,11 +12,13 @@ from flax.training.train_state import TrainState
 
 from s2s_jax.allocation import keep_freed_memory
 from s2s_jax.batching import Examples, choose_buckets, num_batches
-from s2s_jax.checkpointing import Progress, open_steps, restore_state, save_step
+from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
+from s2s_jax.errors import UserError
 from s2s_jax.evaluation import answer
 from s2s_jax.interrupts import Interrupt, catch_interrupts
+from s2s_jax.locking import locked
 from s2s_jax.models import Seq2Seq
 from s2s_jax.planning import Request, choose_folder, configure, extend, saved_run
 from s2s_jax.preparation import Prepared
@@ -26,11 +28,14 @@ from s2s_jax.run_folder import (
     Run,
     create_run,
     holds_run,
+    make_folder,
     read_run,
     write_config,
     write_evaluation,
     write_metrics,
 )
+from s2s_jax.saving import Saver
+from s2s_jax.steps import drop_steps, open_steps, restore_newest
 from s2s_jax.summary import summary
 from s2s_jax.training import fit, make_state
 from s2s_jax.translation import Translator
@@ -53,23 +58,34 @@ def train(request: Request, report: TrainingReport) -> int:
     saved = saved_run(request, folder)
     config, prepared = configure(request, saved, report.console.is_terminal)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
+    make_folder(folder)
+    with locked(folder):
+        # Another process may have begun, or ended, a run here while the data were read.
+        if saved_run(request, folder) != saved:
+            raise UserError(f"{folder} was changed by another process; start again.")
+        return _train(request, report, folder, run, saved is None, prepared)
+
+
+def _train(
+    request: Request, report: TrainingReport, folder: Path, run: Run, new: bool, prepared: Prepared
+) -> int:
+    """The run itself, in a folder that is locked."""
+    config = run.config
     training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
-    state, progress = make_state(Seq2Seq(config.model), config.train), Progress()
-    if saved is None:
+    if new:
         create_run(folder, run)
-    with open_steps(folder, writable=True) as manager:
-        if manager.latest_step() is not None:
-            state, progress = _restore(manager, state)
-            config = extend(config, progress, finished=(folder / EVALUATION).exists())
-            write_config(folder, config)
-            (folder / EVALUATION).unlink(missing_ok=True)
-        _say_opening(report, config, prepared, training, folder, progress, state.params)
-
-        def save(state: TrainState, progress: Progress, val_loss: float | None) -> None:
-            save_step(manager, state.params, state.opt_state, progress, val_loss)
-            write_metrics(folder, progress.history)
-
-        interrupt = _fit(report, config, state, progress, training, validation, save)
+    restored = _restore(folder, config)
+    if restored is None:
+        state, progress = make_state(Seq2Seq(config.model), config.train), Progress()
+    else:
+        state, progress = restored
+        config = extend(config, progress, finished=(folder / EVALUATION).exists())
+        write_config(folder, run._replace(config=config))
+        write_metrics(folder, progress.history)
+        (folder / EVALUATION).unlink(missing_ok=True)
+    _say_opening(report, config, prepared, training, folder, progress, state.params)
+    saver = Saver(folder)
+    interrupt = _fit(report, config, state, progress, training, validation, saver)
     if interrupt.signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
@@ -89,15 +105,21 @@ def summarize(request: Request, report: TrainingReport) -> int:
     return 0
 
 
-def _restore(manager: Any, state: TrainState) -> tuple[TrainState, Progress]:
-    """The latest step of a run, on the device."""
-    params, opt_state, progress = restore_state(
-        manager, manager.latest_step(), state.params, state.opt_state
-    )
+def _restore(folder: Path, config: RunConfig) -> tuple[TrainState, Progress] | None:
+    """The latest whole step of a run, on the device; None before the first was saved."""
+    # Shapes only: a config that asks for more than its files hold must not take the memory.
+    like = jax.eval_shape(lambda: make_state(Seq2Seq(config.model), config.train))
+    with open_steps(folder, writable=True) as manager:
+        if manager.latest_step() is None:
+            return None
+        step, (params, opt_state, progress) = restore_newest(
+            manager, "latest", lambda n: restore_state(manager, n, like.params, like.opt_state)
+        )
+        # Damaged ones; training goes through them again, and must be able to save them.
+        drop_steps(manager, {n for n in manager.all_steps() if n > step})
     params, opt_state = jax.device_put((params, opt_state))
-    return state.replace(
-        params=params, opt_state=opt_state, step=jnp.int32(progress.step)
-    ), progress
+    state = like.replace(params=params, opt_state=opt_state, step=jnp.int32(progress.step))
+    return state, progress
 
 
 def _say_opening(
@@ -136,7 +158,7 @@ def _fit(
     progress: Progress,
     training: Examples,
     validation: Examples,
-    save: Any,
+    saver: Saver,
 ) -> Interrupt:
     """Trains under the progress bar; says whether a signal ended it."""
     batches = num_batches(training, config.train.batch_size)
@@ -144,9 +166,10 @@ def _fit(
         report.should_stop = lambda: interrupt.signum is not None
         report.start(batches, config.train.epochs, progress)
         try:
-            fit(state, progress, training, validation, config.train, save=save, listener=report)
+            fit(state, progress, training, validation, config.train, save=saver, listener=report)
         finally:
             report.stop()
+        saver.finish(report.should_stop)
     return interrupt
 
 

@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from s2s_jax.batching import pad
-from s2s_jax.checkpointing import find_step, open_steps, restore_params
+from s2s_jax.checkpointing import restore_params
 from s2s_jax.corpus import normalize
 from s2s_jax.decoding import greedy_decode
 from s2s_jax.errors import UserError
 from s2s_jax.models import Seq2Seq
 from s2s_jax.run_folder import Run, read_run
+from s2s_jax.steps import open_steps, restore_newest
 from s2s_jax.vocabulary import Vocabulary
 
 _SHORTEST = 16  # Sources are padded to 16, 32, 64, ... tokens: few shapes to compile.
@@ -60,14 +61,17 @@ class Translator:
           folder: a run folder, as train.py leaves it.
           step: "best" (by validation loss), "latest", or a step's number.
 
+        Of "best" and "latest", one that is damaged is replaced by the newest whole one, with a
+        `RunWarning`.
+
         Raises:
           UserError: when the folder holds no run, or a damaged one.
         """
         folder = Path(folder)
         run = read_run(folder)
         with open_steps(folder) as manager:
-            found = find_step(manager, step)
-            params = restore_params(manager, found, param_shapes(Seq2Seq(run.config.model)))
+            shapes = param_shapes(Seq2Seq(run.config.model))
+            _, params = restore_newest(manager, step, lambda n: restore_params(manager, n, shapes))
         return cls(run, params)
 
     def __call__(self, texts: Sequence[str], **options: Any) -> list[str]:

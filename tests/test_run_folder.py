@@ -112,7 +112,7 @@ def test_a_config_can_be_replaced(tmp_path):
     run = make_run()
     create_run(tmp_path, run)
     config = dataclasses.replace(run.config, train=TrainConfig(epochs=200))
-    write_config(tmp_path, config)
+    write_config(tmp_path, run._replace(config=config))
     assert read_run(tmp_path) == run._replace(config=config)
 
 
