@@ -31,6 +31,10 @@ def main(command: Callable[[], int]) -> NoReturn:
     """Runs a command and leaves with its status; no mistake of the user's is a traceback."""
     # Threads of tensorstore report to an event loop that a failed read has closed.
     sys.unraisablehook = lambda _: None
+    # Answers are UTF-8 whatever the locale; a terminal that cannot show a symbol shows its code.
+    if sys.stdout is not None:
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     warnings.simplefilter("always", RunWarning)
     warnings.showwarning = _warn
     try:

@@ -47,7 +47,9 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             temporary = path  # A device or a pipe is written to; replacing it breaks it.
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+        # A lone surrogate, which only JSON output can hold, becomes JSON's escape for it.
+        options = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
+        with temporary.open("w", **options) as file:
             file.writelines(line + "\n" for line in lines)
         if temporary != path:
             os.replace(temporary, path)

@@ -122,7 +122,7 @@ def _answers(
         while chunk := list(itertools.islice(lines, _CHUNK)):
             yield from answer(chunk, first)
             first += len(chunk)
-            bar.advance(task, sum(len(text.encode()) + 1 for text in chunk))
+            bar.advance(task, sum(len(text.encode(errors="surrogatepass")) + 1 for text in chunk))
 
 
 def _line(translation: Translation, number: int, as_json: bool) -> str:

@@ -1,3 +1,4 @@
+import json
 import os
 import pty
 import select
@@ -7,6 +8,8 @@ import time
 
 import pytest
 from conftest import ROOT, run_script
+
+from s2s_jax.serving import DecodeRequest, decode
 
 
 def converse(folder, cwd, *typed):
@@ -98,3 +101,25 @@ def test_an_answer_cut_off_says_so(trained, tmp_path):
     )
     assert len(done.stdout.strip()) <= 2
     assert "--max-length" in done.stderr
+
+
+def test_strange_text_goes_in_and_out_whatever_the_locale(trained, tmp_path):
+    """Bytes that are no text reach Python's arguments as lone surrogates."""
+    for environment in ({"PYTHONIOENCODING": "ascii"}, {}):
+        done = subprocess.run(
+            [sys.executable, ROOT / "decode.py", "--checkpoint", trained[1], "--json",
+             b"He \xff eats.", "\u05e9\u200d\U0001f600e\u0301"],
+            cwd=tmp_path, capture_output=True, env={**os.environ, **environment}, check=True,
+        )  # fmt: skip
+        lines = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
+        assert [line["source"] for line in lines] == [
+            "He \udcff eats.",
+            "\u05e9\u200d\U0001f600\xe9",
+        ]
+        assert "\\udcff" in lines[0]["warnings"][0]
+    out = tmp_path / "out.jsonl"
+    request = DecodeRequest(
+        ["\ud800"], trained[1], "best", None, out, 256, 0, strict=False, json=True
+    )
+    decode(request, tmp_path)
+    assert json.loads(out.read_text(encoding="utf-8"))["source"] == "\ud800"

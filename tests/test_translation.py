@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.corpus import normalize
 from s2s_jax.errors import UserError
 from s2s_jax.models import Seq2Seq
 from s2s_jax.run_folder import Run
@@ -36,6 +37,31 @@ TEXTS = st.lists(st.text("abcdefgh", max_size=40), max_size=20)
 def test_answers_keep_their_place_whatever_the_batches(translator, texts, batch_size):
     alone = {text: translator([text])[0] for text in set(texts)}
     assert translator(texts, batch_size=batch_size) == [alone[text] for text in texts]
+
+
+# Surrogates, combining marks, right to left, emoji with joiners, nothing wide: all of Unicode.
+ANY_TEXT = st.text(st.characters(), max_size=40) | st.text(
+    "ab\ud800\udfff\u0301\u0323\u202e\u05d0\u200b\u200d\ufeff\U0001f468\0\x85\u2028\r\t\n ",
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(ANY_TEXT, max_size=4))
+def test_any_unicode_is_answered_and_its_strange_symbols_named(translator, texts):
+    found = translator.translate(texts)
+    assert len(found) == len(texts)
+    for text, translation in zip(texts, found, strict=True):
+        known = "".join(c for c in normalize(text) if c in SOURCE.symbols)
+        if known == known.strip():  # Else it means something else on its own.
+            assert translation.text == translator([known])[0]
+        assert set(translation.unseen) == set(translation.source) - set(SOURCE.symbols)
+
+
+def test_a_sentence_of_100_000_characters_is_answered(translator):
+    (long,) = translator.translate(["abcdefgh" * 12_500])
+    assert 0 < len(long.text) <= 12
+    assert long.unseen == ()
 
 
 def test_it_follows_the_step_by_step_definition(translator):
