@@ -25,8 +25,8 @@ def parser() -> Parser:
         help="one sentence a line, answered in that order; - is standard input")  # fmt: skip
     p.add_argument("--output", type=Path, metavar="FILE",
         help="written whole at the end, or left as it was (default: standard output)")  # fmt: skip
-    p.add_argument("--batch-size", type=int, default=256, metavar="N",
-        help="sentences decoded at a time (default: 256)")  # fmt: skip
+    p.add_argument("--batch-size", type=int, default=512, metavar="N",
+        help="sentences decoded at a time (default: 512)")  # fmt: skip
     p.add_argument("--max-length", type=int, default=0, metavar="N",
         help="cut answers off after N tokens (default: the longest of training)")  # fmt: skip
     p.add_argument("--strict", action="store_true",

@@ -115,3 +115,34 @@ def test_another_limit_does_not_compile_anew():
 
     assert [int((run(n) != PAD).sum()) for n in (0, 3, 8, 100)] == [0, 3, 8, 8]
     assert len(traces) == 1
+
+
+def test_many_rows_are_answered_like_each_alone_and_in_their_order():
+    # The carry counts down to the end of its row: lengths from 1 to 40, shuffled.
+    lengths = np.random.default_rng(0).integers(1, 41, 300)
+
+    def step(carry, tokens):
+        left = carry - 1
+        logits = jax.nn.one_hot(jnp.where(left == 0, EOS, 3 + left % 3), VOCAB)
+        return left, logits
+
+    sizes = []
+
+    def noting_step(carry, tokens):
+        sizes.append(len(tokens))  # Once for each loop that is compiled.
+        return step(carry, tokens)
+
+    def decode_rows(step, lengths, limit):
+        return greedy_decode(
+            step, jnp.asarray(lengths), jnp.full(len(lengths), BOS), eos_id=EOS, pad_id=PAD,
+            max_length=limit, capacity=48,
+        ).tolist()  # fmt: skip
+
+    for limit in (48, 25, 3):
+        found = decode_rows(noting_step, lengths, limit)
+        for length in (1, 7, 25, 40):
+            row = int(np.flatnonzero(lengths == length)[0])
+            assert found[row] == decode_rows(step, [length], limit)[0]
+        ends = [row.index(EOS) + 1 if EOS in row else None for row in found]
+        assert ends == [n if n <= limit else None for n in lengths]
+    assert set(sizes) == {300, 150, 75}
