@@ -35,6 +35,8 @@ class Progress:
       epoch: epochs completed.
       batch: batches done of the epoch after that (0 at an epoch's end).
       sums: loss, right answers and tokens of those batches.
+      skipped: those batches whose loss or gradient was not finite, and which changed nothing.
+      skipped_in_row: the last so many batches were skipped, those of earlier epochs included.
       seconds: training time of those batches.
       history: the metrics of each completed epoch, as in `metrics.jsonl`.
     """
@@ -43,6 +45,8 @@ class Progress:
     epoch: int = 0
     batch: int = 0
     sums: Sums = Sums(0.0, 0.0, 0.0)
+    skipped: int = 0
+    skipped_in_row: int = 0
     seconds: float = 0.0
     history: tuple[dict[str, Any], ...] = ()
 

@@ -21,7 +21,12 @@ _SAMPLE_DEFAULTS = {
     "data": {"num_samples": 30_000, "tokens": "word", "validation_split": 0.05},
     "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
 }
-_MAY_CHANGE = {"epochs", "patience", "data"}  # On resume; the state does not depend on these.
+_MAY_CHANGE = {
+    "epochs",
+    "patience",
+    "save_every",
+    "data",
+}  # On resume; the state does not depend on these.
 
 
 class Request(NamedTuple):

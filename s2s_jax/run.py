@@ -11,7 +11,7 @@ import numpy as np
 from flax.training.train_state import TrainState
 
 from s2s_jax.allocation import keep_freed_memory
-from s2s_jax.batching import Examples, choose_buckets, num_batches
+from s2s_jax.batching import choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
@@ -37,10 +37,11 @@ from s2s_jax.run_folder import (
 from s2s_jax.saving import Saver
 from s2s_jax.steps import drop_steps, open_steps, restore_newest
 from s2s_jax.summary import summary
-from s2s_jax.training import fit, make_state
+from s2s_jax.training import MOST_SKIPPED, NotFinite, fit, make_state
 from s2s_jax.translation import Translator
 
 _EXAMPLES = 10
+_LINES = 8  # Named of the batch that a run failed on.
 
 
 def train(request: Request, report: TrainingReport) -> int:
@@ -71,7 +72,6 @@ def _train(
 ) -> int:
     """The run itself, in a folder that is locked."""
     config = run.config
-    training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
     if new:
         create_run(folder, run)
     restored = _restore(folder, config)
@@ -83,9 +83,9 @@ def _train(
         write_config(folder, run._replace(config=config))
         write_metrics(folder, progress.history)
         (folder / EVALUATION).unlink(missing_ok=True)
-    _say_opening(report, config, prepared, training, folder, progress, state.params)
+    _say_opening(report, config, prepared, folder, progress, state.params)
     saver = Saver(folder)
-    interrupt = _fit(report, config, state, progress, training, validation, saver)
+    interrupt = _fit(report, config, state, progress, prepared, saver)
     if interrupt.signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
@@ -126,7 +126,6 @@ def _say_opening(
     report: TrainingReport,
     config: RunConfig,
     prepared: Prepared,
-    training: Examples,
     folder: Path,
     progress: Progress,
     params: Any,
@@ -137,9 +136,10 @@ def _say_opening(
     symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
     kind = "characters" if config.data.tokens == "char" else "words"
     rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
-    longest = training.lengths().max(axis=0) - (0, 1)
+    lengths = prepared.encode(prepared.training).lengths()
+    longest = lengths.max(axis=0) - (0, 1)
     rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
-    rows.append(("Shapes", buckets_text(choose_buckets(training.lengths()))))
+    rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
     rows.append(("Device", device_text()))
@@ -156,21 +156,35 @@ def _fit(
     config: RunConfig,
     state: TrainState,
     progress: Progress,
-    training: Examples,
-    validation: Examples,
+    prepared: Prepared,
     saver: Saver,
 ) -> Interrupt:
     """Trains under the progress bar; says whether a signal ended it."""
+    training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
     batches = num_batches(training, config.train.batch_size)
     with catch_interrupts() as interrupt:
         report.should_stop = lambda: interrupt.signum is not None
         report.start(batches, config.train.epochs, progress)
         try:
             fit(state, progress, training, validation, config.train, save=saver, listener=report)
+        except NotFinite as stopped:
+            raise _not_finite(stopped, prepared) from None
         finally:
             report.stop()
         saver.finish(report.should_stop)
     return interrupt
+
+
+def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
+    """What to say of a run that went astray: where, at which lines, and what may help."""
+    lines = prepared.lines(stopped.rows)
+    shown = ", ".join(map(str, lines[:_LINES])) + (", ..." if len(lines) > _LINES else "")
+    return UserError(
+        f"{MOST_SKIPPED} updates in a row had a loss or gradient that is NaN or infinite, up to "
+        f"step {stopped.step} (lines {shown} of the data); none of them changed the model, which "
+        "is saved as it was before. Begin a new run with a lower --learning-rate or with "
+        "--clip-norm 1."
+    )
 
 
 def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> None:
