@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.console import Console
+
 import decoding
 import scaling
 import time_to_loss
@@ -37,7 +39,6 @@ from report import (
     write_json,
     write_section,
 )
-from rich.console import Console
 
 ROUNDS = {"training": 3, "decoding": 3, "scaling": 1, "time-to-loss": 1}
 EPOCHS = {"training": 4, "decoding": 10, "scaling": 0, "time-to-loss": 100}

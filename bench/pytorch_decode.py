@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pytorch_lstm import PAD, Seq2Seq, pad
 from torch import nn
+
+from pytorch_lstm import PAD, Seq2Seq, pad
 
 BOS, EOS = 1, 2  # The ids of s2s_jax's vocabularies.
 BATCH = 256

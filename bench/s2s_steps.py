@@ -14,8 +14,8 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from flops import training_flops
 
+from flops import training_flops
 from s2s_jax.allocation import keep_freed_memory
 from s2s_jax.batching import choose_buckets, epoch_batches
 from s2s_jax.checkpointing import Progress
@@ -77,13 +77,15 @@ def measure_training(prepared, units, batch_size, seconds):
     examples = prepared.encode(prepared.training)
     buckets = choose_buckets(examples.lengths())
     state = make_state(Seq2Seq(ModelConfig(*sizes, units)), train)
-    clock, epoch = Clock(seconds, limit=6 * seconds), 0
+    clock, epoch = Clock(seconds, limit=60 + 4 * seconds), 0
     while not clock.should_stop():
         progress = Progress(epoch=epoch)
         clock.start(progress)
         state, progress, _ = train_epoch(state, progress, examples, buckets, train, clock)
         clock.on_step(progress)
         epoch += 1
+    if not clock.tokens:
+        raise SystemExit("every interval held a compilation; give more --seconds")
     source, target = examples.lengths().sum(axis=0)
     shapes = [
         batch.source.shape + batch.targets.shape
