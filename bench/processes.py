@@ -77,6 +77,7 @@ def run(
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()
+            process.wait()
             raise
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode and not stopped:

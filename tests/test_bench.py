@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import scaling
 from flops import training_flops
 from processes import Failed, missing, run
 from report import (
@@ -103,6 +104,16 @@ def test_a_row_without_figures_says_why():
         "## Title\n\n|  | x | y |\n| --- | --: | --: |\n| a | 1 | 2 |\n"
         "| b | not installed: torch |  |\n\nA note.\n\nBelow."
     )
+
+
+def test_the_share_of_the_peak_is_of_the_same_process():
+    figures = dict.fromkeys(("pairs", "mean_source", "mean_target", "tokens_per_second"), 10)
+    figures |= {"epoch_seconds": 2.0, "peak_mb": 500, "padded_gflops": 60, "useful_gflops": 45}
+    figures |= {"peak_gflops": 120, "step_gflops": 90}
+    results = {"measured": [figures], "failed": [None], "to come": []}
+    measured, *rest = scaling.grid(results).rows
+    assert measured[-3:] == ("60 (45)", "120 / 90", "50% (38%)")
+    assert all(row[-1] == "" for row in rest)
 
 
 def test_commands_name_no_folders_of_a_machine():
