@@ -9,6 +9,7 @@ from s2s_jax.errors import UserError
 
 _LARGEST_BEAM = 1_000
 _LONGEST_ANSWER = 100_000  # Tokens; room for an answer of this length is set aside at once.
+_STEEPEST_PENALTY = 5  # The longest answer's power of it is still a number in single precision.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,7 @@ class DecodeConfig(_Config):
             ("max_length", _LONGEST_ANSWER),
             ("seed", 2**32 - 1),
             ("top_p", 1),
+            ("length_penalty", _STEEPEST_PENALTY),
         ):
             if getattr(self, field) > most:
                 flag = "--" + field.replace("_", "-")

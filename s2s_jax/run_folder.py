@@ -4,7 +4,9 @@
     source_vocabulary.json      Vocabulary
     target_vocabulary.json      Vocabulary
     metrics.jsonl               one object an epoch
-    evaluation.json             written when a run has finished
+    training_sources.bin        hashes of the sources trained on, see `fingerprint`
+    evaluation.json             figures, written when a run has finished
+    validation.tsv              source, reference and answer of every validation pair
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
 
 This module is about the files; `checkpointing` is about the steps.
@@ -29,6 +31,7 @@ ROOT = Path("checkpoints")
 
 CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
+TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
 
 
 class Run(NamedTuple):
@@ -92,7 +95,7 @@ def create_run(folder: Path, run: Run) -> None:
             (folder / STEPS).rmdir()
     except OSError as error:
         raise UserError(f"{folder / STEPS} cannot be emptied: {error.strerror}.") from None
-    for name in (METRICS, EVALUATION):
+    for name in (METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION):
         (folder / name).unlink(missing_ok=True)
     _write_json(folder / SOURCE_VOCABULARY, run.source_vocabulary.to_dict())
     _write_json(folder / TARGET_VOCABULARY, run.target_vocabulary.to_dict())
