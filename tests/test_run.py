@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from s2s_jax.evaluation import answer
+from s2s_jax.corpus import Pair
 from s2s_jax.planning import Request
 from s2s_jax.preparation import prepare
 from s2s_jax.reporting import TrainingReport
@@ -27,11 +27,14 @@ def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, 
     folder = tmp_path / "run"
     run = read_run(folder)
     prepared = prepare(run.config.data, 0, (run.source_vocabulary, run.target_vocabulary))
-    answers = answer(Translator.load(folder), prepared.validation)
-    exact = sum(a.exact for a in answers)
+    answers = Translator.load(folder)([pair.source for pair in prepared.validation])
+    exact = sum(a == pair.target for a, pair in zip(answers, prepared.validation, strict=True))
     assert f"Exactly right: {exact} of {len(answers)}" in capsys.readouterr().out
     saved = json.loads((folder / "evaluation.json").read_text())
-    assert saved == {"sentences": len(answers), "exact": exact}
+    assert (saved["sentences"], saved["exact"]) == (len(answers), exact)
+    lines = [line.split("\t") for line in (folder / "validation.tsv").read_text().splitlines()]
+    assert [Pair(*line[:2]) for line in lines] == prepared.validation
+    assert [line[2] for line in lines] == answers
 
 
 def test_a_run_killed_before_its_end_is_not_taken_for_finished(request_for, tmp_path):
