@@ -15,8 +15,10 @@ from s2s_jax.batching import choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
+from s2s_jax.decode_config import DecodeConfig
 from s2s_jax.errors import UserError
-from s2s_jax.evaluation import answer
+from s2s_jax.evaluation import decoded_lines, evaluate, evaluation_lines
+from s2s_jax.fingerprint import read_training_sources, write_training_sources
 from s2s_jax.interrupts import Interrupt, catch_interrupts
 from s2s_jax.locking import locked
 from s2s_jax.models import Seq2Seq
@@ -25,6 +27,7 @@ from s2s_jax.preparation import Prepared
 from s2s_jax.reporting import TrainingReport, buckets_text, command, corpus_rows, device_text
 from s2s_jax.run_folder import (
     EVALUATION,
+    VALIDATION,
     Run,
     create_run,
     holds_run,
@@ -32,6 +35,7 @@ from s2s_jax.run_folder import (
     read_run,
     write_config,
     write_evaluation,
+    write_lines,
     write_metrics,
 )
 from s2s_jax.saving import Saver
@@ -74,6 +78,7 @@ def _train(
     config = run.config
     if new:
         create_run(folder, run)
+    write_training_sources(folder, (pair.source for pair in prepared.training))
     restored = _restore(folder, config)
     if restored is None:
         state, progress = make_state(Seq2Seq(config.model), config.train), Progress()
@@ -189,18 +194,22 @@ def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
 
 def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> None:
     """The closing table and figures, from the run folder as decode.py will read it."""
-    evaluation: dict[str, Any] = {"sentences": 0, "exact": 0}
+    values: dict[str, Any] = {"sentences": 0, "exact": 0}
     if prepared.validation:
         with report.console.status("decoding the validation part"):
-            answers = answer(Translator.load(folder), prepared.validation)
-        exact = sum(answer.exact for answer in answers)
+            evaluation = evaluate(
+                Translator.load(folder),
+                prepared.validation,
+                DecodeConfig(),
+                read_training_sources(folder),
+            )
+        answers = evaluation.answers
         shown = np.linspace(0, len(answers) - 1, min(_EXAMPLES, len(answers))).astype(int)
         report.examples([answers[i] for i in shown])
-        report.say(
-            f"Exactly right: {exact:,} of {len(answers):,} validation sentences "
-            f"({exact / len(answers):.1%})"
-        )
-        evaluation = {"sentences": len(answers), "exact": exact}
-    write_evaluation(folder, evaluation)
+        for line in evaluation_lines(evaluation):
+            report.say(line)
+        write_lines(folder / VALIDATION, decoded_lines(answers))
+        values = evaluation.to_dict()
+    write_evaluation(folder, values)
     report.say("Next:")
     report.say("  " + command("decode.py", folder))

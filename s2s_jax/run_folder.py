@@ -4,7 +4,9 @@
     source_vocabulary.json      Vocabulary
     target_vocabulary.json      Vocabulary
     metrics.jsonl               one object an epoch
-    evaluation.json             written when a run has finished
+    training_sources.bin        hashes of the sources trained on, see `fingerprint`
+    evaluation.json             figures, written when a run has finished
+    validation.tsv              source, reference and answer of every validation pair
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
 
 `config.json` also holds a SHA-256 of itself and of each vocabulary. This module is about the
@@ -31,6 +33,7 @@ ROOT = Path("checkpoints")
 
 CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
+TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
 
 
 class Run(NamedTuple):
@@ -97,7 +100,7 @@ def create_run(folder: Path, run: Run) -> None:
     try:
         _empty_steps(folder / STEPS)
         # The config goes first and comes last: broken off here, no files of two runs pass for one.
-        for name in (CONFIG, METRICS, EVALUATION):
+        for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be removed: {error.strerror}.") from None

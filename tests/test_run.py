@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from s2s_jax import run
+from s2s_jax.corpus import Pair
 from s2s_jax.errors import UserError
-from s2s_jax.evaluation import answer
 from s2s_jax.locking import locked
 from s2s_jax.planning import Request, configure
 from s2s_jax.preparation import prepare
@@ -32,13 +32,16 @@ def request_for(data_file, tmp_path):
 def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, capsys):
     assert train(request_for(), TrainingReport()) == 0
     folder = tmp_path / "run"
-    kept = read_run(folder)
-    prepared = prepare(kept.config.data, 0, (kept.source_vocabulary, kept.target_vocabulary))
-    answers = answer(Translator.load(folder), prepared.validation)
-    exact = sum(a.exact for a in answers)
+    run = read_run(folder)
+    prepared = prepare(run.config.data, 0, (run.source_vocabulary, run.target_vocabulary))
+    answers = Translator.load(folder)([pair.source for pair in prepared.validation])
+    exact = sum(a == pair.target for a, pair in zip(answers, prepared.validation, strict=True))
     assert f"Exactly right: {exact} of {len(answers)}" in capsys.readouterr().out
     saved = json.loads((folder / "evaluation.json").read_text())
-    assert saved == {"sentences": len(answers), "exact": exact}
+    assert (saved["sentences"], saved["exact"]) == (len(answers), exact)
+    lines = [line.split("\t") for line in (folder / "validation.tsv").read_text().splitlines()]
+    assert [Pair(*line[:2]) for line in lines] == prepared.validation
+    assert [line[2] for line in lines] == answers
 
 
 def test_a_run_killed_before_its_end_is_not_taken_for_finished(request_for, tmp_path):
