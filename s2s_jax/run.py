@@ -67,7 +67,8 @@ def train(request: Request, report: TrainingReport) -> int:
             state, progress = _restore(manager, state)
             config = extend(config, progress, finished=(folder / EVALUATION).exists())
             write_config(folder, config)
-            (folder / EVALUATION).unlink(missing_ok=True)
+            for name in (EVALUATION, VALIDATION):
+                (folder / name).unlink(missing_ok=True)
         _say_opening(report, config, prepared, training, folder, progress, state.params)
 
         def save(state: TrainState, progress: Progress, val_loss: float | None) -> None:
