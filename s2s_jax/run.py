@@ -87,7 +87,8 @@ def _train(
         config = extend(config, progress, finished=(folder / EVALUATION).exists())
         write_config(folder, run._replace(config=config))
         write_metrics(folder, progress.history)
-        (folder / EVALUATION).unlink(missing_ok=True)
+        for name in (EVALUATION, VALIDATION):
+            (folder / name).unlink(missing_ok=True)
     _say_opening(report, config, prepared, folder, progress, state.params)
     saver = Saver(folder)
     interrupt = _fit(report, config, state, progress, prepared, saver)
