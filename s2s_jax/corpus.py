@@ -212,12 +212,13 @@ def _unusable(origin: str, lines: int, skipped: dict[str, Skipped], nul_lines: i
         f"{reason} {skip.count} (first at line {skip.first_lines[0]})"
         for reason, skip in skipped.items()
     )
-    remedy = _REMEDIES[max(skipped, key=lambda reason: skipped[reason].count)]
+    most = max(skipped, key=lambda reason: skipped[reason].count, default="no tab")
+    remedy = _REMEDIES[most]
     if 2 * nul_lines > lines:
         remedy = "it looks like UTF-16 or a binary file: save it as UTF-8 text"
     return UserError(
         f"no usable line in {origin}, which needs lines of source<TAB>target:"
-        f" lines read: {lines}, skipped: {counts}; {remedy}"
+        f" lines read: {lines}, skipped: {counts or 'none'}; {remedy}"
     )
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -34,6 +35,9 @@ ROOT = Path("checkpoints")
 CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
 TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
+
+STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)?")
+"""A step that is whole, that orbax is writing, or that is being deleted."""
 
 
 class Run(NamedTuple):
@@ -111,8 +115,9 @@ def create_run(folder: Path, run: Run) -> None:
 
 def _empty_steps(steps: Path) -> None:
     """Removes the steps; what else may lie there, as where a link leads, is left alone."""
-    for step in steps.glob("[0-9]*"):
-        shutil.rmtree(step)
+    for step in steps.glob("*"):
+        if STEP_NAME.fullmatch(step.name):
+            shutil.rmtree(step) if step.is_dir() else step.unlink()
     if not steps.is_symlink() and steps.is_dir():
         with contextlib.suppress(OSError):
             steps.rmdir()

@@ -17,11 +17,9 @@ import orbax.checkpoint as ocp
 
 from s2s_jax.checkpointing import read_val_loss
 from s2s_jax.errors import RunWarning, UserError
-from s2s_jax.run_folder import STEPS
+from s2s_jax.run_folder import STEP_NAME, STEPS
 
 _LATEST = 2  # Steps kept beside the best.
-_UNFINISHED = "*.orbax-checkpoint-tmp"  # What orbax calls a step until it is whole.
-_REMOVED = ".removed"  # What a step is called while it is being deleted.
 _Restored = TypeVar("_Restored")
 
 
@@ -52,9 +50,9 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
 
 def clean_steps(folder: Path) -> None:
     """Removes what a save or a deletion that was broken off has left."""
-    for pattern in (_UNFINISHED, f"*{_REMOVED}"):
-        for leftover in (folder / STEPS).glob(pattern):
-            shutil.rmtree(leftover, ignore_errors=True)
+    for path in (folder / STEPS).glob("*"):
+        if STEP_NAME.fullmatch(path.name) and not path.name.isdecimal():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
@@ -131,7 +129,7 @@ def drop_steps(manager: ocp.CheckpointManager, steps: set[int]) -> None:
     """Deletes steps; broken off at any moment, each is there whole or not at all."""
     folder = Path(manager.directory)
     for step in steps:
-        removed = (folder / str(step)).rename(folder / f"{step}{_REMOVED}")
+        removed = (folder / str(step)).rename(folder / f"{step}.removed")
         shutil.rmtree(removed)
     manager.reload()
 

@@ -59,7 +59,7 @@ def train(flags: argparse.Namespace) -> None:
     command = [ROOT / "train.py", "--data", flags.data, "--num-samples", flags.pairs]
     command += ["--epochs", flags.epochs, "--save-every", 100, "--out", out, "--resume"]
     for stop_after in (flags.stop_after, 0):
-        status, samples = watched(command, stop_after)
+        status, samples = watched(command, stop_after, stdout=subprocess.DEVNULL)
         print(f"train.py ended with {status}: {curve(samples)}", flush=True)
     assert status == 0
 
@@ -110,6 +110,8 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=LINES)
     parser.add_argument("--stop-after", type=float, default=40)
     flags = parser.parse_args()
+    # What is started in the background of a script ignores Ctrl-C, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     (train if flags.what == "train" else decode)(flags)
 
 

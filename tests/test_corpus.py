@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from s2s_jax import reading
-from s2s_jax.corpus import Corpus, Pair, Skipped, normalize, read_pairs, split_pairs
+from s2s_jax.corpus import Corpus, Pair, Skipped, collect_pairs, normalize, read_pairs, split_pairs
 from s2s_jax.errors import UserError
 
 GOOD = b"Go.\tVa !\nRun!\tCours !\nRun!\tCourez !\n"
@@ -98,6 +98,22 @@ def test_any_bytes_give_a_corpus_or_one_line_and_the_same_in_every_form(
         assert len(plain.pairs) <= (num_samples or len(plain.pairs))
         assert all(side and normalize(side) == side for pair in plain.pairs for side in pair)
         assert all(s.count >= len(s.first_lines) > 0 for s in plain.skipped.values())
+
+
+@given(st.lists(st.text("ab\te\u0301é \u05d0\U0001f600", max_size=6)), st.randoms())
+def test_the_order_of_the_lines_changes_no_pair_and_each_pair_knows_its_line(texts, random):
+    shuffled = random.sample(texts, len(texts))
+    found = []
+    for lines in (texts, shuffled):
+        try:
+            corpus = collect_pairs("x", enumerate(lines, 1))
+        except UserError:
+            corpus = None
+        else:
+            for pair, number in zip(corpus.pairs, corpus.lines, strict=True):
+                assert collect_pairs("x", [(1, lines[number - 1])]).pairs == [pair]
+        found.append(corpus and set(corpus.pairs))
+    assert found[0] == found[1]
 
 
 @given(content=data_bytes, suffix=st.sampled_from([".gz", ".zip", ""]))

@@ -1,6 +1,7 @@
 """Disks that are full, folders that cannot be written to: said, survived, and nothing lost."""
 
 import os
+import shutil
 import subprocess
 import types
 
@@ -114,3 +115,20 @@ def test_metrics_that_cannot_be_written_are_said_too(tmp_path):
     with pytest.warns(RunWarning, match=r"metrics\.jsonl"):
         Saver(tmp_path)(state(), progress(1), 3.0)
     assert kept(tmp_path) == [1]
+
+
+def test_a_folder_that_nobody_may_change_is_said_and_what_it_holds_stays(tmp_path):
+    saver = Saver(tmp_path)
+    saver(state(), progress(1), 3.0)
+    # Root is bound by no permission, but by this attribute.
+    lock = ["chattr", "+i", tmp_path / STEPS]
+    if not shutil.which("chattr") or subprocess.run(lock, check=False).returncode:
+        pytest.skip("this file system knows no immutable folders")
+    try:
+        with pytest.warns(RunWarning, match=r"could not be saved .*not permitted"):
+            saver(state(), progress(2), 2.0)
+        assert same(params_of(tmp_path, "latest"), PARAMS)
+    finally:
+        subprocess.run(["chattr", "-i", tmp_path / STEPS], check=True)
+    saver.finish(lambda: True)
+    assert kept(tmp_path) == [1, 2]
