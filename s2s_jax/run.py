@@ -53,7 +53,9 @@ def train(request: Request, report: TrainingReport) -> int:
     saved = saved_run(request, folder)
     config, prepared = configure(request, saved, report.console.is_terminal)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
-    training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
+    filling = config.model.filling
+    training = prepared.encode(prepared.training, *filling)
+    validation = prepared.encode(prepared.validation, *filling)
     state, progress = make_state(Seq2Seq(config.model), config.train), Progress()
     if saved is None:
         create_run(folder, run)
@@ -84,7 +86,8 @@ def summarize(request: Request, report: TrainingReport) -> int:
     folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
     config, prepared = configure(request, saved, report.console.is_terminal)
-    bucket = choose_buckets(prepared.encode(prepared.training).lengths())[-1]
+    training = prepared.encode(prepared.training, *config.model.filling)
+    bucket = choose_buckets(training.lengths())[-1]
     report.say(summary(config.model, config.train.batch_size, bucket))
     return 0
 

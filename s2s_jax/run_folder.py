@@ -3,6 +3,7 @@
     config.json                 RunConfig
     source_vocabulary.json      Vocabulary
     target_vocabulary.json      Vocabulary
+    keras.json                  Keras's names, in a run imported from there
     metrics.jsonl               one object an epoch
     evaluation.json             written when a run has finished
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
@@ -29,6 +30,7 @@ ROOT = Path("checkpoints")
 
 CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
+KERAS = "keras.json"
 
 
 class Run(NamedTuple):
@@ -92,7 +94,7 @@ def create_run(folder: Path, run: Run) -> None:
             (folder / STEPS).rmdir()
     except OSError as error:
         raise UserError(f"{folder / STEPS} cannot be emptied: {error.strerror}.") from None
-    for name in (METRICS, EVALUATION):
+    for name in (METRICS, EVALUATION, KERAS):
         (folder / name).unlink(missing_ok=True)
     _write_json(folder / SOURCE_VOCABULARY, run.source_vocabulary.to_dict())
     _write_json(folder / TARGET_VOCABULARY, run.target_vocabulary.to_dict())
@@ -144,6 +146,11 @@ def read_run(folder: Path) -> Run:
                 "decode with the vocabulary saved beside the model."
             )
         vocabularies.append(vocabulary)
+    if config.model.source_filler not in vocabularies[0].symbols:
+        raise UserError(
+            f"{folder / CONFIG}: source_filler must be a symbol of the source vocabulary, not "
+            f"{config.model.source_filler!r}; take a copy of the run."
+        )
     return Run(config, *vocabularies)
 
 

@@ -109,7 +109,8 @@ class Translator:
                 f"line {first + which} has symbols that training never saw: "
                 f"{' '.join(map(repr, unseen[which]))}; leave out --strict to skip them."
             )
-        rows = [vocabulary.encode_source(source) for source in sources]
+        filling = self.run.config.model.filling
+        rows = [vocabulary.encode_source(source, *filling) for source in sources]
         limit = max_length or self.run.config.max_length
         answers = self._decode(rows, limit, batch_size)
         decode, eos = self.run.target_vocabulary.decode, Vocabulary.eos_id

@@ -1,0 +1,291 @@
+"""A model that Keras trained -> an ordinary run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.training.train_state import TrainState
+
+from s2s_jax.batching import choose_buckets
+from s2s_jax.checkpointing import Progress, open_steps, save_step
+from s2s_jax.config import LEARNING_RATES, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.corpus import normalize
+from s2s_jax.download import resolve
+from s2s_jax.errors import UserError
+from s2s_jax.keras.characters import Characters, tutorial_characters, tutorial_pairs
+from s2s_jax.keras.reading import KerasModel, read_model
+from s2s_jax.keras.weights import to_params
+from s2s_jax.models import Seq2Seq
+from s2s_jax.preparation import Prepared, prepare
+from s2s_jax.reading import safe_name, shown
+from s2s_jax.reporting import command
+from s2s_jax.run_folder import KERAS, ROOT, Run, create_run, holds_run, write_lines, write_metrics
+from s2s_jax.training import evaluate, make_optimizer
+from s2s_jax.vocabulary import SPECIALS
+
+_TRIED = 256  # Pairs by which the padding is found.
+_CLEARLY = 0.9  # Spaces must lower the loss to this share; an untrained model cannot tell.
+_NO_DATA = "unknown"
+
+
+class ImportRequest(NamedTuple):
+    """What the user asked for; the fields are the flags of `import`."""
+
+    model: Path
+    data: str | None
+    num_samples: int
+    vocabulary: Path | None
+    padding: str | None
+    out: Path | None
+    overwrite: bool
+
+
+def import_model(request: ImportRequest) -> int:
+    """Writes a run folder and says what was found.
+
+    Raises:
+      UserError: when the model is not the tutorial's, does not fit the characters, or the folder
+        holds a run; what existed before is still there.
+    """
+    folder = request.out or ROOT / safe_name(request.model.stem)
+    if holds_run(folder) and not request.overwrite:
+        raise UserError(
+            f"{folder} holds a run already; replace it (--overwrite) or choose another folder "
+            "(--out)."
+        )
+    if request.num_samples < 1:
+        raise UserError(f"--num-samples must be at least 1, not {request.num_samples}.")
+    model = read_model(request.model)
+    pairs: list[tuple[str, str]] = []
+    if request.data is not None:
+        pairs = tutorial_pairs(Path(resolve(request.data, progress=True)), request.num_samples)
+    characters = find_characters(request, model, pairs)
+    train = _train_config(model)
+    prepared, data = None, DataConfig(data=_NO_DATA)
+    if request.data is not None:
+        data = _data_config(request.data, pairs)
+        prepared = prepare(data, train.seed, characters.vocabularies())
+    params = to_params(model.weights, *characters.ids(), tuple(map(len, characters.vocabularies())))
+    characters = _with_padding(request, model, characters, prepared, params)
+    config = RunConfig(
+        data,
+        _model_config(model, characters),
+        train,
+        # Keras's loop stops when more than max_decoder_seq_length characters are written.
+        characters.max_decoder_seq_length + 1,
+        "" if prepared is None else prepared.data_hash,
+    )
+    _write(folder, config, characters, params, prepared)
+    _say(folder, request, model, characters, pairs)
+    return 0
+
+
+def find_characters(
+    request: ImportRequest, model: KerasModel, pairs: list[tuple[str, str]]
+) -> Characters:
+    """The characters of the JSON or else of the data; lengths that the JSON lacks, of the data.
+
+    Raises:
+      UserError: when neither is given, or the characters are not as many as the model's.
+    """
+    if request.vocabulary is None and not pairs:
+        raise UserError(
+            "a Keras model does not hold its characters; give the data that it was trained with "
+            "(--data fra.txt) or a JSON with both lists of characters (--vocabulary)."
+        )
+    characters = found = tutorial_characters(pairs) if pairs else None
+    if request.vocabulary is not None:
+        characters = Characters.from_json(request.vocabulary)
+        for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
+            if not getattr(characters, key) and found is not None:
+                characters = dataclasses.replace(characters, **{key: getattr(found, key)})
+    sizes = [len(characters.input_characters), len(characters.target_characters)]
+    wanted = [model.weights.encoder.vocab_size, model.weights.decoder.vocab_size]
+    if sizes != wanted:
+        where = request.vocabulary or f"the first {request.num_samples} lines of {request.data}"
+        raise UserError(
+            f"the model has {wanted[0]} source and {wanted[1]} target characters, but {where} "
+            f"{sizes[0]} and {sizes[1]}; give the data and --num-samples of its training, or its "
+            "lists with --vocabulary."
+        )
+    return characters
+
+
+def _train_config(model: KerasModel) -> TrainConfig:
+    """Keras's optimizer where it is offered here, else the tutorial's."""
+    if model.optimizer not in LEARNING_RATES:
+        return TrainConfig()
+    return TrainConfig(optimizer=model.optimizer, learning_rate=model.learning_rate)
+
+
+def _data_config(data: str, pairs: list[tuple[str, str]]) -> DataConfig:
+    """The same lines as Keras read, without the doubles, and Keras's validation part."""
+    both = [(normalize(source), normalize(target)) for source, target in pairs]
+    distinct = len({pair for pair in both if all(pair)})
+    return DataConfig(
+        data=data,
+        num_samples=max(distinct, 1),
+        max_source_length=0,
+        max_target_length=0,
+        split="tail",
+    )
+
+
+def _model_config(model: KerasModel, characters: Characters) -> ModelConfig:
+    """Sizes, and what the encoder reads beyond a source's end."""
+    embedding = model.weights.encoder.embedding
+    length = 0 if characters.source_padding == "mask" else characters.max_encoder_seq_length
+    return ModelConfig(
+        *map(len, characters.vocabularies()),
+        latent_dim=model.structure.units,
+        embedding_dim=0 if embedding is None else embedding.shape[1],
+        source_length=length,
+        source_filler=_filler(model, characters) if length else SPECIALS[0],
+    )
+
+
+def _filler(model: KerasModel, characters: Characters) -> str:
+    """The symbol that stands beyond a source's end."""
+    if characters.source_padding == "space":
+        return " "
+    # The id 0 of an Embedding is a character like any other.
+    one_hot = model.structure.encoder.embedding is None
+    first = characters.input_characters[0]
+    return SPECIALS[0] if one_hot or first == "" else first
+
+
+def _check_masks(model: KerasModel, characters: Characters) -> None:
+    """A masked `Embedding` skips the id 0, so that must be nobody's."""
+    sides = (
+        (model.structure.encoder, "input_characters", characters.input_characters),
+        (model.structure.decoder, "target_characters", characters.target_characters),
+    )
+    for side, key, symbols in sides:
+        if side.masked and side.embedding and symbols[0] not in ("", SPECIALS[0]):
+            raise UserError(
+                f"the Embedding {side.embedding!r} has mask_zero, so the first of {key} must be "
+                f'"" or "<pad>"; found {symbols[0]!r}: give the lists with --vocabulary.'
+            )
+    dims = [w.embedding.shape[1] if w.embedding is not None else 0 for w in model.weights[:2]]
+    if dims[0] != dims[1]:
+        raise UserError(
+            "both sides of the model must have one-hot inputs, or Embeddings of one size; found "
+            f"{dims[0] or 'one-hot'} and {dims[1] or 'one-hot'}."
+        )
+
+
+def _with_padding(
+    request: ImportRequest,
+    model: KerasModel,
+    characters: Characters,
+    prepared: Prepared | None,
+    params: Any,
+) -> Characters:
+    """The characters with their `source_padding`: given, seen in the model, or found by trying."""
+    _check_masks(model, characters)
+    masked = model.structure.encoder.masked
+    given = request.padding or characters.source_padding
+    if given and (given == "mask") != masked:
+        raise UserError(
+            f"the encoder of this model {'has a' if masked else 'has no'} mask, so the padding "
+            f"cannot be {given}; leave out --padding."
+        )
+    padding = given or ("mask" if masked else "zeros")
+    if not given and not masked and prepared is not None and " " in characters.input_characters:
+        padding = _likelier_padding(model, characters, prepared, params)
+    characters = dataclasses.replace(characters, source_padding=padding)
+    if padding == "space" and " " not in characters.input_characters:
+        raise UserError("--padding space needs a space among the source characters; there is none.")
+    for key, needed in (
+        ("max_encoder_seq_length", not masked),
+        ("max_decoder_seq_length", True),
+    ):
+        if needed and not getattr(characters, key):
+            raise UserError(
+                f"the JSON of --vocabulary has no {key}, which decoding depends on; add it, or "
+                "give --data as well."
+            )
+    return characters
+
+
+def _likelier_padding(
+    model: KerasModel, characters: Characters, prepared: Prepared, params: Any
+) -> str:
+    """Zeros or spaces: under which of them the model predicts the data's first targets better."""
+    losses = {}
+    for padding in ("zeros", "space"):
+        tried = dataclasses.replace(characters, source_padding=padding)
+        config = _model_config(model, tried)
+        # One program for both: zeros beyond the end are zeros whatever is filled in.
+        losses[padding] = _loss(config, params, prepared, prepared.training[:_TRIED])
+    likelier = "space" if losses["space"] < _CLEARLY * losses["zeros"] else "zeros"
+    figures = ", ".join(f"{padding} {loss:.3f}" for padding, loss in losses.items())
+    print(
+        f"Padding: {likelier}, under which the data's first pairs are likelier (loss in nats per "
+        f"target character: {figures}); --padding decides otherwise."
+    )
+    return likelier
+
+
+def _loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:
+    """Mean loss in nats per real target token."""
+    examples = prepared.encode(pairs, *config.filling)
+    # The symbols filled in are data, and not the program's concern.
+    model = Seq2Seq(dataclasses.replace(config, source_filler=SPECIALS[0]))
+    state = TrainState(jnp.int32(0), model.apply, params, None, None)
+    buckets = choose_buckets(examples.lengths(), max_buckets=1)
+    sums = evaluate(state, examples, buckets, batch_size=64)
+    return float(sums.loss / sums.tokens)
+
+
+def _write(
+    folder: Path, config: RunConfig, characters: Characters, params: Any, prepared: Prepared | None
+) -> None:
+    """The run folder: step 0 is the model as Keras left it."""
+    val_loss = None
+    if prepared is not None and prepared.validation:
+        val_loss = _loss(config.model, params, prepared, prepared.validation)
+        print(f"Validation loss: {val_loss:.4f} nats per target character (the data's last part).")
+    create_run(folder, Run(config, *characters.vocabularies()))
+    write_lines(folder / KERAS, [json.dumps(characters.to_json(), ensure_ascii=False, indent=1)])
+    opt_state = make_optimizer(config.train).init(jax.tree.map(np.asarray, params))
+    with open_steps(folder, writable=True) as manager:
+        save_step(manager, params, opt_state, Progress(), val_loss)
+    write_metrics(folder, [])
+
+
+def _say(
+    folder: Path,
+    request: ImportRequest,
+    model: KerasModel,
+    characters: Characters,
+    pairs: list[tuple[str, str]],
+) -> None:
+    """What was found, and what to type next."""
+    structure = model.structure
+    inputs = "one-hot" if structure.encoder.embedding is None else "Embedding"
+    print(
+        f"Imported {request.model} into {folder}: {structure.units} units, {inputs} inputs, "
+        f"{len(characters.input_characters)} source and {len(characters.target_characters)} "
+        f"target characters, source padding {characters.source_padding}."
+    )
+    changed = [source for source, _ in pairs if normalize(source) != source]
+    if changed:
+        print(
+            f"{len(changed)} sources, such as {shown(repr(changed[0]), 60)}, are not in Unicode "
+            "NFC or have outer white space; they are read without, where Keras reads them as is."
+        )
+    if model.optimizer and model.optimizer not in LEARNING_RATES:
+        print(f"The optimizer {shown(model.optimizer, 40)} is not offered; training takes rmsprop.")
+    print("Next:")
+    print("  " + command("decode.py", folder))
+    if request.data is None:
+        print("Without --data it can be decoded with and exported, but not trained on.")
+    else:
+        print("  " + command("train.py", folder, "--resume") + "    (optimizer state starts anew)")
