@@ -88,8 +88,9 @@ class Vocabulary:
         """
         ids = self.encode(text)
         ids = ids if self.tokens == "word" else ids[ids != self.unk_id]
-        missing = max(length - len(ids), 0) if len(ids) else 0
-        return np.pad(ids, (0, missing), constant_values=self._ids[filler])
+        if not 0 < len(ids) < length:
+            return ids
+        return np.append(ids, np.full(length - len(ids), self._ids[filler], np.int32))
 
     def unseen(self, text: str) -> list[str]:
         """The symbols of a text that are not in the vocabulary, each once, in order."""
