@@ -13,7 +13,9 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+
+import numpy as np
 
 from s2s_jax.errors import UserError
 from s2s_jax.reading import open_chunks, shown
@@ -29,6 +31,17 @@ _MAX_JSON_BYTES = 1 << 26
 _MAX_LINE = 1 << 20  # Characters.
 # The places of a list that stand for no text.
 _PLACES = {"": SPECIALS[0], SPECIALS[0]: SPECIALS[0], SPECIALS[3]: SPECIALS[3]}
+
+
+class Ids(NamedTuple):
+    """For each of Keras's characters its id here, int `[characters]`.
+
+    Targets have two: as what the decoder reads, the start is `<bos>`; as what it writes, itself.
+    """
+
+    source: np.ndarray
+    target_inputs: np.ndarray
+    target_outputs: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,29 +88,40 @@ class Characters:
                 raise UserError(f"{key} must be a whole number of at least 0.")
 
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
-        """Source and target as a run folder has them."""
-        texts = (self.input_characters, self._target_symbols())
-        own = ([s for s in symbols if s not in SPECIALS and s not in _PLACES] for symbols in texts)
+        """Source and target as a run folder has them.
+
+        The start is `<bos>` where it begins a target. It is also a symbol like any other, since
+        Keras's decode loop may write it.
+        """
+        own = [
+            [s for s in symbols if s not in SPECIALS and s not in _PLACES and s != end]
+            for symbols, end in ((self.input_characters, None), (self.target_characters, self.end))
+        ]
         source, target = (Vocabulary((*SPECIALS, *symbols), self.tokens) for symbols in own)
         return source, target
 
-    def ids(self) -> tuple[list[int], list[int]]:
-        """The id that each source and each target character has in those vocabularies."""
-        texts = (self.input_characters, self._target_symbols())
-        source, target = (
-            [vocabulary.symbols.index(_PLACES.get(symbol, symbol)) for symbol in symbols]
-            for vocabulary, symbols in zip(self.vocabularies(), texts, strict=True)
-        )
-        for ids in (source, target):
-            if len(set(ids)) != len(ids):
-                raise UserError(
-                    f"of {', '.join(SPECIALS)} and the empty entry, a list must hold each once."
-                )
-        return source, target
+    def ids(self, source: Vocabulary, target: Vocabulary) -> Ids:
+        """The place of each of Keras's characters in these vocabularies.
 
-    def _target_symbols(self) -> list[str]:
-        names = {self.start: SPECIALS[1], self.end: SPECIALS[2]}
-        return [names.get(symbol, symbol) for symbol in self.target_characters]
+        Raises:
+          UserError: when two entries of a list mean the same.
+        """
+        source_ids, target_ids = (
+            {symbol: i for i, symbol in enumerate(vocabulary.symbols)}
+            for vocabulary in (source, target)
+        )
+        names = {**_PLACES, self.end: SPECIALS[2]}
+        if self.start not in target_ids:  # A run that was trained here never writes it.
+            names[self.start] = SPECIALS[1]
+        inputs = {**names, self.start: SPECIALS[1]}
+        ids = Ids(
+            np.array([source_ids[_PLACES.get(c, c)] for c in self.input_characters]),
+            np.array([target_ids[inputs.get(c, c)] for c in self.target_characters]),
+            np.array([target_ids[names.get(c, c)] for c in self.target_characters]),
+        )
+        if any(len(set(places)) < len(places) for places in ids):
+            raise UserError('a list may hold one empty place only: "" or "<pad>".')
+        return ids
 
     def to_json(self) -> dict[str, Any]:
         """The keys that are known; `from_json` reads them again."""

@@ -7,9 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from flax.training.train_state import TrainState
 
 from s2s_jax.batching import choose_buckets
@@ -46,6 +44,22 @@ class ImportRequest(NamedTuple):
     overwrite: bool
 
 
+class Imported(NamedTuple):
+    """A model of Keras as a run has it, not written yet."""
+
+    model: KerasModel
+    characters: Characters
+    config: RunConfig
+    params: Any
+    pairs: list[tuple[str, str]]
+    """As the tutorial reads them; empty without data."""
+    prepared: Prepared | None
+
+    @property
+    def run(self) -> Run:
+        return Run(self.config, *self.characters.vocabularies())
+
+
 def import_model(request: ImportRequest) -> int:
     """Writes a run folder and says what was found.
 
@@ -59,6 +73,18 @@ def import_model(request: ImportRequest) -> int:
             f"{folder} holds a run already; replace it (--overwrite) or choose another folder "
             "(--out)."
         )
+    imported = convert(request)
+    _write(folder, imported)
+    _say(folder, request, imported)
+    return 0
+
+
+def convert(request: ImportRequest) -> Imported:
+    """Reads a model and finds its characters, its padding and its data; writes nothing.
+
+    Raises:
+      UserError: when the model is not the tutorial's, or does not fit the characters.
+    """
     if request.num_samples < 1:
         raise UserError(f"--num-samples must be at least 1, not {request.num_samples}.")
     model = read_model(request.model)
@@ -66,12 +92,13 @@ def import_model(request: ImportRequest) -> int:
     if request.data is not None:
         pairs = tutorial_pairs(Path(resolve(request.data, progress=True)), request.num_samples)
     characters = find_characters(request, model, pairs)
+    _check_sides(model, characters)
     train = _train_config(model)
     prepared, data = None, DataConfig(data=_NO_DATA)
     if request.data is not None:
         data = _data_config(request.data, pairs)
         prepared = prepare(data, train.seed, characters.vocabularies())
-    params = to_params(model.weights, *characters.ids(), tuple(map(len, characters.vocabularies())))
+    params = to_params(model.weights, characters)
     characters = _with_padding(request, model, characters, prepared, params)
     config = RunConfig(
         data,
@@ -81,9 +108,7 @@ def import_model(request: ImportRequest) -> int:
         characters.max_decoder_seq_length + 1,
         "" if prepared is None else prepared.data_hash,
     )
-    _write(folder, config, characters, params, prepared)
-    _say(folder, request, model, characters, pairs)
-    return 0
+    return Imported(model, characters, config, params, pairs, prepared)
 
 
 def find_characters(
@@ -160,8 +185,8 @@ def _filler(model: KerasModel, characters: Characters) -> str:
     return SPECIALS[0] if one_hot or first == "" else first
 
 
-def _check_masks(model: KerasModel, characters: Characters) -> None:
-    """A masked `Embedding` skips the id 0, so that must be nobody's."""
+def _check_sides(model: KerasModel, characters: Characters) -> None:
+    """Embeddings are of one size, and the id 0 that a masked one skips is nobody's."""
     sides = (
         (model.structure.encoder, "input_characters", characters.input_characters),
         (model.structure.decoder, "target_characters", characters.target_characters),
@@ -188,7 +213,6 @@ def _with_padding(
     params: Any,
 ) -> Characters:
     """The characters with their `source_padding`: given, seen in the model, or found by trying."""
-    _check_masks(model, characters)
     masked = model.structure.encoder.masked
     given = request.padding or characters.source_padding
     if given and (given == "mask") != masked:
@@ -244,30 +268,24 @@ def _loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]
     return float(sums.loss / sums.tokens)
 
 
-def _write(
-    folder: Path, config: RunConfig, characters: Characters, params: Any, prepared: Prepared | None
-) -> None:
+def _write(folder: Path, imported: Imported) -> None:
     """The run folder: step 0 is the model as Keras left it."""
+    _, characters, config, params, _, prepared = imported
     val_loss = None
     if prepared is not None and prepared.validation:
         val_loss = _loss(config.model, params, prepared, prepared.validation)
         print(f"Validation loss: {val_loss:.4f} nats per target character (the data's last part).")
-    create_run(folder, Run(config, *characters.vocabularies()))
+    create_run(folder, imported.run)
     write_lines(folder / KERAS, [json.dumps(characters.to_json(), ensure_ascii=False, indent=1)])
-    opt_state = make_optimizer(config.train).init(jax.tree.map(np.asarray, params))
+    opt_state = make_optimizer(config.train).init(params)
     with open_steps(folder, writable=True) as manager:
         save_step(manager, params, opt_state, Progress(), val_loss)
     write_metrics(folder, [])
 
 
-def _say(
-    folder: Path,
-    request: ImportRequest,
-    model: KerasModel,
-    characters: Characters,
-    pairs: list[tuple[str, str]],
-) -> None:
+def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     """What was found, and what to type next."""
+    model, characters, _, _, pairs, _ = imported
     structure = model.structure
     inputs = "one-hot" if structure.encoder.embedding is None else "Embedding"
     print(

@@ -6,10 +6,13 @@ Rows that Keras does not have are zeros, and their outputs so unlikely that soft
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from s2s_jax.keras.characters import Characters
+from s2s_jax.run_folder import Run
+from s2s_jax.vocabulary import SPECIALS, Vocabulary
 
 NEVER = -1e9
 """The output bias of what is never written: its share of a softmax is exactly 0."""
@@ -43,39 +46,38 @@ class Weights(NamedTuple):
     """`[target_vocab]`."""
 
 
-def to_params(
-    weights: Weights, source_ids: Sequence[int], target_ids: Sequence[int], sizes: tuple[int, int]
-) -> dict[str, Any]:
-    """The parameters of a `Seq2Seq`.
-
-    Args:
-      weights: in Keras's order of characters.
-      source_ids, target_ids: of each of Keras's characters, its id here.
-      sizes: of the vocabularies here.
-    """
-    source_size, target_size = sizes
-    kernel = _spread(weights.output_kernel.T, target_ids, target_size, 0).T
-    bias = _spread(weights.output_bias, target_ids, target_size, NEVER)
+def to_params(weights: Weights, characters: Characters) -> dict[str, Any]:
+    """The parameters of a `Seq2Seq` over `characters.vocabularies()`."""
+    source, target = characters.vocabularies()
+    ids = characters.ids(source, target)
+    kernel = _spread(weights.output_kernel.T, ids.target_outputs, len(target), 0).T
+    bias = _spread(weights.output_bias, ids.target_outputs, len(target), NEVER)
     output = {"kernel": np.ascontiguousarray(kernel), "bias": bias}
-    return {
-        "encoder": _side_params(weights.encoder, source_ids, source_size),
-        "decoder": {**_side_params(weights.decoder, target_ids, target_size), "output": output},
-    }
+    encoder = _side_params(weights.encoder, ids.source, len(source))
+    decoder = _side_params(weights.decoder, ids.target_inputs, len(target))
+    if characters.start not in SPECIALS:
+        # What is written is read: the start is there twice (see `Characters.vocabularies`).
+        start = target.symbols.index(characters.start)
+        rows = decoder["inputs"]["kernel"]
+        if weights.decoder.embedding is not None:
+            rows = decoder["inputs"]["embedding"]["embedding"]
+        rows[start] = rows[Vocabulary.bos_id]
+    return {"encoder": encoder, "decoder": {**decoder, "output": output}}
 
 
-def from_params(params: Any, source_ids: Sequence[int], target_ids: Sequence[int]) -> Weights:
-    """The inverse of `to_params`, bit for bit."""
-    source_ids, target_ids = np.asarray(source_ids), np.asarray(target_ids)
+def from_params(params: Any, characters: Characters, run: Run) -> Weights:
+    """The inverse of `to_params`, bit for bit, for the vocabularies of `run`."""
+    ids = characters.ids(run.source_vocabulary, run.target_vocabulary)
     output = params["decoder"]["output"]
     return Weights(
-        _side_weights(params["encoder"], source_ids),
-        _side_weights(params["decoder"], target_ids),
-        np.asarray(output["kernel"])[:, target_ids],
-        np.asarray(output["bias"])[target_ids],
+        _side_weights(params["encoder"], ids.source),
+        _side_weights(params["decoder"], ids.target_inputs),
+        np.asarray(output["kernel"])[:, ids.target_outputs],
+        np.asarray(output["bias"])[ids.target_outputs],
     )
 
 
-def _side_params(weights: LSTMWeights, ids: Sequence[int], size: int) -> dict[str, Any]:
+def _side_params(weights: LSTMWeights, ids: np.ndarray, size: int) -> dict[str, Any]:
     inputs = {"kernel": weights.kernel, "bias": weights.bias}
     if weights.embedding is None:
         inputs["kernel"] = _spread(weights.kernel, ids, size, 0)
@@ -95,8 +97,8 @@ def _side_weights(params: Any, ids: np.ndarray) -> LSTMWeights:
     return LSTMWeights(embedding, kernel, recurrent_kernel, np.asarray(inputs["bias"]))
 
 
-def _spread(rows: np.ndarray, ids: Sequence[int], size: int, rest: float) -> np.ndarray:
+def _spread(rows: np.ndarray, ids: np.ndarray, size: int, rest: float) -> np.ndarray:
     """`[size, ...]` with `rows` at `ids` and `rest` elsewhere."""
     spread = np.full((size, *rows.shape[1:]), rest, np.float32)
-    spread[np.asarray(ids)] = rows
+    spread[ids] = rows
     return spread
