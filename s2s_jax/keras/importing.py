@@ -7,28 +7,22 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
-from flax.training.train_state import TrainState
-
-from s2s_jax.batching import choose_buckets
 from s2s_jax.checkpointing import Progress, open_steps, save_step
-from s2s_jax.config import LEARNING_RATES, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.config import LEARNING_RATES, DataConfig, RunConfig, TrainConfig
 from s2s_jax.corpus import normalize
 from s2s_jax.download import resolve
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters, tutorial_characters, tutorial_pairs
+from s2s_jax.keras.padding import mean_loss, model_config, with_padding
 from s2s_jax.keras.reading import KerasModel, read_model
 from s2s_jax.keras.weights import to_params
-from s2s_jax.models import Seq2Seq
 from s2s_jax.preparation import Prepared, prepare
 from s2s_jax.reading import safe_name, shown
 from s2s_jax.reporting import command
 from s2s_jax.run_folder import KERAS, ROOT, Run, create_run, holds_run, write_lines, write_metrics
-from s2s_jax.training import evaluate, make_optimizer
+from s2s_jax.training import make_optimizer
 from s2s_jax.vocabulary import SPECIALS
 
-_TRIED = 256  # Pairs by which the padding is found.
-_CLEARLY = 0.9  # Spaces must lower the loss to this share; an untrained model cannot tell.
 _NO_DATA = "unknown"
 
 
@@ -99,10 +93,10 @@ def convert(request: ImportRequest) -> Imported:
         data = _data_config(request.data, pairs)
         prepared = prepare(data, train.seed, characters.vocabularies())
     params = to_params(model.weights, characters)
-    characters = _with_padding(request, model, characters, prepared, params)
+    characters = with_padding(request.padding, model, characters, prepared, params)
     config = RunConfig(
         data,
-        _model_config(model, characters),
+        model_config(model, characters),
         train,
         # Keras's loop stops when more than max_decoder_seq_length characters are written.
         characters.max_decoder_seq_length + 1,
@@ -162,29 +156,6 @@ def _data_config(data: str, pairs: list[tuple[str, str]]) -> DataConfig:
     )
 
 
-def _model_config(model: KerasModel, characters: Characters) -> ModelConfig:
-    """Sizes, and what the encoder reads beyond a source's end."""
-    embedding = model.weights.encoder.embedding
-    length = 0 if characters.source_padding == "mask" else characters.max_encoder_seq_length
-    return ModelConfig(
-        *map(len, characters.vocabularies()),
-        latent_dim=model.structure.units,
-        embedding_dim=0 if embedding is None else embedding.shape[1],
-        source_length=length,
-        source_filler=_filler(model, characters) if length else SPECIALS[0],
-    )
-
-
-def _filler(model: KerasModel, characters: Characters) -> str:
-    """The symbol that stands beyond a source's end."""
-    if characters.source_padding == "space":
-        return " "
-    # The id 0 of an Embedding is a character like any other.
-    one_hot = model.structure.encoder.embedding is None
-    first = characters.input_characters[0]
-    return SPECIALS[0] if one_hot or first == "" else first
-
-
 def _check_sides(model: KerasModel, characters: Characters) -> None:
     """Embeddings are of one size, and the id 0 that a masked one skips is nobody's."""
     sides = (
@@ -205,75 +176,12 @@ def _check_sides(model: KerasModel, characters: Characters) -> None:
         )
 
 
-def _with_padding(
-    request: ImportRequest,
-    model: KerasModel,
-    characters: Characters,
-    prepared: Prepared | None,
-    params: Any,
-) -> Characters:
-    """The characters with their `source_padding`: given, seen in the model, or found by trying."""
-    masked = model.structure.encoder.masked
-    given = request.padding or characters.source_padding
-    if given and (given == "mask") != masked:
-        raise UserError(
-            f"the encoder of this model {'has a' if masked else 'has no'} mask, so the padding "
-            f"cannot be {given}; leave out --padding."
-        )
-    padding = given or ("mask" if masked else "zeros")
-    if not given and not masked and prepared is not None and " " in characters.input_characters:
-        padding = _likelier_padding(model, characters, prepared, params)
-    characters = dataclasses.replace(characters, source_padding=padding)
-    if padding == "space" and " " not in characters.input_characters:
-        raise UserError("--padding space needs a space among the source characters; there is none.")
-    for key, needed in (
-        ("max_encoder_seq_length", not masked),
-        ("max_decoder_seq_length", True),
-    ):
-        if needed and not getattr(characters, key):
-            raise UserError(
-                f"the JSON of --vocabulary has no {key}, which decoding depends on; add it, or "
-                "give --data as well."
-            )
-    return characters
-
-
-def _likelier_padding(
-    model: KerasModel, characters: Characters, prepared: Prepared, params: Any
-) -> str:
-    """Zeros or spaces: under which of them the model predicts the data's first targets better."""
-    losses = {}
-    for padding in ("zeros", "space"):
-        tried = dataclasses.replace(characters, source_padding=padding)
-        config = _model_config(model, tried)
-        # One program for both: zeros beyond the end are zeros whatever is filled in.
-        losses[padding] = _loss(config, params, prepared, prepared.training[:_TRIED])
-    likelier = "space" if losses["space"] < _CLEARLY * losses["zeros"] else "zeros"
-    figures = ", ".join(f"{padding} {loss:.3f}" for padding, loss in losses.items())
-    print(
-        f"Padding: {likelier}, under which the data's first pairs are likelier (loss in nats per "
-        f"target character: {figures}); --padding decides otherwise."
-    )
-    return likelier
-
-
-def _loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:
-    """Mean loss in nats per real target token."""
-    examples = prepared.encode(pairs, *config.filling)
-    # The symbols filled in are data, and not the program's concern.
-    model = Seq2Seq(dataclasses.replace(config, source_filler=SPECIALS[0]))
-    state = TrainState(jnp.int32(0), model.apply, params, None, None)
-    buckets = choose_buckets(examples.lengths(), max_buckets=1)
-    sums = evaluate(state, examples, buckets, batch_size=64)
-    return float(sums.loss / sums.tokens)
-
-
 def _write(folder: Path, imported: Imported) -> None:
     """The run folder: step 0 is the model as Keras left it."""
     _, characters, config, params, _, prepared = imported
     val_loss = None
     if prepared is not None and prepared.validation:
-        val_loss = _loss(config.model, params, prepared, prepared.validation)
+        val_loss = mean_loss(config.model, params, prepared, prepared.validation)
         print(f"Validation loss: {val_loss:.4f} nats per target character (the data's last part).")
     create_run(folder, imported.run)
     write_lines(folder / KERAS, [json.dumps(characters.to_json(), ensure_ascii=False, indent=1)])

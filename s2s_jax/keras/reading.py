@@ -79,9 +79,9 @@ def read_model(path: Path) -> KerasModel:
             "reading Keras's files needs h5py; install it with: pip install h5py "
             '(or this project as ".[keras]").'
         ) from None
+    if not path.is_file():
+        raise UserError(f"no such file: {path}; name the .h5 or .keras file that Keras saved.")
     try:
-        if not path.is_file():
-            raise UserError(f"no such file: {path}; name the .h5 or .keras file that Keras saved.")
         with path.open("rb") as stream:
             start, size = stream.read(8), path.stat().st_size
             stream.seek(0)
@@ -100,7 +100,7 @@ def read_model(path: Path) -> KerasModel:
         raise UserError(f"{path} is damaged ({reason}); save the model with Keras again.") from None
     raise UserError(
         f"{path} was expected to be HDF5 (.h5) or a zip (.keras), as Keras's model.save writes "
-        f"them; found a file that begins with {start!r}."
+        f"them, but it begins with {start!r}; save the model with Keras as .keras."
     )
 
 
