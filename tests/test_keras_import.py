@@ -137,6 +137,8 @@ def test_spaces_are_found_by_trying_the_data(capsys):
     zeros = convert(request("spaces.keras", padding="zeros"))
     assert zeros.config.model.filling == (13, "<pad>")
     assert convert(request("masked.keras")).config.model.filling == (0, "<pad>")
+    # Nothing was learned, so nothing tells them apart, and the tutorial's are zeros.
+    assert convert(request("untrained.keras")).config.model.filling == (13, "<pad>")
     # The id 0 of an Embedding is the first character.
     assert convert(request("embedding.h5", padding="zeros")).config.model.source_filler == " "
 
