@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.recurrence import Carry, LSTMCell, unroll
+from s2s_jax.vocabulary import Vocabulary
 
 
 def _bias_init(key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
@@ -32,6 +33,8 @@ class GateInputs(nn.Module):
     vocab_size: int
     features: int
     embedding_dim: int = 0
+    zero_pad: bool = False
+    """Whether `<pad>` is an all-zero vector; else no `<pad>` is ever read."""
 
     @nn.compact
     def __call__(self, tokens: jax.Array) -> jax.Array:
@@ -44,6 +47,8 @@ class GateInputs(nn.Module):
         if self.embedding_dim:
             embed = nn.Embed(self.vocab_size, self.embedding_dim, name="embedding")
             return embed(tokens) @ kernel + bias
+        if self.zero_pad:
+            kernel = kernel.at[Vocabulary.pad_id].set(0)  # And no gradient gets there.
         return (kernel + bias).at[tokens].get(mode="promise_in_bounds")
 
 
@@ -53,9 +58,10 @@ class Encoder(nn.Module):
     vocab_size: int
     features: int
     embedding_dim: int = 0
+    zero_pad: bool = False
 
     def setup(self) -> None:
-        self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim)
+        self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim, self.zero_pad)
         self.cell = LSTMCell(self.features)
 
     def __call__(self, tokens: jax.Array, mask: jax.Array) -> Carry:
@@ -112,7 +118,12 @@ class Seq2Seq(nn.Module):
 
     def setup(self) -> None:
         config = self.config
-        self.encoder = Encoder(config.source_vocab_size, config.latent_dim, config.embedding_dim)
+        self.encoder = Encoder(
+            config.source_vocab_size,
+            config.latent_dim,
+            config.embedding_dim,
+            zero_pad=config.source_length > 0,
+        )
         self.decoder = Decoder(config.target_vocab_size, config.latent_dim, config.embedding_dim)
 
     def __call__(

@@ -106,7 +106,8 @@ def summarize(request: Request, report: TrainingReport) -> int:
     folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
     config, prepared = configure(request, saved, report.console.is_terminal)
-    bucket = choose_buckets(prepared.encode(prepared.training).lengths())[-1]
+    training = prepared.encode(prepared.training, *config.model.filling)
+    bucket = choose_buckets(training.lengths())[-1]
     report.say(summary(config.model, config.train.batch_size, bucket))
     return 0
 
@@ -142,7 +143,7 @@ def _say_opening(
     symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
     kind = "characters" if config.data.tokens == "char" else "words"
     rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
-    lengths = prepared.encode(prepared.training).lengths()
+    lengths = prepared.encode(prepared.training, *config.model.filling).lengths()
     longest = lengths.max(axis=0) - (0, 1)
     rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
     rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
@@ -166,7 +167,9 @@ def _fit(
     saver: Saver,
 ) -> Interrupt:
     """Trains under the progress bar; says whether a signal ended it."""
-    training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
+    filling = config.model.filling
+    training = prepared.encode(prepared.training, *filling)
+    validation = prepared.encode(prepared.validation, *filling)
     batches = num_batches(training, config.train.batch_size)
     with catch_interrupts() as interrupt:
         report.should_stop = lambda: interrupt.signum is not None

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -115,3 +117,23 @@ def test_initialisers_are_keras_s(model, params):
     limit = np.sqrt(6 / sum(kernel.shape))  # Glorot & Bengio (2010).
     assert limit / 2 < np.abs(kernel).max() <= limit
     assert (np.asarray(params["params"]["decoder"]["output"]["bias"]) == 0).all()
+
+
+def test_zeros_beyond_the_end_are_read_and_have_no_weight(batch):
+    """As Keras's encoder goes on through all-zero one-hot vectors."""
+    config = ModelConfig(11, 13, latent_dim=8)
+    plain, filled = Seq2Seq(config), Seq2Seq(dataclasses.replace(config, source_length=7))
+    source, _, target = batch
+    everywhere = np.ones_like(source, bool)
+    params = plain.init(jax.random.key(0), source, everywhere, target)["params"]
+
+    def loss(params, model):
+        return jnp.square(model.apply({"params": params}, source, everywhere, target)).sum()
+
+    kernel = params["encoder"]["inputs"]["kernel"].at[0].set(0)
+    inputs = {**params["encoder"]["inputs"], "kernel": kernel}
+    zeroed = {**params, "encoder": {**params["encoder"], "inputs": inputs}}
+    np.testing.assert_allclose(loss(params, filled), loss(zeroed, plain), rtol=1e-6)
+    assert loss(params, filled) != loss(params, plain)
+    gradient = jax.grad(loss)(params, filled)["encoder"]["inputs"]["kernel"]
+    assert (gradient[0] == 0).all() and (gradient[5] != 0).any()
