@@ -34,6 +34,9 @@ def parser() -> Parser:
     )  # fmt: skip
     p.add_argument("--json", action="store_true",
         help="one JSON object a line: source, text, complete, warnings")  # fmt: skip
+    p.add_argument("--export", type=Path, metavar="FILE",
+        help="write the greedy decoder for JAX alone, without this package, and stop",
+    )  # fmt: skip
     return p
 
 

@@ -16,7 +16,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,14 +39,14 @@ class Run(NamedTuple):
     target_vocabulary: Vocabulary
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to be written that replaces `path` whole, or not at all when the body raises."""
     temporary = path.with_name(f".{os.getpid()}.tmp")  # Short: the name may be of full length.
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             temporary = path  # A device or a pipe is written to; replacing it breaks it.
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(line + "\n" for line in lines)
+        yield temporary
         if temporary != path:
             os.replace(temporary, path)
     except OSError as error:
@@ -55,6 +55,15 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         if temporary != path:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.writelines(line + "\n" for line in lines)
 
 
 def _write_json(path: Path, values: Any) -> None:

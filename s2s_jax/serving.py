@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.errors import UserError
+from s2s_jax.exporting import export
 from s2s_jax.run_folder import ROOT, newest_run, write_lines
 from s2s_jax.translation import Translation, Translator
 
@@ -33,6 +34,7 @@ class DecodeRequest(NamedTuple):
     max_length: int
     strict: bool
     json: bool
+    export: Path | None
 
 
 def decode(request: DecodeRequest, beside: Path) -> int:
@@ -51,9 +53,15 @@ def decode(request: DecodeRequest, beside: Path) -> int:
         raise UserError(f"--batch-size must be at least 1, not {request.batch_size}.")
     if request.max_length < 0:
         raise UserError(f"--max-length must be at least 0, not {request.max_length}.")
+    if request.export is not None and (request.texts or request.input is not None):
+        raise UserError("--export writes the decoder and answers nothing; leave the texts out.")
     keep_compiled_programs()
     here = any(ROOT.glob("*/steps"))
     folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
+    if request.export is not None:
+        export(Translator.load(folder, request.step), request.export, request.max_length)
+        print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
+        return 0
     with contextlib.ExitStack() as stack:
         lines, size = _open_input(request, stack)
         translator = Translator.load(folder, request.step)

@@ -129,7 +129,7 @@ class Translator:
             size = min(size, _power_of_two(len(chosen)))
             source, mask = pad([rows[i] for i in chosen], size, length)
             decoded = np.asarray(
-                _decode_batch(self.model, _power_of_two(limit), self.params, source, mask, limit)
+                decode_batch(self.model, _power_of_two(limit), self.params, source, mask, limit)
             )
             # Lists: Python goes through these several times as fast as through arrays.
             for i, answer in zip(chosen, decoded.tolist(), strict=False):
@@ -151,7 +151,7 @@ def param_shapes(model: Seq2Seq) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _decode_batch(
+def decode_batch(
     model: Seq2Seq,
     capacity: int,
     params: Any,
