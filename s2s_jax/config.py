@@ -130,7 +130,8 @@ class TrainConfig(_Config):
 
     `learning_rate` 0 takes the optimizer's own (`LEARNING_RATES`); `clip_norm` 0 leaves the
     gradient's norm as it is; `patience` 0 trains all `epochs`, else training stops after that
-    many epochs without a better validation loss.
+    many epochs without a better validation loss. `precision` is that of matrix products alone;
+    parameters, optimizer and sums are float32, and decoding is float32 throughout.
     """
 
     epochs: int = 100
@@ -140,6 +141,7 @@ class TrainConfig(_Config):
     clip_norm: float = 0.0
     patience: int = 0
     seed: int = 0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for field in ("epochs", "batch_size"):
@@ -147,6 +149,7 @@ class TrainConfig(_Config):
         for field in ("patience", "seed"):
             self._integer(field, 0)
         self._choice("optimizer", LEARNING_RATES)
+        self._choice("precision", ("float32", "bfloat16"))
         for field in ("learning_rate", "clip_norm"):
             self._number(field, 0, inclusive=True)
 

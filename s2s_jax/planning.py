@@ -21,7 +21,8 @@ _SAMPLE_DEFAULTS = {
     "data": {"num_samples": 30_000, "tokens": "word", "validation_split": 0.05},
     "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
 }
-_MAY_CHANGE = {"epochs", "patience", "data"}  # On resume; the state does not depend on these.
+# On resume. The state does not depend on these; the precision is the device's affair.
+_MAY_CHANGE = {"epochs", "patience", "data", "precision"}
 
 
 class Request(NamedTuple):

@@ -54,7 +54,8 @@ def train(request: Request, report: TrainingReport) -> int:
     config, prepared = configure(request, saved, report.console.is_terminal)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
     training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
-    state, progress = make_state(Seq2Seq(config.model), config.train), Progress()
+    model = Seq2Seq(config.model, dtype=getattr(jnp, config.train.precision))
+    state, progress = make_state(model, config.train), Progress()
     if saved is None:
         create_run(folder, run)
     with open_steps(folder, writable=True) as manager:
