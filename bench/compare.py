@@ -1,133 +1,167 @@
-"""Training side by side: every peer and s2s_jax in turn, round after round, on the same pairs.
+"""s2s_jax beside its peers: training, decoding, scaling, and the time to a loss.
 
     pip install -e ".[bench]"
-    python bench/compare.py --data fra.txt --epochs 4 --rounds 3
+    python bench/compare.py training --data fra.txt
+    python bench/compare.py decoding --data fra.txt --checkpoint checkpoints/fra
+    python bench/compare.py scaling --data fra.txt
+    python bench/compare.py time-to-loss --data fra.txt --to-loss 1.39
+    python bench/compare.py all --data fra.txt
 
-Each run is a process of its own. Speed is the median of the epochs after the first (which
-compiles), validation not counted; the table gives the median over the rounds.
+Programs run one after another, round after round, each in a process of its own. The table is
+printed and put into RESULTS.md, the figures into a JSON file, after every run: what was measured
+before an interruption is kept.
 """
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
-HERE = Path(__file__).resolve().parent
-OURS = "s2s_jax"
-PEERS = {
-    "Keras tutorial, JAX": (["keras_tutorial.py"], {"KERAS_BACKEND": "jax"}),
-    "Keras tutorial, TensorFlow": (["keras_tutorial.py"], {"KERAS_BACKEND": "tensorflow"}),
-    "Keras tutorial, PyTorch": (["keras_tutorial.py"], {"KERAS_BACKEND": "torch"}),
-    "PyTorch nn.LSTM, padded": (["pytorch_lstm.py"], {}),
-    "PyTorch nn.LSTM, bucketed": (["pytorch_lstm.py", "--bucketed"], {}),
-}
+import decoding
+import scaling
+import time_to_loss
+import training
+from processes import HERE, Failed, missing
+from report import (
+    Grid,
+    Rounds,
+    conditions,
+    conditions_text,
+    markdown,
+    rich_table,
+    shown_command,
+    with_problems,
+    write_json,
+    write_section,
+)
 
-
-def run(command, environment):
-    """Standard output of a process, and the seconds and megabytes that it took."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"failed: {' '.join(map(str, command))}")
-    return output, time.perf_counter() - start, usage.ru_maxrss / 1000
+ROUNDS = {"training": 3, "decoding": 3, "scaling": 1, "time-to-loss": 1}
+EPOCHS = {"training": 4, "decoding": 10, "scaling": 0, "time-to-loss": 100}
+TABLES = tuple(ROUNDS)
 
 
-def run_peer(name, flags):
-    """One peer's figures."""
-    (script, *more), environment = PEERS[name]
-    arguments = ["--data", flags.data, "--num-samples", flags.num_samples]
-    arguments += ["--epochs", flags.epochs, *more]
-    output, wall, memory = run([HERE / script, *arguments], environment)
-    result = json.loads(output.splitlines()[-1])
-    return figures(result["epoch_seconds"], result["target_tokens_per_second"], wall, memory)
+class Item(NamedTuple):
+    """A row of a table: its name, the packages it needs, and what measures it."""
+
+    label: str
+    packages: tuple[str, ...]
+    measure: Callable[[], dict[str, Any]]
 
 
-def run_ours(flags):
-    """Our own figures, compiled programs not kept from an earlier process."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [HERE.parent / "train.py", "--data", flags.data, "--split", "tail"]
-        command += ["--num-samples", flags.num_samples, "--epochs", flags.epochs]
-        _, wall, memory = run(
-            [*command, "--out", Path(folder) / "run"], {"S2S_JAX_CACHE": f"{folder}/cache"}
-        )
-        lines = (Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
-    epochs = [json.loads(line) for line in lines]
-    rate = statistics.median(epoch["target_tokens_per_second"] for epoch in epochs[1:])
-    return figures([epoch["seconds"] for epoch in epochs], rate, wall, memory)
+def peers(table: Any, flags: argparse.Namespace, *more: Any) -> list[Item]:
+    """The peers of a table that were asked for, and s2s_jax last."""
+    names = [name for name in table.PEERS if flags.only is None or name in flags.only]
+    items = [
+        Item(peer.label, peer.packages, lambda name=name: table.run_peer(name, flags, *more))
+        for name, peer in ((name, table.PEERS[name]) for name in names)
+    ]
+    return [*items, Item(training.OURS, (), lambda: table.run_ours(flags, *more))]
 
 
-def figures(epoch_seconds, rate, wall, memory):
-    """One run in a form that can be compared."""
-    steady = statistics.median(epoch_seconds[1:])
-    return {
-        "tokens_per_second": rate,
-        "epoch_seconds": steady,
-        "first_epoch_extra_seconds": epoch_seconds[0] - steady,
-        "wall_seconds": wall,
-        "peak_mb": memory,
-    }
-
-
-def table(results):
-    """The medians of all rounds, and each peer's ratio to ours within the rounds."""
-    columns = Table(title="Training, target tokens per second", title_justify="left")
-    headings = ["", "tokens/s", "s/epoch", "first epoch +s", "peak MB", "ours is faster by"]
-    for heading in headings:
-        columns.add_column(heading, justify="left" if not heading else "right")
-    for name, rounds in results.items():
-        median = {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
-        ratios = [
-            ours["tokens_per_second"] / peer["tokens_per_second"]
-            for ours, peer in zip(results[OURS], rounds, strict=True)
-        ]
-        columns.add_row(
-            name,
-            f"{median['tokens_per_second']:,.0f}",
-            f"{median['epoch_seconds']:.1f}",
-            f"{median['first_epoch_extra_seconds']:.1f}",
-            f"{median['peak_mb']:,.0f}",
-            f"{statistics.median(ratios):.2f}x ({min(ratios):.2f} to {max(ratios):.2f})",
-        )
-    return columns
-
-
-def main():
-    """Runs all rounds; prints the table, and the figures as JSON to --json."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--num-samples", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", choices=list(PEERS), default=list(PEERS))
-    parser.add_argument("--json", type=Path)
-    flags = parser.parse_args()
-    if flags.epochs < 2:
-        parser.error("--epochs must be at least 2: the first one compiles")
-    results = {name: [] for name in [*flags.only, OURS]}
+def compare(
+    name: str,
+    items: list[Item],
+    grid: Callable[[dict[str, Rounds]], Grid],
+    flags: argparse.Namespace,
+) -> None:
+    """Measures all items round after round, and keeps the results after each."""
+    facts = conditions(shown_command("bench/compare.py", sys.argv[1:]))
+    results: dict[str, Rounds] = {item.label: [] for item in items}
+    problems = {item.label: missing(item.packages) for item in items}
+    begun, done, total = time.perf_counter(), 0, flags.rounds * len(items)
     for number in range(1, flags.rounds + 1):
-        for name in results:
-            print(f"round {number} of {flags.rounds}: {name}", file=sys.stderr)
-            results[name].append(run_ours(flags) if name == OURS else run_peer(name, flags))
-    Console().print(table(results))
-    if flags.json:
-        flags.json.write_text(json.dumps(results, indent=1) + "\n")
+        for item in items:
+            say_next(f"{name}, round {number} of {flags.rounds}: {item.label}", begun, done, total)
+            figures = None
+            if problems[item.label] is None:
+                try:
+                    figures = item.measure()
+                except Failed as error:
+                    problems[item.label] = f"failed: {error}"
+            results[item.label].append(figures)
+            done += 1
+            table = with_problems(grid(results), problems)
+            write_section(flags.results, name, markdown(table, conditions_text(facts)))
+            write_json(flags.json, name, {**facts, "problems": problems, "rounds": results})
+    Console(width=max(Console().width, 140)).print(rich_table(table))
+
+
+def say_next(what: str, begun: float, done: int, total: int) -> None:
+    """What is measured next, and about how long all of it will take."""
+    left = ""
+    if done:
+        minutes = (time.perf_counter() - begun) / done * (total - done) / 60
+        left = f" (about {minutes:.0f} min left)"
+    print(what + left, file=sys.stderr, flush=True)
+
+
+def measure(table: str, flags: argparse.Namespace) -> None:
+    """One table."""
+    if table == "training":
+        compare(table, peers(training, flags), lambda r: training.grid(r, flags), flags)
+    elif table == "decoding":
+        with tempfile.TemporaryDirectory() as folder:
+            print("decoding: preparing sentences and weights", file=sys.stderr)
+            task = decoding.prepare(flags, Path(folder))
+            items = peers(decoding, flags, task)
+            compare(table, items, lambda r: decoding.grid(r, task), flags)
+    elif table == "scaling":
+        items = [
+            Item(name, (), lambda name=name: scaling.run_setting(name, flags))
+            for name in scaling.SETTINGS
+        ]
+        compare(table, items, scaling.grid, flags)
+    else:
+        items = peers(time_to_loss, flags)
+        compare(table, items, lambda r: time_to_loss.grid(r, flags), flags)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags; those without a default have one of their own in each table."""
+    everyone = sorted({*training.PEERS, *decoding.PEERS})
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("table", choices=[*TABLES, "all"])
+    p.add_argument("--data", required=True, help="fra.txt of manythings.org/anki")
+    p.add_argument("--num-samples", type=int, default=10_000, metavar="N")
+    p.add_argument("--epochs", type=int, metavar="N", help=f"by default {EPOCHS}")
+    p.add_argument("--rounds", type=int, metavar="N", help=f"by default {ROUNDS}")
+    p.add_argument("--batch-size", type=int, default=64, metavar="N")
+    p.add_argument("--latent-dim", type=int, default=256, metavar="N")
+    p.add_argument("--only", nargs="+", choices=everyone, help="these peers (and s2s_jax)")
+    p.add_argument("--seconds", type=float, default=8, help="for each figure of decoding, scaling")
+    p.add_argument("--sentences", type=int, default=2048, metavar="N", help="to be decoded")
+    p.add_argument("--checkpoint", type=Path, help="run to decode with (default: trained anew)")
+    p.add_argument("--to-loss", type=float, default=1.39, help="in nats per real target token")
+    p.add_argument("--json", type=Path, default=HERE / "results.json")
+    p.add_argument("--results", type=Path, default=HERE / "RESULTS.md")
+    return p
+
+
+def main() -> int:
+    """Measures the tables asked for."""
+    flags = parser().parse_args()
+    for table in TABLES if flags.table == "all" else (flags.table,):
+        own = {
+            "epochs": EPOCHS[table] if flags.epochs is None else flags.epochs,
+            "rounds": ROUNDS[table] if flags.rounds is None else flags.rounds,
+        }
+        if table == "training" and own["epochs"] < 2:
+            parser().error("--epochs must be at least 2: the first one compiles")
+        try:
+            measure(table, argparse.Namespace(**{**vars(flags), **own}))
+        except Failed as error:
+            print(f"{table}: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print(f"\nStopped; what was measured is in {flags.results}.", file=sys.stderr)
+            return 130
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

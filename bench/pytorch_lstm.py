@@ -5,11 +5,12 @@ padding, RMSProp with Keras's constants. `--bucketed` sorts windows of 20 batche
 length, so that batches pad little.
 
     python bench/pytorch_lstm.py --data fra.txt --epochs 3 --bucketed
+
+It prints one JSON object an epoch, and the number of target tokens at the end.
 """
 
 import argparse
 import json
-import resource
 import time
 
 import torch
@@ -33,7 +34,7 @@ class Seq2Seq(nn.Module):
     def encode(self, source):
         """Ids `[batch, time]` -> the LSTM's state after each row's last real symbol."""
         one_hot = nn.functional.one_hot(source, self.sizes[0]).float()
-        lengths = (source != PAD).sum(1)
+        lengths = (source != PAD).sum(1).cpu()
         packed = nn.utils.rnn.pack_padded_sequence(
             one_hot, lengths, batch_first=True, enforce_sorted=False
         )
@@ -46,7 +47,7 @@ class Seq2Seq(nn.Module):
 
 
 def read(path, num_samples):
-    """Pairs of id lists (targets with BOS and EOS), and the sizes of both vocabularies."""
+    """Pairs of id tensors (targets with BOS and EOS), and the sizes of both vocabularies."""
     with open(path, encoding="utf-8") as file:
         pairs = [line.rstrip("\n").split("\t")[:2] for line in file][: num_samples or None]
     ids = [
@@ -54,7 +55,10 @@ def read(path, num_samples):
         for side in (0, 1)
     ]
     encoded = [
-        ([ids[0][c] for c in source], [BOS, *(ids[1][c] for c in target), EOS])
+        (
+            torch.tensor([ids[0][c] for c in source]),
+            torch.tensor([BOS, *(ids[1][c] for c in target), EOS]),
+        )
         for source, target in pairs
     ]
     return encoded, [len(i) + SPECIALS for i in ids]
@@ -62,9 +66,7 @@ def read(path, num_samples):
 
 def pad(rows):
     """Rows of ids as one tensor."""
-    return nn.utils.rnn.pad_sequence(
-        [torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD
-    )
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
 
 
 def epoch_batches(pairs, batch_size, bucketed, lengths):
@@ -83,8 +85,45 @@ def epoch_batches(pairs, batch_size, bucketed, lengths):
         yield source, target
 
 
+def batch_loss(model, source, target, device, reduction="mean"):
+    """Cross-entropy over the real tokens of a batch."""
+    source, target = source.to(device), target.to(device)
+    logits, _ = model.decode(model.encode(source), target[:, :-1])
+    return nn.functional.cross_entropy(
+        logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD, reduction=reduction
+    )
+
+
+def train_epoch(model, optimizer, batches, device):
+    """The seconds of one epoch."""
+    start = time.perf_counter()
+    for source, target in batches:
+        loss = batch_loss(model, source, target, device)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    loss.item()  # Waits for a graphics card.
+    return time.perf_counter() - start
+
+
+@torch.inference_mode()
+def evaluate(model, pairs, batch_size, device):
+    """Nats per real target token."""
+    pairs = sorted(pairs, key=lambda pair: len(pair[1]))
+    total = 0.0
+    for i in range(0, len(pairs), batch_size):
+        source, target = (pad([p[side] for p in pairs[i : i + batch_size]]) for side in (0, 1))
+        total += batch_loss(model, source, target, device, "sum").item()
+    return total / count_tokens(pairs)
+
+
+def count_tokens(pairs):
+    """Real target tokens, the end symbol included."""
+    return sum(len(target) - 1 for _, target in pairs)
+
+
 def main():
-    """Trains and prints one JSON object."""
+    """Trains; prints one JSON object an epoch and a last one."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
     parser.add_argument("--num-samples", type=int, default=10_000)
@@ -93,37 +132,20 @@ def main():
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--bucketed", action="store_true")
     flags = parser.parse_args()
-    start = time.perf_counter()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     pairs, sizes = read(flags.data, flags.num_samples)
-    training = pairs[: int(len(pairs) * 0.8)]
+    cut = int(len(pairs) * 0.8)
+    training, validation = pairs[:cut], pairs[cut:]
     lengths = [max(len(pair[side]) for pair in training) for side in (0, 1)]
-    model = Seq2Seq(*sizes, flags.latent_dim)
+    model = Seq2Seq(*sizes, flags.latent_dim).to(device)
     optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
-    seconds = []
-    for _ in range(flags.epochs):
-        begun = time.perf_counter()
-        for source, target in epoch_batches(training, flags.batch_size, flags.bucketed, lengths):
-            logits, _ = model.decode(model.encode(source), target[:, :-1])
-            loss = nn.functional.cross_entropy(
-                logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        seconds.append(time.perf_counter() - begun)
-    tokens = sum(len(target) - 1 for _, target in training)
-    steady = sorted(seconds[1:])[(len(seconds) - 1) // 2]
-    print(
-        json.dumps(
-            {
-                "epoch_seconds": [round(s, 2) for s in seconds],
-                "target_tokens_per_second": round(tokens / steady),
-                "last_loss": round(loss.item(), 3),
-                "wall_seconds": round(time.perf_counter() - start, 1),
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
-            }
-        )
-    )
+    for epoch in range(1, flags.epochs + 1):
+        batches = epoch_batches(training, flags.batch_size, flags.bucketed, lengths)
+        seconds = train_epoch(model, optimizer, batches, device)
+        val_loss = evaluate(model, validation, flags.batch_size, device)
+        line = {"epoch": epoch, "seconds": seconds, "val_loss": val_loss}
+        print(json.dumps(line), flush=True)
+    print(json.dumps({"target_tokens": count_tokens(training)}))
 
 
 if __name__ == "__main__":
