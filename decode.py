@@ -34,6 +34,8 @@ def parser() -> Parser:
     )  # fmt: skip
     p.add_argument("--json", action="store_true",
         help="one JSON object a line: source, text, complete, warnings")  # fmt: skip
+    p.add_argument("--platform", choices=["cpu", "gpu", "tpu"],
+        help="compute on this kind of device (default: the best that JAX finds)")  # fmt: skip
     p.add_argument("--export", type=Path, metavar="FILE",
         help="write the greedy decoder for JAX alone, without this package, and stop",
     )  # fmt: skip

@@ -112,6 +112,7 @@ def epoch_batches(
     batch_size: int,
     rng: np.random.Generator | None = None,
     first: int = 0,
+    share: slice | None = None,
 ) -> Iterator[Batch]:
     """Every pair exactly once, in `ceil(pairs / batch_size)` batches.
 
@@ -122,6 +123,7 @@ def epoch_batches(
       rng: shuffles the pairs within their buckets, and the order of the batches; None keeps
         the order of the pairs within a bucket and goes from the shortest bucket to the longest.
       first: leave out so many batches at the beginning (to go on within an epoch).
+      share: only these rows of each batch; those behind its end are empty (None: all of it).
     """
     lengths = examples.lengths()
     bucket_of = np.searchsorted([bucket.target for bucket in buckets], lengths[:, 1])
@@ -130,8 +132,10 @@ def epoch_batches(
     groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     if rng is not None:
         groups = [groups[i] for i in rng.permutation(len(groups))]
+    share = share or slice(0, batch_size)
     for rows in groups[first:]:
-        yield make_batch(examples, rows, batch_size, buckets[bucket_of[rows].max()])
+        bucket = buckets[bucket_of[rows].max()]
+        yield make_batch(examples, rows[share], share.stop - share.start, bucket)
 
 
 def num_batches(examples: Examples, batch_size: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from s2s_jax.checkpointing import Progress
 from s2s_jax.config import SAMPLE, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.devices import DeviceRequest
 from s2s_jax.errors import UserError
 from s2s_jax.preparation import Prepared, prepare
 from s2s_jax.reading import safe_name
@@ -34,6 +35,7 @@ class Request(NamedTuple):
     out: Path | None = None
     resume: bool = False
     overwrite: bool = False
+    devices: DeviceRequest = DeviceRequest()
 
 
 def choose_folder(request: Request) -> Path:

@@ -9,15 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.training.train_state import TrainState
+from jax.sharding import Mesh
 
 from s2s_jax.allocation import keep_freed_memory
 from s2s_jax.batching import Examples, choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, open_steps, restore_state, save_step
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
+from s2s_jax.devices import agreed_signal, is_main, is_same_everywhere, start, wait_for_all
+from s2s_jax.errors import UserError
 from s2s_jax.evaluation import answer
-from s2s_jax.interrupts import Interrupt, catch_interrupts
+from s2s_jax.interrupts import catch_interrupts
 from s2s_jax.models import Seq2Seq
+from s2s_jax.parallel import replicate
 from s2s_jax.planning import Request, choose_folder, configure, extend, saved_run
 from s2s_jax.preparation import Prepared
 from s2s_jax.reporting import TrainingReport, buckets_text, command, corpus_rows, device_text
@@ -49,6 +53,8 @@ def train(request: Request, report: TrainingReport) -> int:
     """
     keep_freed_memory()
     keep_compiled_programs()
+    mesh = start(request.devices)
+    report.console.quiet = not is_main()
     folder = choose_folder(request)
     saved = saved_run(request, folder)
     config, prepared = configure(request, saved, report.console.is_terminal)
@@ -56,28 +62,45 @@ def train(request: Request, report: TrainingReport) -> int:
     training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
     model = Seq2Seq(config.model, dtype=getattr(jnp, config.train.precision))
     state, progress = make_state(model, config.train), Progress()
-    if saved is None:
-        create_run(folder, run)
+    _begin(folder, run, new=saved is None)
     with open_steps(folder, writable=True) as manager:
         if manager.latest_step() is not None:
             state, progress = _restore(manager, state)
             config = extend(config, progress, finished=(folder / EVALUATION).exists())
-            write_config(folder, config)
-            (folder / EVALUATION).unlink(missing_ok=True)
-        _say_opening(report, config, prepared, training, folder, progress, state.params)
+            if is_main():
+                write_config(folder, config)
+                (folder / EVALUATION).unlink(missing_ok=True)
+        if not is_same_everywhere(f"{config} {progress.step}"):
+            raise UserError("the processes differ in data or flags; give all of them the same.")
+        _say_opening(report, config, prepared, training, folder, progress, state.params, mesh)
 
         def save(state: TrainState, progress: Progress, val_loss: float | None) -> None:
             save_step(manager, state.params, state.opt_state, progress, val_loss)
-            write_metrics(folder, progress.history)
+            if is_main():
+                write_metrics(folder, progress.history)
 
-        interrupt = _fit(report, config, state, progress, training, validation, save)
-    if interrupt.signum is not None:
+        signum = _fit(report, config, state, progress, training, validation, save, mesh)
+    if signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
         report.say("  " + command("train.py", folder, *flags, "--resume"))
-        return 128 + interrupt.signum
+        return 128 + signum
     _say_closing(report, folder, prepared)
     return 0
+
+
+def _begin(folder: Path, run: Run, new: bool) -> None:
+    """Makes the folder of a new run, once for all processes."""
+    # Until now each of them has looked at what was there before.
+    wait_for_all("planned")
+    if new and is_main():
+        create_run(folder, run)
+    wait_for_all("begun")
+    if not holds_run(folder):
+        raise UserError(
+            f"process {jax.process_index()} does not find {folder}, which process 0 has made; "
+            "--out must lie on a file system that all processes share."
+        )
 
 
 def summarize(request: Request, report: TrainingReport) -> int:
@@ -109,6 +132,7 @@ def _say_opening(
     folder: Path,
     progress: Progress,
     params: Any,
+    mesh: Mesh | None,
 ) -> None:
     """The opening lines."""
     pairs = (len(prepared.training), len(prepared.validation))
@@ -121,7 +145,7 @@ def _say_opening(
     rows.append(("Shapes", buckets_text(choose_buckets(training.lengths()))))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
-    rows.append(("Device", device_text()))
+    rows.append(("Device", device_text(mesh)))
     rows.append(("Run folder", str(folder)))
     if progress.step:
         reached = f"{progress.epoch} epochs"
@@ -138,17 +162,21 @@ def _fit(
     training: Examples,
     validation: Examples,
     save: Any,
-) -> Interrupt:
-    """Trains under the progress bar; says whether a signal ended it."""
+    mesh: Mesh | None,
+) -> int | None:
+    """Trains under the progress bar; the number of the signal that ended it, if one did."""
     batches = num_batches(training, config.train.batch_size)
+    state = replicate(state, mesh)
     with catch_interrupts() as interrupt:
-        report.should_stop = lambda: interrupt.signum is not None
+        signal = agreed_signal(lambda: interrupt.signum)
+        report.should_stop = lambda: signal() is not None
         report.start(batches, config.train.epochs, progress)
+        data = (training, validation)
         try:
-            fit(state, progress, training, validation, config.train, save=save, listener=report)
+            fit(state, progress, *data, config.train, save=save, listener=report, mesh=mesh)
         finally:
             report.stop()
-    return interrupt
+        return signal(now=True)
 
 
 def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> None:
@@ -165,6 +193,7 @@ def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> No
             f"({exact / len(answers):.1%})"
         )
         evaluation = {"sentences": len(answers), "exact": exact}
-    write_evaluation(folder, evaluation)
+    if is_main():
+        write_evaluation(folder, evaluation)
     report.say("Next:")
     report.say("  " + command("decode.py", folder))

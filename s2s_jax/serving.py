@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from s2s_jax.compilation import keep_compiled_programs
+from s2s_jax.devices import use_platform
 from s2s_jax.errors import UserError
 from s2s_jax.exporting import export
 from s2s_jax.run_folder import ROOT, newest_run, write_lines
@@ -34,6 +35,7 @@ class DecodeRequest(NamedTuple):
     max_length: int
     strict: bool
     json: bool
+    platform: str | None
     export: Path | None
 
 
@@ -56,6 +58,7 @@ def decode(request: DecodeRequest, beside: Path) -> int:
     if request.export is not None and (request.texts or request.input is not None):
         raise UserError("--export writes the decoder and answers nothing; leave the texts out.")
     keep_compiled_programs()
+    use_platform(request.platform)
     here = any(ROOT.glob("*/steps"))
     folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
     if request.export is not None:

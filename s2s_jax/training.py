@@ -14,12 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax.training.train_state import TrainState
+from jax.sharding import Mesh
 
 from s2s_jax.batching import Batch, Bucket, Examples, choose_buckets, epoch_batches, num_batches
 from s2s_jax.checkpointing import Progress
 from s2s_jax.config import LEARNING_RATES, TrainConfig
 from s2s_jax.losses import Sums, token_sums
 from s2s_jax.models import Seq2Seq
+from s2s_jax.parallel import divide, place, share
 
 _IN_FLIGHT = 8  # Steps handed to the device before the host waits for their sums.
 
@@ -36,6 +38,9 @@ class Listener(Protocol):
     def should_stop(self) -> bool:
         """Whether to stop at the next step (Ctrl-C, SIGTERM)."""
 
+
+Total = Callable[[Any], Any]
+"""Adds sums up over the devices that share a batch."""
 
 Save = Callable[[TrainState, Progress, float | None], None]
 """Keeps a state; the third argument is the validation loss at the end of an epoch."""
@@ -74,25 +79,47 @@ def _forward(apply_fn: Callable[..., jax.Array], params: Any, batch: Batch) -> S
     return token_sums(logits, batch.targets, batch.target_mask)
 
 
-def loss_fn(params: Any, apply_fn: Callable[..., jax.Array], batch: Batch) -> Any:
-    """Mean cross-entropy per real token in nats, and the sums behind it."""
+def _alone(sums: Any) -> Any:
+    """The total over one device."""
+    return sums
+
+
+def loss_fn(
+    params: Any, apply_fn: Callable[..., jax.Array], batch: Batch, total: Total = _alone
+) -> Any:
+    """Mean cross-entropy per real token in nats, and the sums behind it.
+
+    Where `total` adds up over devices, the mean is over the tokens of all of them: their losses
+    and gradients add up to those of the whole batch.
+    """
     sums = _forward(apply_fn, params, batch)
-    return sums.loss / jnp.maximum(sums.tokens, 1), sums
+    return sums.loss / jnp.maximum(total(sums.tokens), 1), sums
 
 
-def _train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Sums]:
-    gradients, sums = jax.grad(loss_fn, has_aux=True)(state.params, state.apply_fn, batch)
+def _train_step(state: TrainState, batch: Batch, total: Total = _alone) -> tuple[TrainState, Sums]:
+    gradient = jax.grad(loss_fn, has_aux=True)
+    gradients, sums = total(gradient(state.params, state.apply_fn, batch, total))
     return state.apply_gradients(grads=gradients), sums
+
+
+def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
+    return total(_forward(state.apply_fn, state.params, batch))
 
 
 train_step = jax.jit(_train_step, donate_argnums=0)
 """One optimizer step: state, batch -> new state, the batch's sums. The old state is gone."""
 
+eval_step = jax.jit(_eval_step)
+"""The sums of one batch, parameters left alone."""
 
-@jax.jit
-def eval_step(state: TrainState, batch: Batch) -> Sums:
-    """The sums of one batch, parameters left alone."""
-    return _forward(state.apply_fn, state.params, batch)
+
+@functools.lru_cache(maxsize=8)
+def _steps(mesh: Mesh | None) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """`train_step` and `eval_step`, for batches divided over a mesh."""
+    if mesh is None:
+        return train_step, eval_step
+    divided = jax.jit(divide(_train_step, mesh), donate_argnums=0)
+    return divided, jax.jit(divide(_eval_step, mesh))
 
 
 def _add(sums: Sums, pending: Iterable[Sums]) -> Sums:
@@ -103,11 +130,16 @@ def _add(sums: Sums, pending: Iterable[Sums]) -> Sums:
 
 
 def evaluate(
-    state: TrainState, examples: Examples, buckets: Sequence[Bucket], batch_size: int
+    state: TrainState,
+    examples: Examples,
+    buckets: Sequence[Bucket],
+    batch_size: int,
+    mesh: Mesh | None = None,
 ) -> Sums:
     """Totals over all real target tokens of `examples`."""
-    batches = epoch_batches(examples, buckets, batch_size)
-    return _add(Sums(0.0, 0.0, 0.0), [eval_step(state, batch) for batch in batches])
+    _, step = _steps(mesh)
+    batches = epoch_batches(examples, buckets, batch_size, share=share(batch_size, mesh))
+    return _add(Sums(0.0, 0.0, 0.0), [step(state, place(batch, mesh)) for batch in batches])
 
 
 def train_epoch(
@@ -117,6 +149,7 @@ def train_epoch(
     buckets: Sequence[Bucket],
     config: TrainConfig,
     listener: Listener,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, Progress, bool]:
     """Trains the rest of one epoch.
 
@@ -142,9 +175,10 @@ def train_epoch(
             seconds=time.perf_counter() - start,
         )
 
-    total = num_batches(examples, config.batch_size)
-    for batch in epoch_batches(examples, buckets, config.batch_size, rng, first=progress.batch):
-        state, sums = train_step(state, batch)
+    step, _ = _steps(mesh)
+    total, rows = num_batches(examples, config.batch_size), share(config.batch_size, mesh)
+    for batch in epoch_batches(examples, buckets, config.batch_size, rng, progress.batch, rows):
+        state, sums = step(state, place(batch, mesh))
         pending.append(sums)
         # After the last batch the epoch is complete, and is judged and saved as such.
         if listener.should_stop() and progress.batch + len(pending) < total:
@@ -183,6 +217,7 @@ def fit(
     *,
     save: Save,
     listener: Listener,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, Progress]:
     """Trains until `config.epochs` are completed, patience runs out, or the listener stops it.
 
@@ -194,6 +229,7 @@ def fit(
       config: epochs, batch size, patience and seed.
       save: called after every epoch, and when the listener stops training.
       listener: is told how it goes.
+      mesh: the devices that share each batch, the state on all of them; None for one device.
 
     Returns:
       The last state and how far it has come.
@@ -207,14 +243,14 @@ def fit(
         if _out_of_patience(progress.history, config.patience):
             break
         state, progress, complete = train_epoch(
-            state, progress, training, buckets, config, listener
+            state, progress, training, buckets, config, listener, mesh
         )
         if not complete:
             save(state, progress, None)
             break
         sums = None
         if validation.sources:
-            sums = evaluate(state, validation, validation_buckets, config.batch_size)
+            sums = evaluate(state, validation, validation_buckets, config.batch_size, mesh)
         metrics = epoch_metrics(progress, sums)
         progress = Progress(progress.step, progress.epoch + 1, history=(*progress.history, metrics))
         val_loss = metrics.get("val_loss")
