@@ -58,7 +58,7 @@ class TrainingReport:
             TextColumn("left"),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not (self.console.is_terminal or self.console.is_jupyter),
             # The first step of each shape compiles: a short window forgets it soon.
             speed_estimate_period=60,
         )
