@@ -69,6 +69,9 @@ def _add_training(train) -> None:
     train.add_argument("--patience", type=int, metavar="N",
         help="stop after N epochs without a better validation loss; 0 = never (default: 0)",
     )  # fmt: skip
+    train.add_argument("--save-every", type=int, metavar="N",
+        help="save after every N optimizer steps too; 0 = at the end of each epoch (default: 0)",
+    )  # fmt: skip
     train.add_argument("--precision", choices=["float32", "bfloat16"],
         help="of matrix products; bfloat16 suits TPUs and GPUs (default: float32)")  # fmt: skip
     train.add_argument("--seed", type=int, metavar="N", help="(default: 0)")

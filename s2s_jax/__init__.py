@@ -10,16 +10,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from s2s_jax.beam import beam_search
     from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+    from s2s_jax.decode_config import DecodeConfig
     from s2s_jax.decoding import StepFn, greedy_decode
     from s2s_jax.errors import UserError
     from s2s_jax.models import Seq2Seq
     from s2s_jax.recurrence import LSTMCell
-    from s2s_jax.translation import Translation, Translator
+    from s2s_jax.sampling import sample_decode
+    from s2s_jax.translation import Hypothesis, Translation, Translator
     from s2s_jax.vocabulary import Vocabulary
 
 _MODULES = {
     "DataConfig": "config",
+    "DecodeConfig": "decode_config",
+    "Hypothesis": "translation",
     "LSTMCell": "recurrence",
     "ModelConfig": "config",
     "RunConfig": "config",
@@ -30,11 +35,15 @@ _MODULES = {
     "Translator": "translation",
     "UserError": "errors",
     "Vocabulary": "vocabulary",
+    "beam_search": "beam",
     "greedy_decode": "decoding",
+    "sample_decode": "sampling",
 }
 
 __all__ = [
     "DataConfig",
+    "DecodeConfig",
+    "Hypothesis",
     "LSTMCell",
     "ModelConfig",
     "RunConfig",
@@ -45,7 +54,9 @@ __all__ = [
     "Translator",
     "UserError",
     "Vocabulary",
+    "beam_search",
     "greedy_decode",
+    "sample_decode",
 ]
 
 

@@ -125,17 +125,30 @@ def epoch_batches(
       first: leave out so many batches at the beginning (to go on within an epoch).
       share: only these rows of each batch; those behind its end are empty (None: all of it).
     """
-    lengths = examples.lengths()
-    bucket_of = np.searchsorted([bucket.target for bucket in buckets], lengths[:, 1])
-    order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
-    order = order[np.argsort(bucket_of[order], kind="stable")]
-    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    if rng is not None:
-        groups = [groups[i] for i in rng.permutation(len(groups))]
+    bucket_of = _bucket_of(examples, buckets)
     share = share or slice(0, batch_size)
-    for rows in groups[first:]:
+    for rows in batch_rows(examples, buckets, batch_size, rng)[first:]:
         bucket = buckets[bucket_of[rows].max()]
         yield make_batch(examples, rows[share], share.stop - share.start, bucket)
+
+
+def batch_rows(
+    examples: Examples,
+    buckets: Sequence[Bucket],
+    batch_size: int,
+    rng: np.random.Generator | None = None,
+) -> list[np.ndarray]:
+    """Which pairs each batch of `epoch_batches` holds, as indices into `examples`."""
+    bucket_of = _bucket_of(examples, buckets)
+    order = np.arange(len(bucket_of)) if rng is None else rng.permutation(len(bucket_of))
+    order = order[np.argsort(bucket_of[order], kind="stable")]
+    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    return groups if rng is None else [groups[i] for i in rng.permutation(len(groups))]
+
+
+def _bucket_of(examples: Examples, buckets: Sequence[Bucket]) -> np.ndarray:
+    """The index of the bucket that each pair is in, int `[pairs]`."""
+    return np.searchsorted([bucket.target for bucket in buckets], examples.lengths()[:, 1])
 
 
 def num_batches(examples: Examples, batch_size: int) -> int:

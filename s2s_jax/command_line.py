@@ -6,10 +6,13 @@ import argparse
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from s2s_jax.errors import UserError
+from s2s_jax.errors import RunWarning, UserError
+
+_show_warning = warnings.showwarning
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,6 +31,12 @@ def main(command: Callable[[], int]) -> NoReturn:
     """Runs a command and leaves with its status; no mistake of the user's is a traceback."""
     # Threads of tensorstore report to an event loop that a failed read has closed.
     sys.unraisablehook = lambda _: None
+    # Answers are UTF-8 whatever the locale; a terminal that cannot show a symbol shows its code.
+    if sys.stdout is not None:
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
+    warnings.simplefilter("always", RunWarning)
+    warnings.showwarning = _warn
     try:
         try:
             status = command()
@@ -58,7 +67,18 @@ def _silence() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _warn(message: Warning, category: type[Warning], *where: Any) -> None:
+    """Ours are one line; others come as Python shows them."""
+    if issubclass(category, RunWarning):
+        print(f"{_program()}: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    else:
+        _show_warning(message, category, *where)
+
+
+def _program() -> str:
+    return os.path.basename(sys.argv[0])
+
+
 def _complain(message: str) -> int:
-    name = os.path.basename(sys.argv[0])
-    print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{_program()}: error: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -15,6 +15,9 @@ from s2s_jax.errors import UserError
 SAMPLE = "sample"
 """The name of the embedded corpus."""
 
+MAX_LENGTH = 1 << 17
+"""Tokens of an answer; no line of a data file is longer, so that more is forged."""
+
 LEARNING_RATES = {"rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 """The optimizers offered, with the learning rate that each takes when none is given."""
 
@@ -130,7 +133,8 @@ class TrainConfig(_Config):
 
     `learning_rate` 0 takes the optimizer's own (`LEARNING_RATES`); `clip_norm` 0 leaves the
     gradient's norm as it is; `patience` 0 trains all `epochs`, else training stops after that
-    many epochs without a better validation loss. `precision` is that of matrix products alone;
+    many epochs without a better validation loss; `save_every` 0 saves at the ends of epochs,
+    else after every so many optimizer steps as well. `precision` is that of matrix products alone;
     parameters, optimizer and sums are float32, and decoding is float32 throughout.
     """
 
@@ -140,13 +144,14 @@ class TrainConfig(_Config):
     learning_rate: float = 0.0
     clip_norm: float = 0.0
     patience: int = 0
+    save_every: int = 0
     seed: int = 0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
         for field in ("epochs", "batch_size"):
             self._integer(field, 1)
-        for field in ("patience", "seed"):
+        for field in ("patience", "save_every", "seed"):
             self._integer(field, 0)
         self._choice("optimizer", LEARNING_RATES)
         self._choice("precision", ("float32", "bfloat16"))
@@ -203,8 +208,12 @@ class RunConfig:
         for key in ("data", "model", "train"):
             if not isinstance(values[key], Mapping):
                 raise UserError(f"config.json: {key!r} must be an object.")
-        if not isinstance(values["max_length"], int) or values["max_length"] < 1:
-            raise UserError("config.json: 'max_length' must be a whole number of at least 1.")
+        length = values["max_length"]
+        if not isinstance(length, int) or not 1 <= length <= MAX_LENGTH:
+            raise UserError(
+                f"config.json: 'max_length' must be a whole number from 1 to {MAX_LENGTH}, not "
+                f"{length!r}."
+            )
         return cls(
             data=DataConfig.from_dict(values["data"]),
             model=ModelConfig.from_dict(values["model"]),

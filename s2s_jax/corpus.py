@@ -46,12 +46,14 @@ class Skipped:
 class Corpus:
     """The distinct pairs of a data file in its order, and what was left out and why.
 
-    `name` is the stem of the text file and can be used as the name of a folder.
+    `name` is the stem of the text file and can be used as the name of a folder; `lines` are the
+    numbers (from 1) of the lines that the pairs stand on.
     """
 
     name: str
     pairs: list[Pair]
     skipped: dict[str, Skipped]
+    lines: list[int]
 
 
 def normalize(text: str) -> str:
@@ -117,13 +119,13 @@ def collect_pairs(
     Raises:
       UserError: no line is usable.
     """
-    pairs: dict[Pair, None] = {}  # a set that keeps the order of the file
+    pairs: dict[Pair, int] = {}  # a set that keeps the order of the file, with line numbers
     skipped: dict[str, Skipped] = {}
     nul_lines = number = 0
     for number, line in lines:
         found = _parse(line, swap, max_source_length, max_target_length)
         if isinstance(found, Pair) and found not in pairs:
-            pairs[found] = None
+            pairs[found] = number
             if len(pairs) == num_samples:
                 break
         else:
@@ -131,7 +133,7 @@ def collect_pairs(
             nul_lines += line is not None and "\0" in line
     if not pairs:
         raise _unusable(origin or name, number, skipped, nul_lines)
-    return Corpus(name, list(pairs), skipped)
+    return Corpus(name, list(pairs), skipped, list(pairs.values()))
 
 
 def split_pairs(
@@ -210,12 +212,13 @@ def _unusable(origin: str, lines: int, skipped: dict[str, Skipped], nul_lines: i
         f"{reason} {skip.count} (first at line {skip.first_lines[0]})"
         for reason, skip in skipped.items()
     )
-    remedy = _REMEDIES[max(skipped, key=lambda reason: skipped[reason].count)]
+    most = max(skipped, key=lambda reason: skipped[reason].count, default="no tab")
+    remedy = _REMEDIES[most]
     if 2 * nul_lines > lines:
         remedy = "it looks like UTF-16 or a binary file: save it as UTF-8 text"
     return UserError(
         f"no usable line in {origin}, which needs lines of source<TAB>target:"
-        f" lines read: {lines}, skipped: {counts}; {remedy}"
+        f" lines read: {lines}, skipped: {counts or 'none'}; {remedy}"
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
@@ -138,10 +139,23 @@ def is_main() -> bool:
     return jax.process_index() == 0
 
 
-def wait_for_all(point: str) -> None:
-    """Returns when every process has reached the point of that name."""
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(point)
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """All processes leave the block at once; where one fails, nobody waits for it.
+
+    Raises:
+      Exception: the process's own, or a `UserError` that says which other one failed.
+    """
+    mine = None
+    try:
+        yield
+    except Exception as error:
+        mine = error
+    failed = _gather(mine is not None)
+    if mine is not None:
+        raise mine
+    if any(failed):
+        raise UserError(f"process {failed.index(1)} cannot go on; see what it says.")
 
 
 def is_same_everywhere(text: str) -> bool:

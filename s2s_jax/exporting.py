@@ -20,8 +20,9 @@ import jax
 import jax.numpy as jnp
 
 from s2s_jax.errors import UserError
+from s2s_jax.programs import greedy
 from s2s_jax.run_folder import replacing
-from s2s_jax.translation import Translator, decode_batch
+from s2s_jax.translation import Translator
 from s2s_jax.vocabulary import WORD_PATTERN, Vocabulary
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -76,9 +77,7 @@ def _program(translator: Translator, max_length: int) -> bytes:
 
     def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:
         mask = jnp.arange(source.shape[1]) < lengths[:, None]
-        return decode_batch(
-            translator.model, max_length, translator.params, source, mask, max_length
-        )
+        return greedy(translator.model, max_length, translator.params, source, mask, max_length)
 
     batch, time = jax.export.symbolic_shape("batch, time")
     exported = jax.export.export(jax.jit(decode), platforms=PLATFORMS)(

@@ -23,7 +23,7 @@ _SAMPLE_DEFAULTS = {
     "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
 }
 # On resume. The state does not depend on these; the precision is the device's affair.
-_MAY_CHANGE = {"epochs", "patience", "data", "precision"}
+_MAY_CHANGE = {"epochs", "patience", "save_every", "data", "precision"}
 
 
 class Request(NamedTuple):

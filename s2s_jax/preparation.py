@@ -33,6 +33,11 @@ class Prepared(NamedTuple):
             digest.update(b"\0")
         return digest.hexdigest()
 
+    def lines(self, rows: Iterable[int]) -> list[int]:
+        """The numbers (from 1) of the lines of the data that training pairs stand on."""
+        line_of = dict(zip(self.corpus.pairs, self.corpus.lines, strict=True))
+        return sorted(line_of[self.training[row]] for row in rows)
+
     def encode(self, pairs: Iterable[Pair]) -> Examples:
         """The ids of pairs."""
         sources, targets = [], []

@@ -82,6 +82,7 @@ class TrainingReport:
     def on_step(self, progress: TrainingProgress) -> None:
         """Moves the bar and shows the epoch's running loss and accuracy."""
         loss, correct, tokens = progress.sums
+        tokens = max(tokens, 1)  # None yet, where every update so far was skipped.
         self._bar.update(
             self._task,
             completed=self._batches * progress.epoch + progress.batch,
@@ -98,6 +99,11 @@ class TrainingReport:
             text += f"  val_accuracy {metrics['val_accuracy']:.4f}"
         rate = metrics["target_tokens_per_second"]
         self.say(f"{text}  {metrics['seconds']:.1f} s  {rate:,.0f} tokens/s")
+        if "skipped_updates" in metrics:
+            self.say(
+                f"  {metrics['skipped_updates']:,} updates skipped: their loss or gradient was not "
+                "finite"
+            )
         self._bar.update(self._task, completed=self._batches * metrics["epoch"])
 
     def examples(self, answers: Sequence[Answer]) -> None:

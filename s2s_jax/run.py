@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
 from s2s_jax.allocation import keep_freed_memory
-from s2s_jax.batching import Examples, choose_buckets, num_batches
-from s2s_jax.checkpointing import Progress, open_steps, restore_state, save_step
+from s2s_jax.batching import choose_buckets, num_batches
+from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
-from s2s_jax.devices import agreed_signal, is_main, is_same_everywhere, start, wait_for_all
+from s2s_jax.decode_config import DecodeConfig
+from s2s_jax.devices import agreed_signal, is_main, is_same_everywhere, start, together
 from s2s_jax.errors import UserError
-from s2s_jax.evaluation import answer
+from s2s_jax.evaluation import decoded_lines, evaluate, evaluation_lines
+from s2s_jax.fingerprint import read_training_sources, write_training_sources
 from s2s_jax.interrupts import catch_interrupts
+from s2s_jax.locking import locked
 from s2s_jax.models import Seq2Seq
 from s2s_jax.parallel import replicate
 from s2s_jax.planning import Request, choose_folder, configure, extend, saved_run
@@ -27,19 +31,26 @@ from s2s_jax.preparation import Prepared
 from s2s_jax.reporting import TrainingReport, buckets_text, command, corpus_rows, device_text
 from s2s_jax.run_folder import (
     EVALUATION,
+    VALIDATION,
     Run,
     create_run,
     holds_run,
+    holds_steps,
+    make_folder,
     read_run,
     write_config,
     write_evaluation,
+    write_lines,
     write_metrics,
 )
+from s2s_jax.saving import Saver
+from s2s_jax.steps import drop_steps, open_steps, restore_newest
 from s2s_jax.summary import summary
-from s2s_jax.training import fit, make_state
+from s2s_jax.training import MOST_SKIPPED, NotFinite, fit, make_state
 from s2s_jax.translation import Translator
 
 _EXAMPLES = 10
+_LINES = 8  # Named of the batch that a run failed on.
 
 
 def train(request: Request, report: TrainingReport) -> int:
@@ -56,30 +67,50 @@ def train(request: Request, report: TrainingReport) -> int:
     mesh = start(request.devices)
     report.console.quiet = not is_main()
     folder = choose_folder(request)
-    saved = saved_run(request, folder)
-    config, prepared = configure(request, saved, report.console.is_terminal)
+    with together():
+        saved = saved_run(request, folder)
+        config, prepared = configure(request, saved, report.console.is_terminal)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
-    training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
-    model = Seq2Seq(config.model, dtype=getattr(jnp, config.train.precision))
-    state, progress = make_state(model, config.train), Progress()
-    _begin(folder, run, new=saved is None)
-    with open_steps(folder, writable=True) as manager:
-        if manager.latest_step() is not None:
-            state, progress = _restore(manager, state)
-            config = extend(config, progress, finished=(folder / EVALUATION).exists())
+    with contextlib.ExitStack() as stack:
+        with together():
             if is_main():
-                write_config(folder, config)
-                (folder / EVALUATION).unlink(missing_ok=True)
+                make_folder(folder)
+                stack.enter_context(locked(folder))
+                # Another process may have begun, or ended, a run here while the data were read.
+                if saved_run(request, folder) != saved:
+                    raise UserError(f"{folder} was changed by another process; start again.")
+                if saved is None:
+                    create_run(folder, run)
+                write_training_sources(folder, (pair.source for pair in prepared.training))
+        return _train(request, report, folder, run, prepared, mesh)
+
+
+def _train(
+    request: Request,
+    report: TrainingReport,
+    folder: Path,
+    run: Run,
+    prepared: Prepared,
+    mesh: Mesh | None,
+) -> int:
+    """The run itself, in a folder that is locked."""
+    model = Seq2Seq(run.config.model, dtype=getattr(jnp, run.config.train.precision))
+    config, restored = run.config, _restore_together(folder, model, run.config)
+    if restored is None:
+        state, progress = make_state(model, config.train), Progress()
+    else:
+        state, progress = restored
+        config = extend(config, progress, finished=(folder / EVALUATION).exists())
+    with together():
         if not is_same_everywhere(f"{config} {progress.step}"):
             raise UserError("the processes differ in data or flags; give all of them the same.")
-        _say_opening(report, config, prepared, training, folder, progress, state.params, mesh)
-
-        def save(state: TrainState, progress: Progress, val_loss: float | None) -> None:
-            save_step(manager, state.params, state.opt_state, progress, val_loss)
-            if is_main():
-                write_metrics(folder, progress.history)
-
-        signum = _fit(report, config, state, progress, training, validation, save, mesh)
+    if restored is not None and is_main():
+        write_config(folder, run._replace(config=config))
+        write_metrics(folder, progress.history)
+        for name in (EVALUATION, VALIDATION):
+            (folder / name).unlink(missing_ok=True)
+    _say_opening(report, config, prepared, folder, progress, state.params, mesh)
+    signum = _fit(report, config, replicate(state, mesh), progress, prepared, Saver(folder), mesh)
     if signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
@@ -87,20 +118,6 @@ def train(request: Request, report: TrainingReport) -> int:
         return 128 + signum
     _say_closing(report, folder, prepared)
     return 0
-
-
-def _begin(folder: Path, run: Run, new: bool) -> None:
-    """Makes the folder of a new run, once for all processes."""
-    # Until now each of them has looked at what was there before.
-    wait_for_all("planned")
-    if new and is_main():
-        create_run(folder, run)
-    wait_for_all("begun")
-    if not holds_run(folder):
-        raise UserError(
-            f"process {jax.process_index()} does not find {folder}, which process 0 has made; "
-            "--out must lie on a file system that all processes share."
-        )
 
 
 def summarize(request: Request, report: TrainingReport) -> int:
@@ -113,22 +130,48 @@ def summarize(request: Request, report: TrainingReport) -> int:
     return 0
 
 
-def _restore(manager: Any, state: TrainState) -> tuple[TrainState, Progress]:
-    """The latest step of a run, on the device."""
-    params, opt_state, progress = restore_state(
-        manager, manager.latest_step(), state.params, state.opt_state
-    )
+def _restore_together(
+    folder: Path, model: Seq2Seq, config: RunConfig
+) -> tuple[TrainState, Progress] | None:
+    """The latest whole step, in every process; None before the first was saved."""
+    restored = None
+    with together():
+        # First the one that removes damaged steps, then those that only read.
+        if is_main():
+            restored = _restore(folder, model, config)
+    with together():
+        if not holds_run(folder):
+            raise UserError(
+                f"process {jax.process_index()} does not find {folder}, which process 0 has; "
+                "--out must lie on a file system that all processes share."
+            )
+        if not is_main() and holds_steps(folder):
+            restored = _restore(folder, model, config)
+    return restored
+
+
+def _restore(folder: Path, model: Seq2Seq, config: RunConfig) -> tuple[TrainState, Progress] | None:
+    """The latest whole step of a run, on the device; None before the first was saved."""
+    # Shapes only: a config that asks for more than its files hold must not take the memory.
+    like = jax.eval_shape(lambda: make_state(model, config.train))
+    with open_steps(folder, writable=is_main()) as manager:
+        if manager.latest_step() is None:
+            return None
+        step, (params, opt_state, progress) = restore_newest(
+            manager, "latest", lambda n: restore_state(manager, n, like.params, like.opt_state)
+        )
+        if is_main():
+            # Damaged ones; training goes through them again, and must be able to save them.
+            drop_steps(manager, {n for n in manager.all_steps() if n > step})
     params, opt_state = jax.device_put((params, opt_state))
-    return state.replace(
-        params=params, opt_state=opt_state, step=jnp.int32(progress.step)
-    ), progress
+    state = like.replace(params=params, opt_state=opt_state, step=jnp.int32(progress.step))
+    return state, progress
 
 
 def _say_opening(
     report: TrainingReport,
     config: RunConfig,
     prepared: Prepared,
-    training: Examples,
     folder: Path,
     progress: Progress,
     params: Any,
@@ -140,9 +183,10 @@ def _say_opening(
     symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
     kind = "characters" if config.data.tokens == "char" else "words"
     rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
-    longest = training.lengths().max(axis=0) - (0, 1)
+    lengths = prepared.encode(prepared.training).lengths()
+    longest = lengths.max(axis=0) - (0, 1)
     rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
-    rows.append(("Shapes", buckets_text(choose_buckets(training.lengths()))))
+    rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
     rows.append(("Device", device_text(mesh)))
@@ -159,41 +203,62 @@ def _fit(
     config: RunConfig,
     state: TrainState,
     progress: Progress,
-    training: Examples,
-    validation: Examples,
-    save: Any,
+    prepared: Prepared,
+    saver: Saver,
     mesh: Mesh | None,
 ) -> int | None:
     """Trains under the progress bar; the number of the signal that ended it, if one did."""
+    training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
     batches = num_batches(training, config.train.batch_size)
-    state = replicate(state, mesh)
+    # What is replicated is saved once; a process that saves alone can also fail alone.
+    save = saver if is_main() else lambda *_: None
     with catch_interrupts() as interrupt:
         signal = agreed_signal(lambda: interrupt.signum)
         report.should_stop = lambda: signal() is not None
         report.start(batches, config.train.epochs, progress)
-        data = (training, validation)
         try:
+            data = (training, validation)
             fit(state, progress, *data, config.train, save=save, listener=report, mesh=mesh)
+        except NotFinite as stopped:
+            raise _not_finite(stopped, prepared) from None
         finally:
             report.stop()
+        saver.finish(lambda: interrupt.signum is not None)
         return signal(now=True)
+
+
+def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
+    """What to say of a run that went astray: where, at which lines, and what may help."""
+    lines = prepared.lines(stopped.rows)
+    shown = ", ".join(map(str, lines[:_LINES])) + (", ..." if len(lines) > _LINES else "")
+    return UserError(
+        f"{MOST_SKIPPED} updates in a row had a loss or gradient that is NaN or infinite, up to "
+        f"step {stopped.step} (lines {shown} of the data); none of them changed the model, which "
+        "is saved as it was before. Begin a new run with a lower --learning-rate or with "
+        "--clip-norm 1."
+    )
 
 
 def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> None:
     """The closing table and figures, from the run folder as decode.py will read it."""
-    evaluation: dict[str, Any] = {"sentences": 0, "exact": 0}
+    values: dict[str, Any] = {"sentences": 0, "exact": 0}
     if prepared.validation:
         with report.console.status("decoding the validation part"):
-            answers = answer(Translator.load(folder), prepared.validation)
-        exact = sum(answer.exact for answer in answers)
+            evaluation = evaluate(
+                Translator.load(folder),
+                prepared.validation,
+                DecodeConfig(),
+                read_training_sources(folder),
+            )
+        answers = evaluation.answers
         shown = np.linspace(0, len(answers) - 1, min(_EXAMPLES, len(answers))).astype(int)
         report.examples([answers[i] for i in shown])
-        report.say(
-            f"Exactly right: {exact:,} of {len(answers):,} validation sentences "
-            f"({exact / len(answers):.1%})"
-        )
-        evaluation = {"sentences": len(answers), "exact": exact}
+        for line in evaluation_lines(evaluation):
+            report.say(line)
+        values = evaluation.to_dict()
     if is_main():
-        write_evaluation(folder, evaluation)
+        if prepared.validation:
+            write_lines(folder / VALIDATION, decoded_lines(answers))
+        write_evaluation(folder, values)
     report.say("Next:")
     report.say("  " + command("decode.py", folder))

@@ -4,10 +4,13 @@
     source_vocabulary.json      Vocabulary
     target_vocabulary.json      Vocabulary
     metrics.jsonl               one object an epoch
-    evaluation.json             written when a run has finished
+    training_sources.bin        hashes of the sources trained on, see `fingerprint`
+    evaluation.json             figures, written when a run has finished
+    validation.tsv              source, reference and answer of every validation pair
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
 
-This module is about the files; `checkpointing` is about the steps.
+`config.json` also holds a SHA-256 of itself and of each vocabulary. This module is about the
+files; `steps` and `checkpointing` are about the steps.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +26,7 @@ from typing import Any, NamedTuple
 
 from s2s_jax.config import RunConfig
 from s2s_jax.errors import UserError
+from s2s_jax.integrity import hash_of_json
 from s2s_jax.vocabulary import Vocabulary
 
 ROOT = Path("checkpoints")
@@ -29,6 +34,10 @@ ROOT = Path("checkpoints")
 
 CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
+TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
+
+STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)?")
+"""A step that is whole, that orbax is writing, or that is being deleted."""
 
 
 class Run(NamedTuple):
@@ -59,10 +68,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
+    # A lone surrogate, which only JSON output can hold, becomes JSON's escape for it.
+    options = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
+    with replacing(path) as temporary, temporary.open("w", **options) as file:
         file.writelines(line + "\n" for line in lines)
 
 
@@ -86,31 +94,55 @@ def holds_run(folder: Path) -> bool:
     return (folder / CONFIG).exists() or (folder / STEPS).exists()
 
 
-def create_run(folder: Path, run: Run) -> None:
-    """Begins a run folder; a run that was there before is removed, other files stay."""
+def holds_steps(folder: Path) -> bool:
+    """Whether a step was saved in this folder."""
+    return any(step.name.isdecimal() for step in (folder / STEPS).glob("*"))
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a run folder, if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
             f"{folder} cannot be made: {error.strerror}; choose another --out."
         ) from None
+
+
+def create_run(folder: Path, run: Run) -> None:
+    """Begins a run folder; a run that was there before is removed, other files stay."""
+    make_folder(folder)
     try:
-        for step in (folder / STEPS).glob("*"):  # The folder itself may be a link.
-            shutil.rmtree(step) if step.is_dir() else step.unlink()
-        if not (folder / STEPS).is_symlink() and (folder / STEPS).is_dir():
-            (folder / STEPS).rmdir()
+        _empty_steps(folder / STEPS)
+        # The config goes first and comes last: broken off here, no files of two runs pass for one.
+        for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"{folder / STEPS} cannot be emptied: {error.strerror}.") from None
-    for name in (METRICS, EVALUATION):
-        (folder / name).unlink(missing_ok=True)
+        raise UserError(f"{error.filename} cannot be removed: {error.strerror}.") from None
     _write_json(folder / SOURCE_VOCABULARY, run.source_vocabulary.to_dict())
     _write_json(folder / TARGET_VOCABULARY, run.target_vocabulary.to_dict())
-    write_config(folder, run.config)
+    write_config(folder, run)
 
 
-def write_config(folder: Path, config: RunConfig) -> None:
-    """Writes (or replaces) a run's `config.json`."""
-    _write_json(folder / CONFIG, config.to_dict())
+def _empty_steps(steps: Path) -> None:
+    """Removes the steps; what else may lie there, as where a link leads, is left alone."""
+    for step in steps.glob("*"):
+        if STEP_NAME.fullmatch(step.name):
+            shutil.rmtree(step) if step.is_dir() else step.unlink()
+    if not steps.is_symlink() and steps.is_dir():
+        with contextlib.suppress(OSError):
+            steps.rmdir()
+
+
+def write_config(folder: Path, run: Run) -> None:
+    """Writes (or replaces) a run's `config.json`, with the hashes that `read_run` checks."""
+    values = run.config.to_dict()
+    hashes = {
+        CONFIG: hash_of_json(values),
+        SOURCE_VOCABULARY: hash_of_json(run.source_vocabulary.to_dict()),
+        TARGET_VOCABULARY: hash_of_json(run.target_vocabulary.to_dict()),
+    }
+    _write_json(folder / CONFIG, values | {"sha256": hashes})
 
 
 def write_metrics(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
@@ -134,17 +166,20 @@ def read_run(folder: Path) -> Run:
     if not (folder / CONFIG).exists():
         raise UserError(f"{folder} is not a run folder: it has no {CONFIG}.")
     values = _read_json(folder / CONFIG)
+    hashes = values.pop("sha256", None) if isinstance(values, dict) else None
     try:
         config = RunConfig.from_dict(values)
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
+    _check_hash(folder / CONFIG, values, hashes)
     vocabularies = []
     for name, size in (
         (SOURCE_VOCABULARY, config.model.source_vocab_size),
         (TARGET_VOCABULARY, config.model.target_vocab_size),
     ):
+        values = _read_json(folder / name)
         try:
-            vocabulary = Vocabulary.from_dict(_read_json(folder / name))
+            vocabulary = Vocabulary.from_dict(values)
         except UserError as error:
             raise UserError(f"{folder / name}: {error}") from None
         if len(vocabulary) != size:
@@ -152,8 +187,18 @@ def read_run(folder: Path) -> Run:
                 f"{folder / name} has {len(vocabulary)} symbols but the model expects {size}; "
                 "decode with the vocabulary saved beside the model."
             )
+        _check_hash(folder / name, values, hashes)
         vocabularies.append(vocabulary)
     return Run(config, *vocabularies)
+
+
+def _check_hash(path: Path, values: Any, hashes: Any) -> None:
+    """Raises when a file says something else than it did when the run was begun."""
+    if not isinstance(hashes, dict) or hashes.get(path.name) != hash_of_json(values):
+        raise UserError(
+            f"{path} is not as train.py wrote it: it is damaged, was edited, or is of another run; "
+            "take a copy of the run."
+        )
 
 
 def newest_run(root: Path) -> Path:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
+import dataclasses
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,33 +14,39 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from s2s_jax.compilation import keep_compiled_programs
+from s2s_jax.conversation import converse
+from s2s_jax.decode_config import DecodeConfig
 from s2s_jax.devices import use_platform
 from s2s_jax.errors import UserError
 from s2s_jax.exporting import export
+from s2s_jax.judging import judge
+from s2s_jax.output import json_line, plain_line, score_line, warnings
 from s2s_jax.run_folder import ROOT, newest_run, write_lines
-from s2s_jax.translation import Translation, Translator
+from s2s_jax.streaming import Line, read_chunks, to_line
+from s2s_jax.translation import Hypothesis, Translation, Translator
 
-_CHUNK = 4096  # Lines read before they are decoded: enough to sort by length, flat in memory.
+_CHUNK = 4096  # Lines decoded together: enough to sort by length, flat in memory.
 
 
 class DecodeRequest(NamedTuple):
     """What the user asked for; the fields are decode.py's flags."""
 
     texts: list[str]
-    checkpoint: Path | None
-    step: str
-    input: str | None
-    output: Path | None
-    batch_size: int
-    max_length: int
-    strict: bool
-    json: bool
-    platform: str | None
-    export: Path | None
+    config: DecodeConfig
+    checkpoint: Path | None = None
+    step: str = "best"
+    input: str | None = None
+    output: Path | None = None
+    json: bool = False
+    score: bool = False
+    evaluate: Path | None = None
+    swap: bool = False
+    platform: str | None = None
+    export: Path | None = None
 
 
 def decode(request: DecodeRequest, beside: Path) -> int:
-    """Answers texts, a file, standard input, or a person.
+    """Answers texts, a file, standard input, or a person; or judges a run.
 
     Args:
       request: what was asked for.
@@ -49,137 +55,148 @@ def decode(request: DecodeRequest, beside: Path) -> int:
     Raises:
       UserError: when the request cannot be fulfilled; an output file is then as it was.
     """
-    if request.texts and request.input is not None:
-        raise UserError("give sentences or --input, not both.")
-    if request.batch_size < 1:
-        raise UserError(f"--batch-size must be at least 1, not {request.batch_size}.")
-    if request.max_length < 0:
-        raise UserError(f"--max-length must be at least 0, not {request.max_length}.")
-    if request.export is not None and (request.texts or request.input is not None):
-        raise UserError("--export writes the decoder and answers nothing; leave the texts out.")
+    _check(request)
     keep_compiled_programs()
     use_platform(request.platform)
     here = any(ROOT.glob("*/steps"))
     folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
     if request.export is not None:
-        export(Translator.load(folder, request.step), request.export, request.max_length)
+        export(Translator.load(folder, request.step), request.export, request.config.max_length)
         print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
         return 0
-    with contextlib.ExitStack() as stack:
-        lines, size = _open_input(request, stack)
+    if request.evaluate is not None:
         translator = Translator.load(folder, request.step)
-
-        def answer(texts: list[str], first: int) -> Iterator[str]:
-            translations = translator.translate(
-                texts,
-                max_length=request.max_length,
-                batch_size=request.batch_size,
-                strict=request.strict,
-                first=first,
-            )
-            for number, translation in enumerate(translations, first):
-                yield _line(translation, number, request.json)
-
-        if lines is None:
-            return _converse(folder, answer)
-        answers = _answers(lines, answer, size)
+        columns = (request.evaluate, request.swap)
+        return judge(translator, folder, *columns, request.config, request.output, request.json)
+    with contextlib.ExitStack() as stack:
+        chunks, size = _open_input(request, stack)
+        translator = Translator.load(folder, request.step)
+        if chunks is None:
+            return converse(translator, folder, request.config)
+        answers = _answers(chunks, _answerer(request, translator), size)
         if request.output is None:
-            for line in answers:
-                sys.stdout.write(line + "\n")
+            for lines in answers:
+                sys.stdout.write("".join(line + "\n" for line in lines))
+                sys.stdout.flush()  # Whoever asked may be waiting before asking on.
         else:
-            write_lines(request.output, answers)
+            write_lines(request.output, (line for lines in answers for line in lines))
     return 0
+
+
+def _check(request: DecodeRequest) -> None:
+    """Raises for flags that contradict each other, and for an output that cannot be."""
+    config = request.config
+    if request.texts and request.input is not None:
+        raise UserError("give sentences or --input, not both.")
+    if request.evaluate is not None and (request.texts or request.input is not None):
+        raise UserError("--evaluate reads its file alone; leave out the sentences and --input.")
+    if request.evaluate is not None and request.score:
+        raise UserError("--evaluate judges decoded answers and --score given ones; give one.")
+    if request.evaluate is not None and config.strict:
+        raise UserError("--evaluate judges all sentences; leave out --strict.")
+    searching = config.beam > 1 or config.sample or request.score or request.evaluate is not None
+    if request.export is not None and (searching or request.texts or request.input is not None):
+        raise UserError("--export writes the greedy decoder, and does nothing else beside.")
+    if request.score and (config.sample or config.beam > 1):
+        raise UserError("--score decodes nothing; leave out --beam and --sample.")
+    if request.swap and request.evaluate is None and not request.score:
+        raise UserError("--swap is about the columns of --evaluate and --score; give one of them.")
+    if request.output is not None and not request.output.absolute().parent.is_dir():
+        raise UserError(
+            f"--output {request.output} needs a folder that exists; make "
+            f"{request.output.absolute().parent} first."
+        )
 
 
 def _open_input(
     request: DecodeRequest, stack: contextlib.ExitStack
-) -> tuple[Iterator[str] | None, int | None]:
+) -> tuple[Iterator[list[Line]] | None, int | None]:
     """The lines to answer (None: a person is there) and how many bytes they are, if known."""
     if request.texts:
-        return iter(request.texts), None
+        lines = [to_line(os.fsencode(text)) for text in request.texts]
+        return iter([lines[i : i + _CHUNK] for i in range(0, len(lines), _CHUNK)]), None
     if request.input in (None, "-"):
-        if request.input is None and sys.stdin.isatty():
+        if request.input is None and sys.stdin.isatty() and not request.score:
             return None, None
-        return _read(sys.stdin.buffer), None
+        return read_chunks(sys.stdin.buffer, _CHUNK), None
     path = Path(request.input)
     try:
         file = stack.enter_context(path.open("rb"))
     except OSError as error:
         raise UserError(f"--input {path} cannot be read: {error.strerror}.") from None
-    return _read(file), path.stat().st_size
-
-
-def _read(stream: Iterable[bytes]) -> Iterator[str]:
-    """Lines of text; bytes that are not UTF-8 are named, and do not stop the rest."""
-    for number, line in enumerate(stream, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            _warn(number, f"byte {line[error.start]:#04x} is not UTF-8; it was left out")
-            text = line.decode("utf-8", errors="ignore")
-        yield text.removesuffix("\n").removesuffix("\r")
+    return read_chunks(file, _CHUNK), path.stat().st_size
 
 
 def _answers(
-    lines: Iterator[str], answer: Callable[[list[str], int], Iterator[str]], size: int | None
-) -> Iterator[str]:
-    """Answers in chunks, with a bar where a person looks and knows how much there is."""
+    chunks: Iterator[list[Line]], answer: Callable[[list[Line], int], list[str]], size: int | None
+) -> Iterator[list[str]]:
+    """Answers chunk by chunk, with a bar where a person looks and knows how much there is."""
     console = Console(stderr=True)
     columns = (TextColumn("decoding"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=console, transient=True, disable=size is None or not console.is_terminal
     ) as bar:
         task, first = bar.add_task("", total=size), 1
-        while chunk := list(itertools.islice(lines, _CHUNK)):
-            yield from answer(chunk, first)
-            first += len(chunk)
-            bar.advance(task, sum(len(text.encode()) + 1 for text in chunk))
+        for lines in chunks:
+            yield answer(lines, first)
+            first += len(lines)
+            bar.advance(
+                task, sum(len(line.text.encode(errors="surrogatepass")) + 1 for line in lines)
+            )
 
 
-def _line(translation: Translation, number: int, as_json: bool) -> str:
-    """One line of output; warnings go into the JSON, or to stderr."""
-    warnings = []
-    if translation.unseen:
-        symbols = " ".join(map(repr, translation.unseen))
-        warnings.append(f"training never saw {symbols}")
-    if not translation.complete:
-        warnings.append("the answer was cut off; raise --max-length")
-    if not as_json:
-        for warning in warnings:
-            _warn(number, warning)
-        return translation.text
-    return json.dumps(
-        {
-            "source": translation.source,
-            "text": translation.text,
-            "complete": translation.complete,
-            "warnings": warnings,
-        },
-        ensure_ascii=False,
-    )
+def _answerer(
+    request: DecodeRequest, translator: Translator
+) -> Callable[[list[Line], int], list[str]]:
+    """What turns lines into lines of output; warnings go into the JSON, or to stderr."""
+    config = request.config
+    if request.json:
+        config = dataclasses.replace(config, scores=True)
+
+    def respond(lines: list[Line], first: int) -> list[str]:
+        if request.score:
+            lines, found = _score(translator, lines, first, config, request.swap)
+        else:
+            found = translator.translate([line.text for line in lines], config, first=first)
+        output = []
+        for number, (line, translation) in enumerate(zip(lines, found, strict=True), first):
+            said = warnings(translation, line.problem)
+            if request.json:
+                output.append(json_line(translation, said))
+                continue
+            for warning in said:
+                print(f"line {number}: {warning}", file=sys.stderr)
+            output.append(
+                score_line(translation)
+                if request.score
+                else plain_line(translation, config.n_best, config.scores)
+            )
+        return output
+
+    return respond
 
 
-def _warn(number: int, text: str) -> None:
-    sys.stdout.flush()
-    print(f"line {number}: {text}", file=sys.stderr)
-
-
-def _converse(folder: Path, answer: Callable[[list[str], int], Iterator[str]]) -> int:
-    """Answers a person, one sentence at a time."""
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401  Gives input() editing and a history.
-    print(f"Sentences for {folder}; an empty line or Ctrl-D ends.")
-    for number in itertools.count(1):
-        try:
-            text = input("> ")
-        except EOFError:
-            print()
-            break
-        if not text.strip():
-            break
-        try:
-            for line in answer([text], number):
-                print(line)
-        except UserError as error:
-            print(error, file=sys.stderr)
-    return 0
+def _score(
+    translator: Translator, lines: list[Line], first: int, config: DecodeConfig, swap: bool
+) -> tuple[list[Line], list[Translation]]:
+    """The scores of lines of two columns; a line of one column is named, and has none."""
+    columns = [line.text.split("\t") for line in lines]
+    pairs = [(row[swap], row[not swap]) if len(row) > 1 else None for row in columns]
+    if config.strict and None in pairs:
+        raise UserError(f"line {first + pairs.index(None)} needs source<TAB>target; add a tab.")
+    scored = iter(
+        translator.score(
+            [pair or ("", "") for pair in pairs],
+            batch_size=config.batch_size, strict=config.strict, first=first,
+        )
+    )  # fmt: skip
+    lines = [
+        line if pair is not None or line.problem
+        else line._replace(problem="no tab between source and target; it has no score")
+        for line, pair in zip(lines, pairs, strict=True)
+    ]  # fmt: skip
+    found = [
+        translation if pair is not None else Translation(line.text, (), (Hypothesis(""),))
+        for line, pair, translation in zip(lines, pairs, scored, strict=True)
+    ]
+    return lines, found

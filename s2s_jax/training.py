@@ -16,14 +16,38 @@ import optax
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
-from s2s_jax.batching import Batch, Bucket, Examples, choose_buckets, epoch_batches, num_batches
+from s2s_jax.batching import (
+    Batch,
+    Bucket,
+    Examples,
+    batch_rows,
+    choose_buckets,
+    epoch_batches,
+    num_batches,
+)
 from s2s_jax.checkpointing import Progress
 from s2s_jax.config import LEARNING_RATES, TrainConfig
 from s2s_jax.losses import Sums, token_sums
 from s2s_jax.models import Seq2Seq
 from s2s_jax.parallel import divide, place, share
 
+MOST_SKIPPED = 5
+"""So many updates in a row that are not finite end a run: what follows would be no better."""
+
 _IN_FLIGHT = 8  # Steps handed to the device before the host waits for their sums.
+
+
+class NotFinite(Exception):
+    """Too many updates in a row were skipped; the state before them is saved.
+
+    Attributes:
+      step: the last of them.
+      rows: the pairs of its batch, as indices into the training examples.
+    """
+
+    def __init__(self, step: int, rows: np.ndarray) -> None:
+        super().__init__(f"{MOST_SKIPPED} updates up to step {step} were not finite")
+        self.step, self.rows = step, rows
 
 
 class Listener(Protocol):
@@ -99,7 +123,17 @@ def loss_fn(
 def _train_step(state: TrainState, batch: Batch, total: Total = _alone) -> tuple[TrainState, Sums]:
     gradient = jax.grad(loss_fn, has_aux=True)
     gradients, sums = total(gradient(state.params, state.apply_fn, batch, total))
-    return state.apply_gradients(grads=gradients), sums
+    finite = jnp.isfinite(sums.loss)
+    for each in jax.tree.leaves(gradients):
+        finite &= jnp.isfinite(each).all()
+
+    def kept(new: Any, old: Any) -> Any:
+        return jax.tree.map(lambda x, y: jnp.where(finite, x, y), new, old)
+
+    new = state.apply_gradients(grads=gradients)
+    params, opt_state = kept((new.params, new.opt_state), (state.params, state.opt_state))
+    # No batch is without tokens, so that none says that the update was skipped.
+    return new.replace(params=params, opt_state=opt_state), kept(sums, Sums(0, 0, 0))
 
 
 def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
@@ -107,7 +141,11 @@ def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
 
 
 train_step = jax.jit(_train_step, donate_argnums=0)
-"""One optimizer step: state, batch -> new state, the batch's sums. The old state is gone."""
+"""One optimizer step: state, batch -> new state, the batch's sums. The old state is gone.
+
+Where the loss or the gradient is not finite, parameters and optimizer state stay as they were and
+the sums are zero.
+"""
 
 eval_step = jax.jit(_eval_step)
 """The sums of one batch, parameters left alone."""
@@ -142,12 +180,30 @@ def evaluate(
     return _add(Sums(0.0, 0.0, 0.0), [step(state, place(batch, mesh)) for batch in batches])
 
 
+def _advanced(progress: Progress, done: Sequence[Sums], seconds: float) -> Progress:
+    """Progress after some more batches of an epoch, with the sums of each."""
+    skipped = [batch_sums.tokens == 0 for batch_sums in done]
+    in_row = progress.skipped_in_row
+    for one in skipped:
+        in_row = in_row + 1 if one else 0
+    return dataclasses.replace(
+        progress,
+        step=progress.step + len(done),
+        batch=progress.batch + len(done),
+        sums=_add(progress.sums, done),
+        skipped=progress.skipped + sum(map(int, skipped)),
+        skipped_in_row=in_row,
+        seconds=seconds,
+    )
+
+
 def train_epoch(
     state: TrainState,
     progress: Progress,
     examples: Examples,
     buckets: Sequence[Bucket],
     config: TrainConfig,
+    save: Save,
     listener: Listener,
     mesh: Mesh | None = None,
 ) -> tuple[TrainState, Progress, bool]:
@@ -158,44 +214,55 @@ def train_epoch(
 
     Returns:
       The state, how far it came, and whether the epoch is complete.
+
+    Raises:
+      NotFinite: when `MOST_SKIPPED` updates in a row were not finite.
     """
-    rng = np.random.default_rng([config.seed, progress.epoch])
+    seed = [config.seed, progress.epoch]
     start, pending = time.perf_counter() - progress.seconds, []
 
     def advance() -> Progress:
         # Reading the sums waits for the steps behind them.
-        done = len(pending)
-        sums = _add(progress.sums, pending)
+        done = jax.device_get(pending)
         pending.clear()
-        return dataclasses.replace(
-            progress,
-            step=progress.step + done,
-            batch=progress.batch + done,
-            sums=sums,
-            seconds=time.perf_counter() - start,
-        )
+        reached = _advanced(progress, done, time.perf_counter() - start)
+        if reached.skipped_in_row >= MOST_SKIPPED:
+            save(state, reached, None)
+            rng = np.random.default_rng(seed)
+            rows = batch_rows(examples, buckets, config.batch_size, rng)[reached.batch - 1]
+            raise NotFinite(reached.step, rows)
+        return reached
 
     step, _ = _steps(mesh)
     total, rows = num_batches(examples, config.batch_size), share(config.batch_size, mesh)
+    rng = np.random.default_rng(seed)
     for batch in epoch_batches(examples, buckets, config.batch_size, rng, progress.batch, rows):
         state, sums = step(state, place(batch, mesh))
         pending.append(sums)
         # After the last batch the epoch is complete, and is judged and saved as such.
-        if listener.should_stop() and progress.batch + len(pending) < total:
+        if progress.batch + len(pending) == total:
+            break
+        if listener.should_stop():
             return state, advance(), False
-        if len(pending) == _IN_FLIGHT:
+        due = config.save_every and (progress.step + len(pending)) % config.save_every == 0
+        if due or len(pending) == _IN_FLIGHT:
             progress = advance()
             listener.on_step(progress)
+        if due:
+            save(state, progress, None)
     return state, advance(), True
 
 
 def epoch_metrics(progress: Progress, validation: Sums | None) -> dict[str, Any]:
     """One line of `metrics.jsonl` from an epoch's totals."""
     loss, correct, tokens = progress.sums
-    metrics = {"epoch": progress.epoch + 1, "loss": loss / tokens, "accuracy": correct / tokens}
+    known = tokens or math.nan  # Of an epoch whose every update was skipped nothing is known.
+    metrics = {"epoch": progress.epoch + 1, "loss": loss / known, "accuracy": correct / known}
     if validation is not None:
         metrics["val_loss"] = validation.loss / validation.tokens
         metrics["val_accuracy"] = validation.correct / validation.tokens
+    if progress.skipped:
+        metrics["skipped_updates"] = progress.skipped
     metrics["seconds"] = round(progress.seconds, 3)
     metrics["target_tokens_per_second"] = round(tokens / progress.seconds, 1)
     return metrics
@@ -227,12 +294,16 @@ def fit(
       training: the pairs to learn.
       validation: the pairs to judge by; may be empty.
       config: epochs, batch size, patience and seed.
-      save: called after every epoch, and when the listener stops training.
+      save: called after every epoch and every `config.save_every` steps, and when the listener
+        stops training.
       listener: is told how it goes.
       mesh: the devices that share each batch, the state on all of them; None for one device.
 
     Returns:
       The last state and how far it has come.
+
+    Raises:
+      NotFinite: when `MOST_SKIPPED` updates in a row were not finite.
     """
     buckets = choose_buckets(training.lengths())
     validation_buckets = []
@@ -243,7 +314,7 @@ def fit(
         if _out_of_patience(progress.history, config.patience):
             break
         state, progress, complete = train_epoch(
-            state, progress, training, buckets, config, listener, mesh
+            state, progress, training, buckets, config, save, listener, mesh
         )
         if not complete:
             save(state, progress, None)
@@ -252,7 +323,12 @@ def fit(
         if validation.sources:
             sums = evaluate(state, validation, validation_buckets, config.batch_size, mesh)
         metrics = epoch_metrics(progress, sums)
-        progress = Progress(progress.step, progress.epoch + 1, history=(*progress.history, metrics))
+        progress = Progress(
+            progress.step,
+            progress.epoch + 1,
+            skipped_in_row=progress.skipped_in_row,
+            history=(*progress.history, metrics),
+        )
         val_loss = metrics.get("val_loss")
         # NaN compares as neither better nor worse; as a loss it is the worst there is.
         save(state, progress, math.inf if val_loss != val_loss else val_loss)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -11,33 +12,64 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from s2s_jax.batching import pad
-from s2s_jax.checkpointing import find_step, open_steps, restore_params
+from s2s_jax.checkpointing import restore_params
 from s2s_jax.corpus import normalize
-from s2s_jax.decoding import greedy_decode
+from s2s_jax.decode_config import DecodeConfig
 from s2s_jax.errors import UserError
+from s2s_jax.inference import Decoded, decode_rows, score_rows
 from s2s_jax.models import Seq2Seq
 from s2s_jax.run_folder import Run, read_run
+from s2s_jax.steps import open_steps, restore_newest
 from s2s_jax.vocabulary import Vocabulary
 
-_SHORTEST = 16  # Sources are padded to 16, 32, 64, ... tokens: few shapes to compile.
-_MAX_TOKENS = 2**16  # Padded source tokens of a batch, which bounds the memory it takes.
+_GREEDY = DecodeConfig()
+
+
+class Hypothesis(NamedTuple):
+    """One possible answer to a text.
+
+    Attributes:
+      text: the answer.
+      complete: false when it was cut off at the length limit.
+      tokens: its symbols, `<eos>` included; only with `scores`.
+      log_probs: their log-probabilities in nats, each given all before; only with `scores`.
+      ranked: what beam search ranks by: log-probability over length penalty; else None.
+    """
+
+    text: str
+    complete: bool = True
+    tokens: tuple[str, ...] = ()
+    log_probs: tuple[float, ...] = ()
+    ranked: float | None = None
+
+    @property
+    def score(self) -> float | None:
+        """Log-probability of the whole answer in nats; None where nothing was scored."""
+        return sum(self.log_probs) if self.log_probs else None
 
 
 class Translation(NamedTuple):
-    """One answer.
+    """A text and the answers to it.
 
     Attributes:
       source: the text as it was read: in Unicode NFC, without outer white space.
-      text: the answer; empty when no symbol of the source is known.
-      unseen: symbols of the source that training never saw, each once.
-      complete: false when the answer was cut off at the length limit.
+      unseen: its symbols that training never saw, each once.
+      n_best: the answers, best first; never empty.
     """
 
     source: str
-    text: str
     unseen: tuple[str, ...]
-    complete: bool
+    n_best: tuple[Hypothesis, ...]
+
+    @property
+    def text(self) -> str:
+        """The best answer; empty when no symbol of the source is known."""
+        return self.n_best[0].text
+
+    @property
+    def complete(self) -> bool:
+        """False when the best answer was cut off at the length limit."""
+        return self.n_best[0].complete
 
 
 class Translator:
@@ -60,86 +92,134 @@ class Translator:
           folder: a run folder, as train.py leaves it.
           step: "best" (by validation loss), "latest", or a step's number.
 
+        Of "best" and "latest", one that is damaged is replaced by the newest whole one, with a
+        `RunWarning`.
+
         Raises:
           UserError: when the folder holds no run, or a damaged one.
         """
         folder = Path(folder)
         run = read_run(folder)
         with open_steps(folder) as manager:
-            found = find_step(manager, step)
-            params = restore_params(manager, found, param_shapes(Seq2Seq(run.config.model)))
+            shapes = param_shapes(Seq2Seq(run.config.model))
+            _, params = restore_newest(manager, step, lambda n: restore_params(manager, n, shapes))
         return cls(run, params)
 
     def __call__(self, texts: Sequence[str], **options: Any) -> list[str]:
-        """The answers to `texts`, in their order; for the options see `translate`."""
-        return [translation.text for translation in self.translate(texts, **options)]
+        """The best answers to `texts`, in their order; the options are those of `DecodeConfig`."""
+        return [found.text for found in self.translate(texts, DecodeConfig(**options))]
 
     def translate(
-        self,
-        texts: Sequence[str],
-        *,
-        max_length: int = 0,
-        batch_size: int = 512,
-        strict: bool = False,
-        first: int = 1,
+        self, texts: Sequence[str], config: DecodeConfig = _GREEDY, *, first: int = 1
     ) -> list[Translation]:
-        """Greedy answers to `texts`, in their order.
+        """Answers to `texts`, in their order.
 
         Args:
           texts: the sentences.
-          max_length: at most so many tokens an answer; 0 takes the longest of training.
-          batch_size: at most so many sentences at a time.
-          strict: refuse unseen symbols instead of leaving them out.
+          config: how to decode.
           first: the number of the first text, for messages.
 
         Raises:
           UserError: with `strict`, for a symbol that training never saw; for a `str` in place
-            of a sequence of them; for a negative `max_length` or a `batch_size` below 1.
+            of a sequence of them.
         """
+        sources, unseen, rows = self._read(texts, config.strict, first)
+        limit = config.max_length or self.run.config.max_length
+        decoded = decode_rows(self.model, self.params, rows, config, limit)
+        n_best = self._hypotheses(rows, decoded, config)
+        return list(map(Translation, sources, unseen, n_best))
+
+    def warm_up(self, texts: Sequence[str], config: DecodeConfig = _GREEDY) -> None:
+        """Compiles what `translate` needs for `texts`, by writing a single token for each."""
+        _, _, rows = self._read(texts, strict=False, first=1)
+        capacity = config.max_length or self.run.config.max_length
+        decode_rows(self.model, self.params, rows, config, limit=1, capacity=capacity)
+
+    def score(
+        self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 512, strict: bool = False,
+        first: int = 1,
+    ) -> list[Translation]:  # fmt: skip
+        """The log-probabilities of given targets, each token given the source and what is before.
+
+        Args:
+          pairs: sources and targets.
+          batch_size: at most so many at a time.
+          strict: refuse unseen symbols; else those of a source are left out or `<unk>`, as in
+            `translate`, and those of a target count as `<unk>`.
+          first: the number of the first pair, for messages.
+
+        Returns:
+          For each pair a translation whose only hypothesis is the target.
+        """
+        sources, unseen, rows = self._read([source for source, _ in pairs], strict, first)
+        targets = [normalize(target) for _, target in pairs]
+        vocabulary = self.run.target_vocabulary
+        unseen_in_targets = [tuple(vocabulary.unseen(target)) for target in targets]
+        if strict:
+            _refuse(unseen_in_targets, first)
+        eos = np.array([Vocabulary.eos_id], np.int32)
+        ids = [np.concatenate((vocabulary.encode(target), eos)) for target in targets]
+        scores = score_rows(self.model, self.params, rows, ids, batch_size)
+        return [
+            Translation(
+                source,
+                tuple(dict.fromkeys(symbols + more)),
+                (Hypothesis(target, True, self._symbols(written), tuple(map(float, log_probs))),),
+            )
+            for source, symbols, target, more, written, log_probs in zip(
+                sources, unseen, targets, unseen_in_targets, ids, scores, strict=True
+            )
+        ]
+
+    def _read(
+        self, texts: Sequence[str], strict: bool, first: int
+    ) -> tuple[list[str], list[tuple[str, ...]], list[np.ndarray]]:
+        """The texts normalized, their unseen symbols, and their ids."""
         if isinstance(texts, str):
             raise UserError("texts must be a list of sentences, not one; write [text].")
-        if batch_size < 1 or max_length < 0:
-            raise UserError("batch_size must be at least 1 and max_length at least 0.")
         vocabulary = self.run.source_vocabulary
         sources = [normalize(text) for text in texts]
         unseen = [tuple(vocabulary.unseen(source)) for source in sources]
-        if strict and any(unseen):
-            which = next(i for i, symbols in enumerate(unseen) if symbols)
-            raise UserError(
-                f"line {first + which} has symbols that training never saw: "
-                f"{' '.join(map(repr, unseen[which]))}; leave out --strict to skip them."
-            )
-        rows = [vocabulary.encode_source(source) for source in sources]
-        limit = max_length or self.run.config.max_length
-        answers = self._decode(rows, limit, batch_size)
+        if strict:
+            _refuse(unseen, first)
+        return sources, unseen, [vocabulary.encode_source(source) for source in sources]
+
+    def _hypotheses(
+        self, rows: list[np.ndarray], decoded: list[list[Decoded]], config: DecodeConfig
+    ) -> list[tuple[Hypothesis, ...]]:
+        """Ids of answers -> text; with `scores`, the answers are read once more to score them."""
+        flat = [(row, answer) for row, found in zip(rows, decoded, strict=True) for answer in found]
         decode, eos = self.run.target_vocabulary.decode, Vocabulary.eos_id
-        return [
-            Translation(source, decode(answer), symbols, len(row) == 0 or eos in answer)
-            for source, row, symbols, answer in zip(sources, rows, unseen, answers, strict=True)
-        ]
+        if config.scores:
+            written = [answer.ids[answer.ids != Vocabulary.pad_id] for _, answer in flat]
+            sources = [row for row, _ in flat]
+            scores = score_rows(self.model, self.params, sources, written, config.batch_size)
+            details = [
+                (self._symbols(ids), tuple(map(float, log_probs)))
+                for ids, log_probs in zip(written, scores, strict=True)
+            ]
+        else:
+            details = [((), ())] * len(flat)
+        each = iter(
+            Hypothesis(decode(answer.ids.tolist()), eos in answer.ids, *detail, answer.score)
+            for (_, answer), detail in zip(flat, details, strict=True)
+        )
+        nothing = (Hypothesis(""),)
+        return [tuple(itertools.islice(each, len(found))) or nothing for found in decoded]
 
-    def _decode(self, rows: list[np.ndarray], limit: int, batch_size: int) -> list[list[int]]:
-        """Ids of the answers; sorted by length, so that batches pad little and end together."""
-        answers: list[list[int]] = [[]] * len(rows)
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
-        while order:
-            length = _power_of_two(max(len(rows[order[0]]), _SHORTEST))
-            size = min(batch_size, max(1, _MAX_TOKENS // length))
-            chosen, order = order[:size], order[size:]
-            size = min(size, _power_of_two(len(chosen)))
-            source, mask = pad([rows[i] for i in chosen], size, length)
-            decoded = np.asarray(
-                decode_batch(self.model, _power_of_two(limit), self.params, source, mask, limit)
+    def _symbols(self, ids: np.ndarray) -> tuple[str, ...]:
+        symbols = self.run.target_vocabulary.symbols
+        return tuple(symbols[i] for i in ids)
+
+
+def _refuse(unseen: list[tuple[str, ...]], first: int) -> None:
+    """Raises for the first text with an unseen symbol, if there is one."""
+    for number, symbols in enumerate(unseen, first):
+        if symbols:
+            raise UserError(
+                f"line {number} has symbols that training never saw: "
+                f"{' '.join(map(repr, symbols))}; leave out --strict to skip them."
             )
-            # Lists: Python goes through these several times as fast as through arrays.
-            for i, answer in zip(chosen, decoded.tolist(), strict=False):
-                answers[i] = answer
-        return answers
-
-
-def _power_of_two(n: int) -> int:
-    """The least power of two that is at least n."""
-    return 1 << (n - 1).bit_length()
 
 
 @functools.lru_cache(maxsize=8)
@@ -148,34 +228,3 @@ def param_shapes(model: Seq2Seq) -> Any:
     tokens = jax.ShapeDtypeStruct((1, 1), jnp.int32)
     mask = jax.ShapeDtypeStruct((1, 1), bool)
     return jax.eval_shape(model.init, jax.random.key(0), tokens, mask, tokens)["params"]
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def decode_batch(
-    model: Seq2Seq,
-    capacity: int,
-    params: Any,
-    source: jax.Array,
-    mask: jax.Array,
-    limit: jax.Array,
-) -> jax.Array:
-    """Source ids and mask `[batch, time]` -> ids of the answers `[batch, capacity]`."""
-    variables = {"params": params}
-    never = jnp.array([Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id])
-    # Added, not assigned: XLA fuses a sum with the step, and scatters an assignment.
-    allowed = jnp.zeros(model.config.target_vocab_size).at[never].set(-jnp.inf)
-
-    def step_fn(carry: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
-        carry, logits = model.apply(variables, carry, tokens, method="decode_step")
-        return carry, logits + allowed
-
-    return greedy_decode(
-        step_fn,
-        model.apply(variables, source, mask, method="encode"),
-        jnp.full(source.shape[0], Vocabulary.bos_id, jnp.int32),
-        eos_id=Vocabulary.eos_id,
-        pad_id=Vocabulary.pad_id,
-        max_length=limit,
-        capacity=capacity,
-        ended=~mask.any(axis=1),  # Nothing was said: nothing is answered.
-    )

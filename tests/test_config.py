@@ -5,10 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.config import LEARNING_RATES, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.config import (
+    LEARNING_RATES,
+    MAX_LENGTH,
+    DataConfig,
+    ModelConfig,
+    RunConfig,
+    TrainConfig,
+)
 from s2s_jax.errors import UserError
 
 SIZES = st.integers(1, 10**9)
+LENGTHS = st.integers(1, MAX_LENGTH)
 NOT_NEGATIVE = st.integers(0, 10**9)
 RATES = st.floats(0, 1e6)
 
@@ -32,9 +40,10 @@ TRAINING = st.builds(
     learning_rate=RATES,
     clip_norm=RATES,
     patience=NOT_NEGATIVE,
+    save_every=NOT_NEGATIVE,
     seed=NOT_NEGATIVE,
 )
-RUNS = st.builds(RunConfig, DATA, MODELS, TRAINING, SIZES, st.text("0123456789abcdef"))
+RUNS = st.builds(RunConfig, DATA, MODELS, TRAINING, LENGTHS, st.text("0123456789abcdef"))
 CONFIGS = st.one_of(DATA, MODELS, TRAINING, RUNS)
 EXAMPLE = RunConfig(DataConfig(), ModelConfig(5, 6), TrainConfig(), 7, "ab")
 

@@ -11,11 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from s2s_jax import reading
-from s2s_jax.corpus import Corpus, Pair, Skipped, normalize, read_pairs, split_pairs
+from s2s_jax.corpus import Corpus, Pair, Skipped, collect_pairs, normalize, read_pairs, split_pairs
 from s2s_jax.errors import UserError
 
 GOOD = b"Go.\tVa !\nRun!\tCours !\nRun!\tCourez !\n"
 PAIRS = [Pair("Go.", "Va !"), Pair("Run!", "Cours !"), Pair("Run!", "Courez !")]
+LINES = [1, 2, 3]
 # Bytes in which the shapes that matter are likely: tabs, line ends, marks, NUL, broken UTF-8.
 data_bytes = st.lists(
     st.one_of(
@@ -99,6 +100,22 @@ def test_any_bytes_give_a_corpus_or_one_line_and_the_same_in_every_form(
         assert all(s.count >= len(s.first_lines) > 0 for s in plain.skipped.values())
 
 
+@given(st.lists(st.text("ab\te\u0301é \u05d0\U0001f600", max_size=6)), st.randoms())
+def test_the_order_of_the_lines_changes_no_pair_and_each_pair_knows_its_line(texts, random):
+    shuffled = random.sample(texts, len(texts))
+    found = []
+    for lines in (texts, shuffled):
+        try:
+            corpus = collect_pairs("x", enumerate(lines, 1))
+        except UserError:
+            corpus = None
+        else:
+            for pair, number in zip(corpus.pairs, corpus.lines, strict=True):
+                assert collect_pairs("x", [(1, lines[number - 1])]).pairs == [pair]
+        found.append(corpus and set(corpus.pairs))
+    assert found[0] == found[1]
+
+
 @given(content=data_bytes, suffix=st.sampled_from([".gz", ".zip", ""]))
 def test_any_bytes_under_any_suffix(folder, content, suffix):
     outcome(write(folder, f"raw{suffix}", content))
@@ -152,7 +169,7 @@ def test_split_parts_the_pairs(pairs, fraction, how, seed):
 
 def test_columns_beyond_the_second_are_ignored(tmp_path):
     path = write(tmp_path, "fra.txt", b"Go.\tVa !\tCC-BY 2.0 (France)\tmore\n")
-    assert read_pairs(path) == Corpus("fra", [Pair("Go.", "Va !")], {})
+    assert read_pairs(path) == Corpus("fra", [Pair("Go.", "Va !")], {}, [1])
 
 
 def test_swap_exchanges_the_columns_and_the_limits_follow(tmp_path):
@@ -180,7 +197,7 @@ def test_reading_stops_after_num_samples(tmp_path):
     "content", [GOOD.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + GOOD, GOOD[:-1]]
 )
 def test_line_ends_and_byte_order_mark_change_nothing(tmp_path, content):
-    assert read_pairs(write(tmp_path, "a.txt", content)) == Corpus("a", PAIRS, {})
+    assert read_pairs(write(tmp_path, "a.txt", content)) == Corpus("a", PAIRS, {}, LINES)
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path):
@@ -197,6 +214,7 @@ def test_skipped_lines_are_counted_and_the_first_five_named(tmp_path):
     path = write(tmp_path, "a.txt", "\n".join([*lines, *["x"] * 9]).encode())
     corpus = read_pairs(path)
     assert corpus.pairs == [Pair("a", "b"), Pair("é", "b")]
+    assert corpus.lines == [6, 8]
     assert corpus.skipped == {
         "no tab": Skipped(11, (1, 2, 10, 11, 12)),
         "empty side": Skipped(2, (3, 4)),
@@ -219,7 +237,7 @@ def test_a_huge_line_is_not_held_in_memory(tmp_path):
     corpus = read_pairs(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert corpus == Corpus("a", [Pair("a", "b")], {"line too long": Skipped(1, (1,))})
+    assert corpus == Corpus("a", [Pair("a", "b")], {"line too long": Skipped(1, (1,))}, [2])
     assert peak < 4 << 20
 
 
@@ -238,7 +256,7 @@ def test_a_huge_line_is_not_held_in_memory(tmp_path):
     ],
 )
 def test_the_name_of_a_corpus_is_safe_as_a_folder(tmp_path, file_name, name):
-    assert read_pairs(write(tmp_path, file_name, GOOD)) == Corpus(name, PAIRS, {})
+    assert read_pairs(write(tmp_path, file_name, GOOD)) == Corpus(name, PAIRS, {}, LINES)
 
 
 @pytest.mark.parametrize("file_name", ["fra.txt.gz", "FRA.GZ", "fra.bin"])
@@ -253,7 +271,7 @@ def test_gzip_is_read_by_suffix_or_content(tmp_path, file_name):
 def test_zip_is_read_by_its_one_text(tmp_path, method, file_name):
     members = {"_about.txt": b"x", "folder.txt/": b"", "__MACOSX/._fra.txt": b"x", "a.jpg": b"x"}
     content = zipped({**members, "deep/Fra.TXT": GOOD}, method)
-    assert read_pairs(write(tmp_path, file_name, content)) == Corpus("Fra", PAIRS, {})
+    assert read_pairs(write(tmp_path, file_name, content)) == Corpus("Fra", PAIRS, {}, LINES)
     assert [path.name for path in tmp_path.iterdir()] == [file_name]  # nothing was unpacked
 
 

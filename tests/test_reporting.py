@@ -69,6 +69,7 @@ def test_what_was_skipped_is_said_with_its_first_lines():
         "fra",
         [Pair("a", "b")] * 3,
         {"no tab": Skipped(7, (1, 2, 3, 4, 5)), "duplicate": Skipped(1, (9,))},
+        [6, 7, 8],
     )
     rows = corpus_rows("fra.txt", corpus, 2, 1)
     assert ("Samples", "3 pairs: 2 for training, 1 for validation") in rows

@@ -7,12 +7,14 @@ import numpy as np
 import optax
 import pytest
 
-from s2s_jax.batching import Examples, choose_buckets, epoch_batches
+from s2s_jax.batching import Examples, batch_rows, choose_buckets, epoch_batches
 from s2s_jax.checkpointing import Progress
 from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.losses import Sums
 from s2s_jax.models import Seq2Seq
 from s2s_jax.training import (
+    MOST_SKIPPED,
+    NotFinite,
     epoch_metrics,
     eval_step,
     evaluate,
@@ -252,3 +254,106 @@ def test_a_stop_after_the_last_batch_completes_the_epoch():
     _, progress, saved = train(listener=Watcher(stop_after=batches))
     assert (progress.epoch, progress.batch, progress.step) == (1, 0, batches)
     assert saved[-1][2] == progress.history[-1]["val_loss"]
+
+
+def poisoned(what):
+    """A state whose loss, or gradient alone, is not finite in batches with the symbol 11."""
+
+    def apply_fn(variables, source, mask, target_inputs):
+        logits = MODEL.apply(variables, source, mask, target_inputs)
+        bad = (source == 11).any()
+        if what == "loss":
+            return logits * jnp.where(bad, jnp.nan, 1.0)
+        total = sum(leaf.sum() for leaf in jax.tree.leaves(variables))
+        # Zero, and for the symbol 11 of infinite slope.
+        return logits + jnp.sqrt(jnp.where(bad, 0.0, 1.0) + total * 0.0) - jnp.where(bad, 0.0, 1.0)
+
+    return make_state(MODEL, CONFIG).replace(apply_fn=apply_fn)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_an_update_that_is_not_finite_changes_nothing_and_is_counted(what):
+    state = poisoned(what)
+    before = jax.device_get((state.params, state.opt_state))
+    good = Examples([np.int32([4, 5, 6])] * 4, [np.int32([4])] * 4)
+    bad = Examples([np.int32([4, 5, 11])] * 4, good.targets)
+    good, bad = (
+        next(epoch_batches(e, choose_buckets(e.lengths()), CONFIG.batch_size)) for e in (good, bad)
+    )
+    state, sums = train_step(state, bad)
+    assert_same(jax.device_get((state.params, state.opt_state)), before)
+    assert tuple(map(float, sums)) == (0, 0, 0)
+    state, sums = train_step(state, good)
+    alone, wanted = train_step(poisoned(what), good)
+    assert_same((state.params, state.opt_state, sums), (alone.params, alone.opt_state, wanted))
+    assert float(sums.tokens) > 0
+
+
+def some_poisoned(share):
+    """The training pairs, with the symbol 11 in some of the sources and in no other."""
+    rng = np.random.default_rng(3)
+    sources = [np.minimum(source, 10) for source in TRAINING.sources]
+    sources = [
+        np.append(s[:-1], 11).astype(np.int32) if rng.random() < share else s for s in sources
+    ]
+    return Examples(sources, TRAINING.targets)
+
+
+def fit_poisoned(examples, state, progress=None, listener=None):
+    saved = []
+
+    def save(state, progress, val_loss):
+        saved.append((jax.device_get((state.params, state.opt_state)), progress))
+
+    empty = Examples([], [])
+    try:
+        fit(state, progress or Progress(), examples, empty, CONFIG, save=save,
+            listener=listener or Watcher())  # fmt: skip
+    except NotFinite as stopped:
+        return saved, stopped
+    return saved, None
+
+
+def test_skipped_updates_are_in_the_metrics_and_not_in_the_loss():
+    examples = some_poisoned(0.05)
+    saved, stopped = fit_poisoned(examples, poisoned("loss"))
+    assert stopped is None
+    history = saved[-1][1].history
+    assert sum(epoch["skipped_updates"] for epoch in history) >= 3
+    assert all(math.isfinite(epoch["loss"]) for epoch in history)
+    # An interruption anywhere changes neither.
+    (arrays, broken_off), *_ = fit_poisoned(examples, poisoned("loss"), listener=Watcher(5))[0]
+    params, opt_state = jax.device_put(arrays)
+    state = poisoned("loss").replace(params=params, opt_state=opt_state)
+    resumed, _ = fit_poisoned(examples, state, broken_off)
+    assert_same(resumed[-1][0], saved[-1][0])
+    assert without_times(resumed[-1][1].history) == without_times(history)
+
+
+def test_several_in_a_row_end_the_run_with_its_state_saved_and_the_batch_named():
+    examples = some_poisoned(1.0)
+    before = jax.device_get(make_state(MODEL, CONFIG).params)
+    saved, stopped = fit_poisoned(examples, poisoned("loss"))
+    (arrays, progress) = saved[-1]
+    assert_same(arrays[0], before)
+    assert progress.step == stopped.step == progress.skipped >= MOST_SKIPPED
+    rng = np.random.default_rng([CONFIG.seed, 0])
+    buckets = choose_buckets(examples.lengths())
+    rows = batch_rows(examples, buckets, CONFIG.batch_size, rng)[progress.batch - 1]
+    assert stopped.rows.tolist() == rows.tolist()
+
+
+def test_a_run_saved_every_few_steps_goes_on_from_each_of_them_exactly():
+    config = dataclasses.replace(CONFIG, save_every=3)
+    state, progress, saved = train(config=config)
+    whole, _, _ = train()
+    assert_same(state.params, whole.params)
+    steps = [p.step for _, p, _ in saved]
+    assert {n for n in range(1, progress.step) if n % 3 == 0} < set(steps)
+    for (params, opt_state), reached, val_loss in saved[1:4]:
+        assert (val_loss is None) == (reached.batch > 0)
+        params, opt_state = jax.device_put((params, opt_state))
+        again = make_state(MODEL, config).replace(params=params, opt_state=opt_state)
+        again, end, _ = train(again, reached, config)
+        assert_same((again.params, again.opt_state), (state.params, state.opt_state))
+        assert without_times(end.history) == without_times(progress.history)

@@ -1,0 +1,147 @@
+"""Ids in, ids out: rows of any length, in batches of a few static shapes, each compiled once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from s2s_jax.batching import pad
+from s2s_jax.decode_config import DecodeConfig
+from s2s_jax.models import Seq2Seq
+from s2s_jax.programs import beam, greedy, sample, score
+
+_SHORTEST = 16  # Rows are padded to 16, 32, 64, ... tokens: few shapes to compile.
+_MAX_TOKENS = 2**16  # Padded source tokens of a batch, which bounds the memory it takes;
+_MAX_WRITTEN = 2**22  # and so does this for the tokens set aside for answers,
+_MAX_LOGITS = 2**24  # and this for the logits of given targets.
+
+
+class Decoded(NamedTuple):
+    """An answer in ids, int32 `[time]`: `<eos>` included where it was reached, then padding.
+
+    `score` is what beam search ranks by; None where nothing was ranked.
+    """
+
+    ids: np.ndarray
+    score: float | None = None
+
+
+def decode_rows(
+    model: Seq2Seq,
+    params: Any,
+    rows: Sequence[np.ndarray],
+    config: DecodeConfig,
+    limit: int,
+    capacity: int | None = None,
+) -> list[list[Decoded]]:
+    """The answers to each row of source ids, best first; none for a row without ids.
+
+    Args:
+      model: the model.
+      params: its parameters.
+      rows: source ids, int32 `[time]` each.
+      config: how to decode, and how many hypotheses at a time.
+      limit: at most so many tokens an answer.
+      capacity: room for so many tokens, `limit` by default; what is compiled depends on it.
+    """
+    answers: list[list[Decoded]] = [[] for _ in rows]
+    capacity = _power_of_two(capacity or limit)
+    # Sorted by length, so that batches pad little and end together.
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
+    while order and len(rows[order[-1]]) == 0:
+        order.pop()
+    while order:
+        length = _power_of_two(max(len(rows[order[0]]), _SHORTEST))
+        at_most = min(config.batch_size // config.beam, _MAX_WRITTEN // (config.beam * capacity))
+        size = max(1, min(at_most, _MAX_TOKENS // length))
+        chosen, order = order[:size], order[size:]
+        size = min(size, _power_of_two(len(chosen)))
+        batch = [rows[i] for i in chosen]
+        found = _decode_batch(model, params, config, capacity, limit, *pad(batch, size, length))
+        for i, answer in zip(chosen, found, strict=False):
+            answers[i] = answer
+    return answers
+
+
+def _decode_batch(
+    model: Seq2Seq,
+    params: Any,
+    config: DecodeConfig,
+    capacity: int,
+    limit: int,
+    source: np.ndarray,
+    mask: np.ndarray,
+) -> list[list[Decoded]]:
+    """The answers to each row of a padded batch."""
+    if config.beam > 1:
+        widths = (config.beam, config.n_best)
+        found = beam(model, capacity, widths, params, source, mask, limit, config.length_penalty)
+        tokens, scores = np.asarray(found.tokens), np.asarray(found.scores)
+        # A small vocabulary may not have as many answers as there are slots.
+        return [
+            [Decoded(ids, float(rank)) for ids, rank in zip(*row, strict=True) if rank > -np.inf]
+            for row in zip(tokens, scores, strict=True)
+        ]
+    if config.sample:
+        top_k = min(config.top_k, model.config.target_vocab_size)
+        shape = (np.float32(config.temperature), top_k, np.float32(config.top_p))
+        truncate = config.top_k > 0 or config.top_p < 1
+        keys = (np.uint32(config.seed), row_hashes(source, mask))
+        tokens = sample(model, capacity, truncate, params, source, mask, limit, keys, shape)
+    else:
+        tokens = greedy(model, capacity, params, source, mask, limit)
+    return [[Decoded(ids)] for ids in np.asarray(tokens)]
+
+
+def row_hashes(source: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A number for each row that depends on its real ids alone, uint32 `[batch]`."""
+    digests = [
+        hashlib.blake2b(ids[real].astype("<i4").tobytes(), digest_size=4).digest()
+        for ids, real in zip(source, mask, strict=True)
+    ]
+    return np.frombuffer(b"".join(digests), "<u4").astype(np.uint32)
+
+
+def score_rows(
+    model: Seq2Seq,
+    params: Any,
+    sources: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    batch_size: int,
+) -> list[np.ndarray]:
+    """The log-probability of each token of each target, given its source and what is before it.
+
+    Args:
+      model: the model.
+      params: its parameters.
+      sources: ids, int32 `[time]` each.
+      targets: ids, int32 `[time]` each, with their `<eos>` if that is to be counted.
+      batch_size: at most so many pairs at a time.
+
+    Returns:
+      For each target natural logarithms, float32 `[time]`.
+    """
+    scores = [np.empty(0, np.float32)] * len(targets)
+    order = sorted(range(len(targets)), key=lambda i: (len(targets[i]), len(sources[i])))[::-1]
+    longest = _power_of_two(max(map(len, sources), default=1))
+    vocab = model.config.target_vocab_size
+    while order:
+        length = _power_of_two(max(len(targets[order[0]]), _SHORTEST))
+        size = min(batch_size, _MAX_TOKENS // longest, _MAX_LOGITS // (length * vocab))
+        chosen, order = order[: max(size, 1)], order[max(size, 1) :]
+        size = min(max(size, 1), _power_of_two(len(chosen)))
+        widest = max(_SHORTEST, *(len(sources[i]) for i in chosen))
+        source, mask = pad([sources[i] for i in chosen], size, _power_of_two(widest))
+        target, _ = pad([targets[i] for i in chosen], size, length)
+        found = np.asarray(score(model, params, source, mask, target))
+        for i, row in zip(chosen, found, strict=False):
+            scores[i] = row[: len(targets[i])]
+    return scores
+
+
+def _power_of_two(n: int) -> int:
+    """The least power of two that is at least n."""
+    return 1 << max(n - 1, 0).bit_length()
