@@ -28,7 +28,9 @@ rows = []
 for text in texts:
     tokens = re.findall(about["token_pattern"], unicodedata.normalize("NFC", text).strip())
     found = [ids.get(token, about["unk_id"]) for token in tokens]
-    rows.append([i for i in found if i is not None])
+    row = [i for i in found if i is not None]
+    length, filler = about["fill"]
+    rows.append(row + [filler] * (length - len(row)) if row else [])
 source = np.zeros((len(rows), max(map(len, rows), default=0) or 1), np.int32)
 for row, found in zip(source, rows, strict=True):
     row[: len(found)] = found

@@ -114,17 +114,32 @@ class DataConfig(_Config):
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(_Config):
-    """The sizes of a `Seq2Seq`; `embedding_dim` 0 stands for one-hot inputs."""
+    """The sizes of a `Seq2Seq`; `embedding_dim` 0 stands for one-hot inputs.
+
+    `source_length` 0 masks what stands beyond a source's end, and so does every run begun here.
+    Else the encoder goes on, up to so many tokens, through the symbol `source_filler`, as models
+    from Keras do: `<pad>` is then an all-zero one-hot vector, and a space is a space.
+    """
 
     source_vocab_size: int
     target_vocab_size: int
     latent_dim: int = 256
     embedding_dim: int = 0
+    source_length: int = 0
+    source_filler: str = "<pad>"
 
     def __post_init__(self) -> None:
         for field in ("source_vocab_size", "target_vocab_size", "latent_dim"):
             self._integer(field, 1)
         self._integer("embedding_dim", 0)
+        self._integer("source_length", 0)
+        if not isinstance(self.source_filler, str):
+            raise UserError(f"source_filler must be a symbol, not {self.source_filler!r}.")
+
+    @property
+    def filling(self) -> tuple[int, str]:
+        """How far sources are filled up, and with what: for `Vocabulary.encode_source`."""
+        return self.source_length, self.source_filler
 
 
 @dataclasses.dataclass(frozen=True)

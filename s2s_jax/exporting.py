@@ -54,6 +54,7 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
     max_length = max_length or translator.run.config.max_length
     program = _program(translator, max_length)
     source, target = translator.run.source_vocabulary, translator.run.target_vocabulary
+    length, filler = translator.run.config.model.filling
     manifest = {
         "format": 1,
         "jax": jax.__version__,
@@ -64,6 +65,8 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
         "eos_id": Vocabulary.eos_id,
         # Unseen words are read as <unk>; unseen characters are left out.
         "unk_id": Vocabulary.unk_id if source.tokens == "word" else None,
+        # A source of fewer ids than the first number is filled up with the second.
+        "fill": [length, source.symbols.index(filler)],
         "source_symbols": source.symbols,
         "target_symbols": target.symbols,
     }

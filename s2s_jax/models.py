@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.recurrence import Carry, LSTMCell, product, unroll
+from s2s_jax.vocabulary import Vocabulary
 
 
 def _bias_init(key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
@@ -41,6 +42,8 @@ class GateInputs(nn.Module):
     features: int
     embedding_dim: int = 0
     dtype: Any = jnp.float32
+    zero_pad: bool = False
+    """Whether `<pad>` is an all-zero vector; else no `<pad>` is ever read."""
 
     @nn.compact
     def __call__(self, tokens: jax.Array) -> jax.Array:
@@ -53,6 +56,8 @@ class GateInputs(nn.Module):
         if self.embedding_dim:
             embed = nn.Embed(self.vocab_size, self.embedding_dim, name="embedding")
             return product("...e,eg->...g", embed(tokens), kernel, self.dtype) + bias
+        if self.zero_pad:
+            kernel = kernel.at[Vocabulary.pad_id].set(0)  # And no gradient gets there.
         return (kernel + bias).at[tokens].get(mode="promise_in_bounds")
 
 
@@ -63,9 +68,12 @@ class Encoder(nn.Module):
     features: int
     embedding_dim: int = 0
     dtype: Any = jnp.float32
+    zero_pad: bool = False
 
     def setup(self) -> None:
-        self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim, self.dtype)
+        self.inputs = GateInputs(
+            self.vocab_size, self.features, self.embedding_dim, self.dtype, self.zero_pad
+        )
         self.cell = LSTMCell(self.features, self.dtype)
 
     def __call__(self, tokens: jax.Array, mask: jax.Array) -> Carry:
@@ -133,7 +141,8 @@ class Seq2Seq(nn.Module):
     def setup(self) -> None:
         config = self.config
         sizes = (config.latent_dim, config.embedding_dim)
-        self.encoder = Encoder(config.source_vocab_size, *sizes, self.dtype)
+        zero_pad = config.source_length > 0
+        self.encoder = Encoder(config.source_vocab_size, *sizes, self.dtype, zero_pad)
         self.decoder = Decoder(config.target_vocab_size, *sizes, self.dtype)
 
     def __call__(

@@ -11,7 +11,7 @@ from s2s_jax.config import SAMPLE, DataConfig
 from s2s_jax.corpus import Corpus, Pair, collect_pairs, read_pairs, split_pairs
 from s2s_jax.download import resolve
 from s2s_jax.sample import sample_pairs
-from s2s_jax.vocabulary import Vocabulary
+from s2s_jax.vocabulary import SPECIALS, Vocabulary
 
 
 class Prepared(NamedTuple):
@@ -38,11 +38,14 @@ class Prepared(NamedTuple):
         line_of = dict(zip(self.corpus.pairs, self.corpus.lines, strict=True))
         return sorted(line_of[self.training[row]] for row in rows)
 
-    def encode(self, pairs: Iterable[Pair]) -> Examples:
-        """The ids of pairs."""
+    def encode(
+        self, pairs: Iterable[Pair], source_length: int = 0, source_filler: str = SPECIALS[0]
+    ) -> Examples:
+        """The ids of pairs; sources are filled up as `ModelConfig` has it."""
+        encode_source = self.source_vocabulary.encode_source
         sources, targets = [], []
         for pair in pairs:
-            sources.append(self.source_vocabulary.encode_source(pair.source))
+            sources.append(encode_source(pair.source, source_length, source_filler))
             targets.append(self.target_vocabulary.encode(pair.target))
         return Examples(sources, targets)
 

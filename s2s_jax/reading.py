@@ -51,13 +51,24 @@ def open_lines(path: str | os.PathLike) -> Iterator[tuple[str, Iterator[tuple[in
         lines are read) the text is not UTF-8.
     """
     path = Path(path)
+    with open_chunks(path) as (name, chunks):
+        yield name, _decoded(_split(chunks), path)
+
+
+@contextmanager
+def open_chunks(path: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """The same file as bytes: the name of its text file and the bytes without a BOM.
+
+    Raises:
+      UserError: there is no readable file, or its archive is broken or refused.
+    """
     with ExitStack() as stack:
         file = stack.enter_context(_open_regular(path))
         try:
             name, stream, limit = _unpacked(path, file, stack)
         except _BROKEN as error:
             raise _broken(path, error) from error
-        yield name, _decoded(_split(_chunks(path, stream, limit)), path)
+        yield name, _chunks(path, stream, limit)
 
 
 def shown(text: object, longest: int = 200) -> str:

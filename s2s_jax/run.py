@@ -125,7 +125,8 @@ def summarize(request: Request, report: TrainingReport) -> int:
     folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
     config, prepared = configure(request, saved, report.console.is_terminal)
-    bucket = choose_buckets(prepared.encode(prepared.training).lengths())[-1]
+    training = prepared.encode(prepared.training, *config.model.filling)
+    bucket = choose_buckets(training.lengths())[-1]
     report.say(summary(config.model, config.train.batch_size, bucket))
     return 0
 
@@ -183,7 +184,7 @@ def _say_opening(
     symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
     kind = "characters" if config.data.tokens == "char" else "words"
     rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
-    lengths = prepared.encode(prepared.training).lengths()
+    lengths = prepared.encode(prepared.training, *config.model.filling).lengths()
     longest = lengths.max(axis=0) - (0, 1)
     rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
     rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
@@ -208,7 +209,9 @@ def _fit(
     mesh: Mesh | None,
 ) -> int | None:
     """Trains under the progress bar; the number of the signal that ended it, if one did."""
-    training, validation = prepared.encode(prepared.training), prepared.encode(prepared.validation)
+    filling = config.model.filling
+    training = prepared.encode(prepared.training, *filling)
+    validation = prepared.encode(prepared.validation, *filling)
     batches = num_batches(training, config.train.batch_size)
     # What is replicated is saved once; a process that saves alone can also fail alone.
     save = saver if is_main() else lambda *_: None

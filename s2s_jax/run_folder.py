@@ -3,6 +3,7 @@
     config.json                 RunConfig
     source_vocabulary.json      Vocabulary
     target_vocabulary.json      Vocabulary
+    keras.json                  Keras's names, in a run imported from there
     metrics.jsonl               one object an epoch
     training_sources.bin        hashes of the sources trained on, see `fingerprint`
     evaluation.json             figures, written when a run has finished
@@ -38,6 +39,7 @@ TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
 
 STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)?")
 """A step that is whole, that orbax is writing, or that is being deleted."""
+KERAS = "keras.json"
 
 
 class Run(NamedTuple):
@@ -115,7 +117,7 @@ def create_run(folder: Path, run: Run) -> None:
     try:
         _empty_steps(folder / STEPS)
         # The config goes first and comes last: broken off here, no files of two runs pass for one.
-        for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION):
+        for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, KERAS):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be removed: {error.strerror}.") from None
@@ -189,6 +191,11 @@ def read_run(folder: Path) -> Run:
             )
         _check_hash(folder / name, values, hashes)
         vocabularies.append(vocabulary)
+    if config.model.source_filler not in vocabularies[0].symbols:
+        raise UserError(
+            f"{folder / CONFIG}: source_filler must be a symbol of the source vocabulary, not "
+            f"{config.model.source_filler!r}; take a copy of the run."
+        )
     return Run(config, *vocabularies)
 
 

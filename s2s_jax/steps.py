@@ -76,7 +76,8 @@ def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
         return manager.latest_step()
     if which == "best":
         best, failures = _best_step(manager)
-        best = manager.latest_step() if best is None else best
+        if best is None:
+            return manager.latest_step()
         for failure in failures:
             _warn(f"{failure} Step {best} is the best of the others.")
         return best

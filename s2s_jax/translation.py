@@ -182,7 +182,8 @@ class Translator:
         unseen = [tuple(vocabulary.unseen(source)) for source in sources]
         if strict:
             _refuse(unseen, first)
-        return sources, unseen, [vocabulary.encode_source(source) for source in sources]
+        filling = self.run.config.model.filling
+        return sources, unseen, [vocabulary.encode_source(source, *filling) for source in sources]
 
     def _hypotheses(
         self, rows: list[np.ndarray], decoded: list[list[Decoded]], config: DecodeConfig

@@ -80,14 +80,18 @@ class Vocabulary:
         ids = (self._ids.get(token, self.unk_id) for token in tokenize(text, self.tokens))
         return np.fromiter(ids, np.int32)
 
-    def encode_source(self, text: str) -> np.ndarray:
+    def encode_source(self, text: str, length: int = 0, filler: str = SPECIALS[0]) -> np.ndarray:
         """Ids of a text to be translated, int32 `[time]`.
 
         Unseen words become `<unk>`, which training has given a meaning; unseen characters are
-        left out, since nothing ever trained `<unk>` among characters.
+        left out, since nothing ever trained `<unk>` among characters. A text of fewer than
+        `length` tokens is filled up with `filler`; one without any stays empty.
         """
         ids = self.encode(text)
-        return ids if self.tokens == "word" else ids[ids != self.unk_id]
+        ids = ids if self.tokens == "word" else ids[ids != self.unk_id]
+        if not 0 < len(ids) < length:
+            return ids
+        return np.append(ids, np.full(length - len(ids), self._ids[filler], np.int32))
 
     def unseen(self, text: str) -> list[str]:
         """The symbols of a text that are not in the vocabulary, each once, in order."""

@@ -7,6 +7,7 @@ Prints the memory of the process over time as a row of bars, before and after th
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -74,12 +75,9 @@ def decode(flags: argparse.Namespace) -> None:
         reading, writing = os.pipe()
 
         def feed(first: int, writing: int = writing) -> None:
-            with open(writing, "wb") as pipe:
-                try:
-                    for number in range(first, flags.lines):
-                        pipe.write(sentences[number % 6].encode() + b"\n")
-                except BrokenPipeError:
-                    pass
+            with contextlib.suppress(BrokenPipeError), open(writing, "wb") as pipe:
+                for number in range(first, flags.lines):
+                    pipe.write(sentences[number % 6].encode() + b"\n")
 
         feeder = threading.Thread(target=feed, args=(done,))
         feeder.start()

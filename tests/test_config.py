@@ -119,6 +119,8 @@ def test_sizes_without_a_default_are_required(key):
         (lambda: DataConfig(validation_split=-0.1), "--validation-split"),
         (lambda: ModelConfig(9, 9, latent_dim=0), "--latent-dim"),
         (lambda: ModelConfig(9, 9, embedding_dim=-1), "--embedding-dim"),
+        (lambda: ModelConfig(9, 9, source_length=-1), "--source-length"),
+        (lambda: ModelConfig(9, 9, source_filler=0), "source_filler"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_the_name_of_its_flag(make, flag):

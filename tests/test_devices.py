@@ -12,7 +12,14 @@ import jax
 import pytest
 from conftest import PAIRS, ROOT, SMALL, run_script
 
-from s2s_jax.devices import DeviceRequest, agreed_signal, is_same_everywhere, start, use_platform
+from s2s_jax.devices import (
+    DeviceRequest,
+    agreed_signal,
+    is_same_everywhere,
+    start,
+    together,
+    use_platform,
+)
 from s2s_jax.errors import UserError
 
 
@@ -46,6 +53,43 @@ def test_one_device_needs_no_mesh():
     assert start(DeviceRequest(devices=1)) is None
     use_platform(None)
     use_platform("cpu")
+
+
+SLURM = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "node[1-2]", "SLURM_NTASKS": "2"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "request_", "wanted"),
+    [
+        ({}, DeviceRequest(), []),
+        (SLURM, DeviceRequest(), [(None, None, None)]),
+        (SLURM | {"SLURM_NTASKS": "1"}, DeviceRequest(), []),
+        (SLURM, DeviceRequest(None, None, "host:1", 2, 1), [("host:1", 2, 1)]),
+    ],
+)
+def test_processes_join_where_flags_or_slurm_say_so(monkeypatch, environment, request_, wanted):
+    joined = []
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *where: joined.append(where))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert start(request_) is None
+    assert joined == wanted
+
+
+def test_processes_that_do_not_meet_are_told_how(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("DEADLINE_EXCEEDED")
+
+    monkeypatch.setattr(jax.distributed, "initialize", fail)
+    with pytest.raises(UserError, match=r"do not come together \(DEADLINE.*--coordinator"):
+        start(DeviceRequest(None, None, "host:1", 2, 1))
+
+
+def test_an_error_of_one_is_raised_by_it():
+    with together():
+        pass
+    with pytest.raises(UserError, match="mine"), together():
+        raise UserError("mine")
 
 
 def test_one_process_agrees_with_itself_at_once():

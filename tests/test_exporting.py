@@ -43,7 +43,7 @@ def translator():
     vocabularies = [
         Vocabulary.from_texts(texts * 2, "word") for texts in (["a b, c d."], ["u' v w. x"])
     ]
-    model = ModelConfig(*map(len, vocabularies), 8)
+    model = ModelConfig(*map(len, vocabularies), 8, source_length=6, source_filler=" b")
     tokens = np.zeros((1, 1), np.int32)
     params = Seq2Seq(model).init(jax.random.key(1), tokens, tokens == 0, tokens)["params"]
     params = jax.tree.map(lambda x: x * 4, params)

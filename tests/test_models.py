@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -154,3 +156,23 @@ def test_bfloat16_is_for_products_alone(model, params, batch):
 def test_bfloat16_products_are_summed_in_float32():
     ones = jnp.ones((1, 1000))
     assert product("ij,kj->ik", ones, ones, jnp.bfloat16) == 1000  # bfloat16 has 8 bits.
+
+
+def test_zeros_beyond_the_end_are_read_and_have_no_weight(batch):
+    """As Keras's encoder goes on through all-zero one-hot vectors."""
+    config = ModelConfig(11, 13, latent_dim=8)
+    plain, filled = Seq2Seq(config), Seq2Seq(dataclasses.replace(config, source_length=7))
+    source, _, target = batch
+    everywhere = np.ones_like(source, bool)
+    params = plain.init(jax.random.key(0), source, everywhere, target)["params"]
+
+    def loss(params, model):
+        return jnp.square(model.apply({"params": params}, source, everywhere, target)).sum()
+
+    kernel = params["encoder"]["inputs"]["kernel"].at[0].set(0)
+    inputs = {**params["encoder"]["inputs"], "kernel": kernel}
+    zeroed = {**params, "encoder": {**params["encoder"], "inputs": inputs}}
+    np.testing.assert_allclose(loss(params, filled), loss(zeroed, plain), rtol=1e-6)
+    assert loss(params, filled) != loss(params, plain)
+    gradient = jax.grad(loss)(params, filled)["encoder"]["inputs"]["kernel"]
+    assert (gradient[0] == 0).all() and (gradient[5] != 0).any()

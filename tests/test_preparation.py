@@ -140,3 +140,13 @@ def test_data_that_is_not_there_is_a_user_error(tmp_path):
         of_file(tmp_path / "missing.txt")
     with pytest.raises(UserError):
         of_file(tmp_path)
+
+
+def test_sources_are_filled_up_as_the_model_has_it(data_file):
+    prepared = of_file(data_file)
+    filled = prepared.encode(prepared.training, 30, " ")
+    space = prepared.source_vocabulary.symbols.index(" ")
+    assert {len(source) for source in filled.sources} == {30}
+    for source, plain in zip(filled.sources, prepared.encode(prepared.training)[0], strict=True):
+        np.testing.assert_array_equal(source[: len(plain)], plain)
+        assert (source[len(plain) :] == space).all()

@@ -254,3 +254,11 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path):
     write_lines(link, ["x"])
     assert link.is_symlink()
     assert list(tmp_path.iterdir()) == [link]
+
+
+def test_a_filler_that_is_no_symbol_is_refused(tmp_path):
+    run = make_run()
+    model = dataclasses.replace(run.config.model, source_length=5, source_filler="#")
+    create_run(tmp_path, run._replace(config=dataclasses.replace(run.config, model=model)))
+    with pytest.raises(UserError, match="source_filler"):
+        read_run(tmp_path)

@@ -142,16 +142,10 @@ def test_strange_text_goes_in_and_out_whatever_the_locale(trained, tmp_path):
         )  # fmt: skip
         lines = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
         assert [line["source"] for line in lines] == [
-            "He \udcff eats.",
+            "He  eats.",
             "\u05e9\u200d\U0001f600\xe9",
         ]
-        assert "\\udcff" in lines[0]["warnings"][0]
-    out = tmp_path / "out.jsonl"
-    request = DecodeRequest(
-        ["\ud800"], trained[1], "best", None, out, 256, 0, strict=False, json=True
-    )
-    decode(request, tmp_path)
-    assert json.loads(out.read_text(encoding="utf-8"))["source"] == "\ud800"
+        assert "0xff" in lines[0]["warnings"][0]
 
 
 def answer(capsys, folder, *texts, config=None, **options):

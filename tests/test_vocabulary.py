@@ -140,3 +140,13 @@ def test_a_file_that_is_no_vocabulary_raises_nothing_but_user_errors(values):
 def test_what_makes_no_vocabulary_is_refused(symbols, tokens, reason):
     with pytest.raises(UserError, match=reason):
         Vocabulary.from_dict({"symbols": symbols, "tokens": tokens})
+
+
+def test_short_sources_are_filled_up_and_empty_ones_are_not():
+    vocabulary = Vocabulary.from_texts(["ab "])
+    a, b, space = vocabulary.encode("ab ")
+    assert vocabulary.encode_source("ab", 4).tolist() == [a, b, 0, 0]
+    assert vocabulary.encode_source("ab", 4, " ").tolist() == [a, b, space, space]
+    assert vocabulary.encode_source("ab", 4, " ").dtype == np.int32
+    assert vocabulary.encode_source("abab", 3, " ").tolist() == [a, b, a, b]
+    assert vocabulary.encode_source("é", 3, " ").tolist() == []

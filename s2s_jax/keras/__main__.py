@@ -1,0 +1,68 @@
+"""Keras models in and out: python -m s2s_jax.keras import | export; see --help."""
+
+import sys
+from pathlib import Path
+
+from s2s_jax.command_line import Parser, main
+
+
+def parser() -> Parser:
+    """The commands and their flags."""
+    p = Parser(
+        prog="python -m s2s_jax.keras",
+        description="Open a model of the Keras sequence-to-sequence tutorial, and give one back.",
+        epilog="examples:\n"
+        "  python -m s2s_jax.keras import s2s.h5 --data fra.txt --out checkpoints/fra-keras\n"
+        "  python -m s2s_jax.keras export checkpoints/fra --out s2s.keras --inference",
+    )
+    commands = p.add_subparsers(dest="command", required=True, metavar="import|export")
+    _add_import(commands.add_parser("import", help="a .h5 or .keras file -> a run folder"))
+    _add_export(commands.add_parser("export", help="a run folder -> .keras or .h5 files"))
+    return p
+
+
+def _add_import(p: Parser) -> None:
+    p.add_argument("model", type=Path, metavar="FILE", help="what model.save wrote: .h5 or .keras")
+    p.add_argument("--data", metavar="PATH|URL|NAME",
+        help="the data that the model was trained with, which give its characters")  # fmt: skip
+    p.add_argument("--num-samples", type=int, default=10_000, metavar="N",
+        help="the tutorial's num_samples: lines read (default: 10000)")  # fmt: skip
+    p.add_argument("--vocabulary", type=Path, metavar="JSON",
+        help="an object with the lists input_characters and target_characters, in the model's "
+        "order, instead of the data's sorted ones; max_encoder_seq_length and "
+        "max_decoder_seq_length may stand beside them")  # fmt: skip
+    p.add_argument("--padding", choices=["mask", "zeros", "space"],
+        help="what training put beyond a source's end (default: seen in the model or found by "
+        "trying the data; zeros where neither tells)")  # fmt: skip
+    p.add_argument("--out", type=Path, metavar="DIR",
+        help="run folder (default: checkpoints/<name of the file>)")  # fmt: skip
+    p.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
+
+
+def _add_export(p: Parser) -> None:
+    p.add_argument("checkpoint", type=Path, metavar="DIR", help="run folder")
+    p.add_argument("--out", type=Path, required=True, metavar="FILE",
+        help="the training model, .keras or .h5; its characters go beside it as "
+        "<name>_characters.json")  # fmt: skip
+    p.add_argument("--inference", action="store_true",
+        help="also <name>_encoder and <name>_decoder, the two models that decode")  # fmt: skip
+    p.add_argument("--step", default="best", metavar="best|latest|N",
+        help="which saved step (default: best, by validation loss)")  # fmt: skip
+    p.add_argument("--overwrite", action="store_true", help="replace files that are there")
+
+
+def run() -> int:
+    """Does what the command line asks for."""
+    flags = vars(parser().parse_args())
+    if flags.pop("command") == "import":
+        from s2s_jax.keras.importing import ImportRequest, import_model  # After --help.
+
+        return import_model(ImportRequest(**flags))
+    from s2s_jax.keras.exporting import ExportRequest, export_model
+
+    return export_model(ExportRequest(**flags))
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "s2s_jax.keras"  # What error messages begin with.
+    main(run)

@@ -1,0 +1,201 @@
+"""Which row of Keras's matrices is which character: from the tutorial's data, or from a JSON.
+
+The tutorial saves no vocabulary. It makes one anew from the data whenever it starts, so the same
+lines of the same file give the same one back.
+"""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from s2s_jax.errors import UserError
+from s2s_jax.reading import open_chunks, shown
+from s2s_jax.vocabulary import SPECIALS, Vocabulary
+
+PADDINGS = ("mask", "zeros", "space")
+"""What stands beyond a source's end: nothing, all-zero vectors, or spaces.
+
+Under an `Embedding` there are no all-zero vectors: "zeros" is then the id 0.
+"""
+
+_MAX_JSON_BYTES = 1 << 26
+_MAX_LINE = 1 << 20  # Characters.
+# The places of a list that stand for no text.
+_PLACES = {"": SPECIALS[0], SPECIALS[0]: SPECIALS[0], SPECIALS[3]: SPECIALS[3]}
+
+
+class Ids(NamedTuple):
+    """For each of Keras's characters its id here, int `[characters]`.
+
+    Targets have two: as what the decoder reads, the start is `<bos>`; as what it writes, itself.
+    """
+
+    source: np.ndarray
+    target_inputs: np.ndarray
+    target_outputs: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Characters:
+    """Keras's names for things; the fields are the keys of the JSON, named as in the tutorial.
+
+    `max_encoder_seq_length` and `max_decoder_seq_length` are 0 where they are not known, and
+    `source_padding` is empty. `tokens` is "word" for what was trained here word by word. An entry
+    "" or "<pad>" of a list is nobody's place, as the 0 of a masked `Embedding` is.
+    """
+
+    input_characters: tuple[str, ...]
+    target_characters: tuple[str, ...]
+    start: str = "\t"
+    end: str = "\n"
+    tokens: str = "char"
+    source_padding: str = ""
+    max_encoder_seq_length: int = 0
+    max_decoder_seq_length: int = 0
+
+    def __post_init__(self) -> None:
+        for key in ("input_characters", "target_characters"):
+            symbols = getattr(self, key)
+            if not symbols or not all(isinstance(symbol, str) for symbol in symbols):
+                raise UserError(f"{key} must be a list of characters.")
+            if len(set(symbols)) != len(symbols):
+                raise UserError(f"{key} must hold each character once.")
+            known = {*_PLACES, self.start, self.end}
+            long = [symbol for symbol in symbols if len(symbol) != 1 and symbol not in known]
+            if self.tokens == "char" and long:
+                raise UserError(f"{key} must hold single characters; found {shown(long[0], 40)!r}.")
+        if not {self.start, self.end} <= set(self.target_characters) or self.start == self.end:
+            raise UserError(
+                f"target_characters must hold the start {self.start!r} and the end {self.end!r} "
+                'of a target; name others with the keys "start" and "end".'
+            )
+        if self.tokens not in ("char", "word") or self.source_padding not in ("", *PADDINGS):
+            raise UserError(
+                f'"tokens" is char or word and "source_padding" one of {", ".join(PADDINGS)}; '
+                f"found {shown(self.tokens, 40)!r} and {shown(self.source_padding, 40)!r}."
+            )
+        for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
+            if type(getattr(self, key)) is not int or getattr(self, key) < 0:
+                raise UserError(f"{key} must be a whole number of at least 0.")
+
+    def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
+        """Source and target as a run folder has them.
+
+        The start is `<bos>` where it begins a target. It is also a symbol like any other, since
+        Keras's decode loop may write it.
+        """
+        own = [
+            [s for s in symbols if s not in SPECIALS and s not in _PLACES and s != end]
+            for symbols, end in ((self.input_characters, None), (self.target_characters, self.end))
+        ]
+        source, target = (Vocabulary((*SPECIALS, *symbols), self.tokens) for symbols in own)
+        return source, target
+
+    def ids(self, source: Vocabulary, target: Vocabulary) -> Ids:
+        """The place of each of Keras's characters in these vocabularies.
+
+        Raises:
+          UserError: when two entries of a list mean the same.
+        """
+        source_ids, target_ids = (
+            {symbol: i for i, symbol in enumerate(vocabulary.symbols)}
+            for vocabulary in (source, target)
+        )
+        names = {**_PLACES, self.end: SPECIALS[2]}
+        if self.start not in target_ids:  # A run that was trained here never writes it.
+            names[self.start] = SPECIALS[1]
+        inputs = {**names, self.start: SPECIALS[1]}
+        ids = Ids(
+            np.array([source_ids[_PLACES.get(c, c)] for c in self.input_characters]),
+            np.array([target_ids[inputs.get(c, c)] for c in self.target_characters]),
+            np.array([target_ids[names.get(c, c)] for c in self.target_characters]),
+        )
+        if any(len(set(places)) < len(places) for places in ids):
+            raise UserError('a list may hold one empty place only: "" or "<pad>".')
+        return ids
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that are known; `from_json` reads them again."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value}
+
+    @classmethod
+    def from_json(cls, path: Path) -> Self:
+        """Reads an object with `input_characters` and `target_characters`; other keys may be there.
+
+        Raises:
+          UserError: when the file cannot be read or is no such object.
+        """
+        try:
+            with path.open(encoding="utf-8") as file:
+                values = json.loads(file.read(_MAX_JSON_BYTES))
+        except FileNotFoundError:
+            raise UserError(f"no such file: {path}; name the JSON with --vocabulary.") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(
+                f"{path} cannot be read ({shown(error, 120)}); write it anew."
+            ) from None
+        fields = [field.name for field in dataclasses.fields(cls)]
+        found = values if isinstance(values, dict) else {}
+        if not all(isinstance(found.get(key), list) for key in fields[:2]):
+            raise UserError(f"{path} must be an object with the lists {fields[0]} and {fields[1]}.")
+        found = {key: found[key] for key in fields if key in found}
+        try:
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        except (TypeError, UserError) as error:
+            raise UserError(f"{path}: {error}") from None
+
+
+def tutorial_pairs(path: Path, num_samples: int) -> list[tuple[str, str]]:
+    """The first lines of a data file as the tutorial reads them, not normalized.
+
+    Raises:
+      UserError: when the file cannot be read, or a line has no tab (Keras's program stops there).
+    """
+    pairs = []
+    with open_chunks(path) as (_, chunks):
+        for number, line in enumerate(itertools.islice(_lines(path, chunks), num_samples), 1):
+            columns = line.split("\t")
+            if len(columns) < 2:
+                raise UserError(
+                    f"line {number} of {path} has no tab, so the tutorial cannot have read it; "
+                    "give the file that the model was trained with."
+                )
+            pairs.append((columns[0], columns[1]))
+    if not pairs:
+        raise UserError(f"{path} has no line that ends in a line feed; give the tutorial's file.")
+    return pairs
+
+
+def tutorial_characters(pairs: list[tuple[str, str]]) -> Characters:
+    """The sorted characters and the greatest lengths, tab and newline around each target."""
+    targets = [f"\t{target}\n" for _, target in pairs]
+    return Characters(
+        tuple(sorted({c for source, _ in pairs for c in source})),
+        tuple(sorted({c for target in targets for c in target})),
+        max_encoder_seq_length=max(len(source) for source, _ in pairs),
+        max_decoder_seq_length=max(map(len, targets)),
+    )
+
+
+def _lines(path: Path, chunks: Iterator[bytes]) -> Iterator[str]:
+    """Lines as Python's text files have them; what follows the last line feed is not read."""
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
+    rest = ""
+    for chunk in chunks:
+        try:
+            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+        except UnicodeDecodeError:
+            raise UserError(f"{path} is not UTF-8; give the tutorial's file.") from None
+        if len(rest) > _MAX_LINE:
+            raise UserError(f"{path} has a line of over {_MAX_LINE} characters; it is no text.")
+        yield from lines

@@ -1,0 +1,227 @@
+"""A run folder -> models that Keras opens, on any of its backends."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s2s_jax.checkpointing import restore_params
+from s2s_jax.config import LEARNING_RATES, ModelConfig, TrainConfig
+from s2s_jax.errors import UserError
+from s2s_jax.keras.characters import Characters
+from s2s_jax.keras.weights import NEVER, LSTMWeights, Weights, from_params
+from s2s_jax.models import Seq2Seq
+from s2s_jax.run_folder import KERAS, Run, read_run, write_lines
+from s2s_jax.steps import open_steps, restore_newest
+from s2s_jax.translation import param_shapes
+from s2s_jax.vocabulary import SPECIALS
+
+_EXPRESSIBLE = {
+    "source_vocab_size",
+    "target_vocab_size",
+    "latent_dim",
+    "embedding_dim",
+    "source_length",
+    "source_filler",
+}
+"""The fields of `ModelConfig` that Keras's plain layers have an answer to."""
+
+
+class ExportRequest(NamedTuple):
+    """What the user asked for; the fields are the flags of `export`."""
+
+    checkpoint: Path
+    out: Path
+    inference: bool
+    step: str
+    overwrite: bool
+
+
+class Models(NamedTuple):
+    """Three models over the same layers."""
+
+    training: Any
+    encoder: Any
+    decoder: Any
+
+
+def export_model(request: ExportRequest) -> int:
+    """Writes the models that were asked for and their characters.
+
+    Raises:
+      UserError: when Keras is missing, the run is one that its plain layers cannot express, or a
+        file is there already; nothing is written then.
+    """
+    run = read_run(request.checkpoint)
+    refuse_what_keras_cannot(run.config.model)
+    paths = _paths(request)
+    keras = _import_keras()
+    with open_steps(request.checkpoint) as manager:
+        shapes = param_shapes(Seq2Seq(run.config.model))
+        step, params = restore_newest(
+            manager, request.step, lambda n: restore_params(manager, n, shapes)
+        )
+    characters, weights = keras_view(run, params, request.checkpoint / KERAS)
+    about = request.out.with_name(f"{request.out.stem}_characters.json")
+    text = json.dumps(characters.to_json(), ensure_ascii=False, indent=1)
+    if about.exists() and not request.overwrite and about.read_bytes() != f"{text}\n".encode():
+        raise UserError(f"{about} is there already; replace it (--overwrite) or choose another.")
+    models = build(keras, run.config.model, run.config.train, weights)
+    for name, path in paths.items():
+        _save(getattr(models, name), path)
+    write_lines(about, [text])
+    for name, path in paths.items():
+        print(f"{path}: the {name} model of step {step}")
+    print(f"{about}: its {len(characters.input_characters)} source and "
+          f"{len(characters.target_characters)} target characters")  # fmt: skip
+    return 0
+
+
+def refuse_what_keras_cannot(config: ModelConfig) -> None:
+    """Refuses a model with a feature that no plain layer of Keras has.
+
+    Raises:
+      UserError: naming the feature.
+    """
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name not in _EXPRESSIBLE and value != field.default:
+            raise UserError(
+                f"Keras's plain layers cannot express --{field.name.replace('_', '-')} {value}; "
+                "export a run that was trained without it."
+            )
+
+
+def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]:
+    """The characters and weights in Keras's order.
+
+    An imported run has its names in a file, and its weights come back bit for bit. One that was
+    trained here has a tab for `<bos>`, a newline for `<eos>`, and no rows that nothing reads; what
+    decoding never writes gets no share of the output's softmax.
+    """
+    if names.exists():
+        characters = Characters.from_json(names)
+        if characters.vocabularies() != (run.source_vocabulary, run.target_vocabulary):
+            raise UserError(f"{names} does not fit the run's vocabularies; take a copy of the run.")
+        return characters, from_params(params, characters, run)
+    characters = own_characters(run)
+    weights = from_params(params, characters, run)
+    bias = weights.output_bias.copy()
+    for symbol in (characters.start, SPECIALS[3]):
+        if symbol in characters.target_characters:
+            bias[characters.target_characters.index(symbol)] = NEVER
+    return characters, weights._replace(output_bias=bias)
+
+
+def own_characters(run: Run) -> Characters:
+    """The names for a run that was trained here: the tutorial's, where it has any."""
+    words = run.source_vocabulary.tokens == "word"
+    unknown = SPECIALS[3:] if words else ()  # Characters are never unknown: they are left out.
+    # A masked Embedding skips the id 0.
+    masked = SPECIALS[:1] if run.config.model.embedding_dim else ()
+    source, target = (
+        vocabulary.symbols[len(SPECIALS) :]
+        for vocabulary in (run.source_vocabulary, run.target_vocabulary)
+    )
+    return Characters(
+        (*masked, *unknown, *source),
+        ("\t", "\n", *unknown, *target),
+        tokens=run.source_vocabulary.tokens,
+        source_padding="mask",
+        max_decoder_seq_length=run.config.max_length - 1,
+    )
+
+
+def build(keras: Any, config: ModelConfig, train: TrainConfig, weights: Weights) -> Models:
+    """The tutorial's three models around one set of layers."""
+    layers = keras.layers
+    encoder_lstm = layers.LSTM(config.latent_dim, return_state=True, name="encoder_lstm")
+    decoder_lstm = layers.LSTM(
+        config.latent_dim, return_sequences=True, return_state=True, name="decoder_lstm"
+    )
+    dense = layers.Dense(len(weights.output_bias), activation="softmax", name="decoder_output")
+    masked = config.source_length == 0
+    source, source_features = _inputs(keras, weights.encoder, "encoder", masked)
+    target, target_features = _inputs(keras, weights.decoder, "decoder", masked=False)
+    _, *states = encoder_lstm(source_features)
+    hidden, *_ = decoder_lstm(target_features, initial_state=states)
+    given = [keras.Input((config.latent_dim,), name=f"state_{name}") for name in ("h", "c")]
+    one_more, *new_states = decoder_lstm(target_features, initial_state=given)
+    models = Models(
+        keras.Model([source, target], dense(hidden), name="training"),
+        keras.Model(source, states, name="encoder"),
+        keras.Model([target, *given], [dense(one_more), *new_states], name="decoder"),
+    )
+    for lstm, side in ((encoder_lstm, weights.encoder), (decoder_lstm, weights.decoder)):
+        lstm.set_weights([side.kernel, side.recurrent_kernel, side.bias])
+    dense.set_weights([weights.output_kernel, weights.output_bias])
+    rate = train.learning_rate or LEARNING_RATES[train.optimizer]
+    optimizer = keras.optimizers.get(
+        {"class_name": train.optimizer, "config": {"learning_rate": rate}}
+    )
+    models.training.compile(optimizer=optimizer, loss="categorical_crossentropy")
+    return models
+
+
+def _inputs(keras: Any, weights: LSTMWeights, name: str, masked: bool) -> tuple[Any, Any]:
+    """An input, and what the LSTM reads of it."""
+    if weights.embedding is None:
+        tensor = keras.Input((None, weights.vocab_size), name=f"{name}_inputs")
+        masking = keras.layers.Masking(0.0, name=f"{name}_masking")
+        return tensor, masking(tensor) if masked else tensor
+    tensor = keras.Input((None,), name=f"{name}_inputs")
+    embedding = keras.layers.Embedding(
+        *weights.embedding.shape, mask_zero=masked, name=f"{name}_embedding"
+    )
+    features = embedding(tensor)
+    embedding.set_weights([weights.embedding])
+    return tensor, features
+
+
+def _paths(request: ExportRequest) -> dict[str, Path]:
+    """Where each model goes, by its name in `Models`."""
+    out = request.out
+    if out.suffix not in (".keras", ".h5"):
+        raise UserError(f"--out must end in .keras or .h5, not {out.name!r}.")
+    if not out.absolute().parent.is_dir():
+        raise UserError(f"no such folder: {out.parent}; make it, or choose another --out.")
+    paths = {"training": out}
+    if request.inference:
+        for name in ("encoder", "decoder"):
+            paths[name] = out.with_name(f"{out.stem}_{name}{out.suffix}")
+    taken = [path for path in paths.values() if path.exists()]
+    if taken and not request.overwrite:
+        raise UserError(f"{taken[0]} is there already; replace it (--overwrite) or choose another.")
+    return paths
+
+
+def _import_keras() -> Any:
+    """Keras 3, on JAX unless the user asked for another backend: JAX is there."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    try:
+        import keras
+    except ImportError as error:
+        raise UserError(
+            f"the export needs Keras 3 ({error}); install it with: pip install keras"
+        ) from None
+    if int(keras.__version__.split(".")[0]) < 3:
+        raise UserError(
+            f"the export needs Keras 3 or newer, found {keras.__version__}; install it with: "
+            "pip install -U keras"
+        )
+    return keras
+
+
+def _save(model: Any, path: Path) -> None:
+    """Replaces a file whole, or leaves it as it was."""
+    temporary = path.with_name(f".{os.getpid()}{path.suffix}")
+    try:
+        model.save(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
+    finally:
+        temporary.unlink(missing_ok=True)

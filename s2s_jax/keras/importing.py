@@ -1,0 +1,221 @@
+"""A model that Keras trained -> an ordinary run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s2s_jax.checkpointing import Progress, save_step
+from s2s_jax.config import LEARNING_RATES, DataConfig, RunConfig, TrainConfig
+from s2s_jax.corpus import normalize
+from s2s_jax.download import resolve
+from s2s_jax.errors import UserError
+from s2s_jax.fingerprint import write_training_sources
+from s2s_jax.keras.characters import Characters, tutorial_characters, tutorial_pairs
+from s2s_jax.keras.padding import mean_loss, model_config, with_padding
+from s2s_jax.keras.reading import KerasModel, read_model
+from s2s_jax.keras.weights import to_params
+from s2s_jax.preparation import Prepared, prepare
+from s2s_jax.reading import safe_name, shown
+from s2s_jax.reporting import command
+from s2s_jax.run_folder import KERAS, ROOT, Run, create_run, holds_run, write_lines, write_metrics
+from s2s_jax.steps import open_steps
+from s2s_jax.training import make_optimizer
+from s2s_jax.vocabulary import SPECIALS
+
+_NO_DATA = "unknown"
+
+
+class ImportRequest(NamedTuple):
+    """What the user asked for; the fields are the flags of `import`."""
+
+    model: Path
+    data: str | None
+    num_samples: int
+    vocabulary: Path | None
+    padding: str | None
+    out: Path | None
+    overwrite: bool
+
+
+class Imported(NamedTuple):
+    """A model of Keras as a run has it, not written yet."""
+
+    model: KerasModel
+    characters: Characters
+    config: RunConfig
+    params: Any
+    pairs: list[tuple[str, str]]
+    """As the tutorial reads them; empty without data."""
+    prepared: Prepared | None
+
+    @property
+    def run(self) -> Run:
+        return Run(self.config, *self.characters.vocabularies())
+
+
+def import_model(request: ImportRequest) -> int:
+    """Writes a run folder and says what was found.
+
+    Raises:
+      UserError: when the model is not the tutorial's, does not fit the characters, or the folder
+        holds a run; what existed before is still there.
+    """
+    folder = request.out or ROOT / safe_name(request.model.stem)
+    if holds_run(folder) and not request.overwrite:
+        raise UserError(
+            f"{folder} holds a run already; replace it (--overwrite) or choose another folder "
+            "(--out)."
+        )
+    imported = convert(request)
+    _write(folder, imported)
+    _say(folder, request, imported)
+    return 0
+
+
+def convert(request: ImportRequest) -> Imported:
+    """Reads a model and finds its characters, its padding and its data; writes nothing.
+
+    Raises:
+      UserError: when the model is not the tutorial's, or does not fit the characters.
+    """
+    if request.num_samples < 1:
+        raise UserError(f"--num-samples must be at least 1, not {request.num_samples}.")
+    model = read_model(request.model)
+    pairs: list[tuple[str, str]] = []
+    if request.data is not None:
+        pairs = tutorial_pairs(Path(resolve(request.data, progress=True)), request.num_samples)
+    characters = find_characters(request, model, pairs)
+    _check_sides(model, characters)
+    train = _train_config(model)
+    prepared, data = None, DataConfig(data=_NO_DATA)
+    if request.data is not None:
+        data = _data_config(request.data, pairs)
+        prepared = prepare(data, train.seed, characters.vocabularies())
+    params = to_params(model.weights, characters)
+    characters = with_padding(request.padding, model, characters, prepared, params)
+    config = RunConfig(
+        data,
+        model_config(model, characters),
+        train,
+        # Keras's loop stops when more than max_decoder_seq_length characters are written.
+        characters.max_decoder_seq_length + 1,
+        "" if prepared is None else prepared.data_hash,
+    )
+    return Imported(model, characters, config, params, pairs, prepared)
+
+
+def find_characters(
+    request: ImportRequest, model: KerasModel, pairs: list[tuple[str, str]]
+) -> Characters:
+    """The characters of the JSON or else of the data; lengths that the JSON lacks, of the data.
+
+    Raises:
+      UserError: when neither is given, or the characters are not as many as the model's.
+    """
+    if request.vocabulary is None and not pairs:
+        raise UserError(
+            "a Keras model does not hold its characters; give the data that it was trained with "
+            "(--data fra.txt) or a JSON with both lists of characters (--vocabulary)."
+        )
+    characters = found = tutorial_characters(pairs) if pairs else None
+    if request.vocabulary is not None:
+        characters = Characters.from_json(request.vocabulary)
+        for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
+            if not getattr(characters, key) and found is not None:
+                characters = dataclasses.replace(characters, **{key: getattr(found, key)})
+    sizes = [len(characters.input_characters), len(characters.target_characters)]
+    wanted = [model.weights.encoder.vocab_size, model.weights.decoder.vocab_size]
+    if sizes != wanted:
+        where = request.vocabulary or f"the first {request.num_samples} lines of {request.data}"
+        raise UserError(
+            f"the model has {wanted[0]} source and {wanted[1]} target characters, but {where} "
+            f"{sizes[0]} and {sizes[1]}; give the data and --num-samples of its training, or its "
+            "lists with --vocabulary."
+        )
+    return characters
+
+
+def _train_config(model: KerasModel) -> TrainConfig:
+    """Keras's optimizer where it is offered here, else the tutorial's."""
+    if model.optimizer not in LEARNING_RATES:
+        return TrainConfig()
+    return TrainConfig(optimizer=model.optimizer, learning_rate=model.learning_rate)
+
+
+def _data_config(data: str, pairs: list[tuple[str, str]]) -> DataConfig:
+    """The same lines as Keras read, without the doubles, and Keras's validation part."""
+    both = [(normalize(source), normalize(target)) for source, target in pairs]
+    distinct = len({pair for pair in both if all(pair)})
+    return DataConfig(
+        data=data,
+        num_samples=max(distinct, 1),
+        max_source_length=0,
+        max_target_length=0,
+        split="tail",
+    )
+
+
+def _check_sides(model: KerasModel, characters: Characters) -> None:
+    """Embeddings are of one size, and the id 0 that a masked one skips is nobody's."""
+    sides = (
+        (model.structure.encoder, "input_characters", characters.input_characters),
+        (model.structure.decoder, "target_characters", characters.target_characters),
+    )
+    for side, key, symbols in sides:
+        if side.masked and side.embedding and symbols[0] not in ("", SPECIALS[0]):
+            raise UserError(
+                f"the Embedding {side.embedding!r} has mask_zero, so the first of {key} must be "
+                f'"" or "<pad>"; found {symbols[0]!r}: give the lists with --vocabulary.'
+            )
+    dims = [w.embedding.shape[1] if w.embedding is not None else 0 for w in model.weights[:2]]
+    if dims[0] != dims[1]:
+        raise UserError(
+            "both sides of the model must have one-hot inputs, or Embeddings of one size; found "
+            f"{dims[0] or 'one-hot'} and {dims[1] or 'one-hot'}."
+        )
+
+
+def _write(folder: Path, imported: Imported) -> None:
+    """The run folder: step 0 is the model as Keras left it."""
+    _, characters, config, params, _, prepared = imported
+    val_loss = None
+    if prepared is not None and prepared.validation:
+        val_loss = mean_loss(config.model, params, prepared, prepared.validation)
+        print(f"Validation loss: {val_loss:.4f} nats per target character (the data's last part).")
+    create_run(folder, imported.run)
+    write_lines(folder / KERAS, [json.dumps(characters.to_json(), ensure_ascii=False, indent=1)])
+    if prepared is not None:
+        write_training_sources(folder, (pair.source for pair in prepared.training))
+    opt_state = make_optimizer(config.train).init(params)
+    with open_steps(folder, writable=True) as manager:
+        save_step(manager, params, opt_state, Progress(), val_loss)
+    write_metrics(folder, [])
+
+
+def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
+    """What was found, and what to type next."""
+    model, characters, _, _, pairs, _ = imported
+    structure = model.structure
+    inputs = "one-hot" if structure.encoder.embedding is None else "Embedding"
+    print(
+        f"Imported {request.model} into {folder}: {structure.units} units, {inputs} inputs, "
+        f"{len(characters.input_characters)} source and {len(characters.target_characters)} "
+        f"target characters, source padding {characters.source_padding}."
+    )
+    changed = [source for source, _ in pairs if normalize(source) != source]
+    if changed:
+        print(
+            f"{len(changed)} sources, such as {shown(repr(changed[0]), 60)}, are not in Unicode "
+            "NFC or have outer white space; they are read without, where Keras reads them as is."
+        )
+    if model.optimizer and model.optimizer not in LEARNING_RATES:
+        print(f"The optimizer {shown(model.optimizer, 40)} is not offered; training takes rmsprop.")
+    print("Next:")
+    print("  " + command("decode.py", folder))
+    if request.data is None:
+        print("Without --data it can be decoded with and exported, but not trained on.")
+    else:
+        print("  " + command("train.py", folder, "--resume") + "    (optimizer state starts anew)")

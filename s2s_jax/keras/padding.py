@@ -1,0 +1,128 @@
+"""What the encoder reads beyond a source's end, which no file of Keras says.
+
+The tutorial's arrays are zeros there, those of its newer version on keras.io are spaces, and the
+encoder goes on through them up to the longest source of training. Only a mask is in the model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from flax.training.train_state import TrainState
+
+from s2s_jax.batching import choose_buckets
+from s2s_jax.config import ModelConfig
+from s2s_jax.errors import UserError
+from s2s_jax.keras.characters import Characters
+from s2s_jax.keras.reading import KerasModel
+from s2s_jax.models import Seq2Seq
+from s2s_jax.preparation import Prepared
+from s2s_jax.training import evaluate
+from s2s_jax.vocabulary import SPECIALS
+
+_TRIED = 256  # Pairs by which the padding is found.
+_CLEARLY = 0.9  # Spaces must lower the loss to this share; an untrained model cannot tell.
+
+
+def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
+    """Sizes, and what the encoder reads beyond a source's end."""
+    embedding = model.weights.encoder.embedding
+    length = 0 if characters.source_padding == "mask" else characters.max_encoder_seq_length
+    return ModelConfig(
+        *map(len, characters.vocabularies()),
+        latent_dim=model.structure.units,
+        embedding_dim=0 if embedding is None else embedding.shape[1],
+        source_length=length,
+        source_filler=_filler(model, characters) if length else SPECIALS[0],
+    )
+
+
+def _filler(model: KerasModel, characters: Characters) -> str:
+    """The symbol that stands beyond a source's end."""
+    if characters.source_padding == "space":
+        return " "
+    # The id 0 of an Embedding is a character like any other.
+    one_hot = model.structure.encoder.embedding is None
+    first = characters.input_characters[0]
+    return SPECIALS[0] if one_hot or first == "" else first
+
+
+def with_padding(
+    asked: str | None,
+    model: KerasModel,
+    characters: Characters,
+    prepared: Prepared | None,
+    params: Any,
+) -> Characters:
+    """The characters with their `source_padding`: given, seen in the model, or found by trying.
+
+    Args:
+      asked: by the user, before anything else.
+      model, characters, params: what was read.
+      prepared: the data, if there are any.
+
+    Raises:
+      UserError: when the padding does not fit the model, or a length is missing.
+    """
+    masked = model.structure.encoder.masked
+    given = asked or characters.source_padding
+    if given and (given == "mask") != masked:
+        raise UserError(
+            f"the encoder of this model {'has a' if masked else 'has no'} mask, so the padding "
+            f"cannot be {given}; leave out --padding."
+        )
+    padding = given or ("mask" if masked else "zeros")
+    if not given and not masked and prepared is not None and " " in characters.input_characters:
+        padding = _likelier_padding(model, characters, prepared, params)
+    characters = dataclasses.replace(characters, source_padding=padding)
+    if padding == "space" and " " not in characters.input_characters:
+        raise UserError("--padding space needs a space among the source characters; there is none.")
+    for key, needed in (
+        ("max_encoder_seq_length", not masked),
+        ("max_decoder_seq_length", True),
+    ):
+        if needed and not getattr(characters, key):
+            raise UserError(
+                f"the JSON of --vocabulary has no {key}, which decoding depends on; add it, or "
+                "give --data as well."
+            )
+    return characters
+
+
+def _likelier_padding(
+    model: KerasModel, characters: Characters, prepared: Prepared, params: Any
+) -> str:
+    """Zeros or spaces: under which of them the model predicts the data's first targets better."""
+    losses = {}
+    for padding in ("zeros", "space"):
+        tried = dataclasses.replace(characters, source_padding=padding)
+        config = model_config(model, tried)
+        # One program for both: zeros beyond the end are zeros whatever is filled in.
+        losses[padding] = mean_loss(config, params, prepared, prepared.training[:_TRIED])
+    likelier = "space" if losses["space"] < _CLEARLY * losses["zeros"] else "zeros"
+    figures = ", ".join(f"{padding} {loss:.3f}" for padding, loss in losses.items())
+    print(
+        f"Padding: {likelier}, under which the data's first pairs are likelier (loss in nats per "
+        f"target character: {figures}); --padding decides otherwise."
+    )
+    return likelier
+
+
+def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:
+    """Mean loss in nats per real target token."""
+    examples = prepared.encode(pairs, *config.filling)
+    # The symbol filled in is data, and not the program's concern.
+    apply = _apply(dataclasses.replace(config, source_filler=SPECIALS[0]))
+    state = TrainState(jnp.int32(0), apply, params, None, None)
+    buckets = choose_buckets(examples.lengths(), max_buckets=1)
+    sums = evaluate(state, examples, buckets, batch_size=64)
+    return float(sums.loss / sums.tokens)
+
+
+@functools.lru_cache(maxsize=2)  # The same function twice is compiled once.
+def _apply(config: ModelConfig) -> Callable[..., Any]:
+    return Seq2Seq(config).apply
