@@ -33,6 +33,11 @@ def parser() -> Parser:
     p.add_argument("--strict", action="store_true",
         help="refuse sentences with symbols never seen in training, instead of leaving these out",
     )  # fmt: skip
+    p.add_argument("--platform", choices=["cpu", "gpu", "tpu"],
+        help="compute on this kind of device (default: the best that JAX finds)")  # fmt: skip
+    p.add_argument("--export", type=Path, metavar="FILE",
+        help="write the greedy decoder for JAX alone, without this package, and stop",
+    )  # fmt: skip
     _add_streams(p.add_argument_group("input and output"))
     _add_search(p.add_argument_group("search (default: the likeliest symbol at every step)"))
     _add_sampling(p.add_argument_group("sampling"))

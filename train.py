@@ -21,6 +21,7 @@ def parser() -> Parser:
     _add_model(p.add_argument_group("model"))
     _add_training(p.add_argument_group("training"))
     _add_run(p.add_argument_group("run"))
+    _add_devices(p.add_argument_group("devices", "all that JAX finds, unless something is said"))
     return p
 
 
@@ -71,6 +72,8 @@ def _add_training(train) -> None:
     train.add_argument("--save-every", type=int, metavar="N",
         help="save after every N optimizer steps too; 0 = at the end of each epoch (default: 0)",
     )  # fmt: skip
+    train.add_argument("--precision", choices=["float32", "bfloat16"],
+        help="of matrix products; bfloat16 suits TPUs and GPUs (default: float32)")  # fmt: skip
     train.add_argument("--seed", type=int, metavar="N", help="(default: 0)")
 
 
@@ -83,6 +86,17 @@ def _add_run(run) -> None:
     run.add_argument("--summary", action="store_true", help="print the model and stop")
 
 
+def _add_devices(devices) -> None:
+    devices.add_argument("--platform", choices=["cpu", "gpu", "tpu"], help="compute on this kind")
+    devices.add_argument("--devices", type=int, metavar="N",
+        help="so many (in each process); the batch size is that of all together")  # fmt: skip
+    devices.add_argument("--coordinator", metavar="HOST:PORT",
+        help="train in several processes, which meet at process 0's address; TPU pods and SLURM "
+        "need no flags")  # fmt: skip
+    devices.add_argument("--num-processes", type=int, metavar="N", help="how many there are")
+    devices.add_argument("--process-id", type=int, metavar="K", help="which one this is, from 0")
+
+
 def run() -> int:
     flags = {
         name: value for name, value in vars(parser().parse_args()).items() if value is not None
@@ -92,7 +106,8 @@ def run() -> int:
         names = [field.name for field in dataclasses.fields(config)]
         return {name: flags[name] for name in names if name in flags}
 
-    from s2s_jax.planning import Request  # After --help, which needs no JAX.
+    from s2s_jax.devices import DeviceRequest  # After --help, which needs no JAX.
+    from s2s_jax.planning import Request
     from s2s_jax.reporting import TrainingReport
     from s2s_jax.run import summarize, train
 
@@ -103,6 +118,7 @@ def run() -> int:
         out=flags.get("out"),
         resume=flags["resume"],
         overwrite=flags["overwrite"],
+        devices=DeviceRequest(**{name: flags.get(name) for name in DeviceRequest._fields}),
     )
     return (summarize if flags["summary"] else train)(request, TrainingReport())
 

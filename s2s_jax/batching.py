@@ -112,6 +112,7 @@ def epoch_batches(
     batch_size: int,
     rng: np.random.Generator | None = None,
     first: int = 0,
+    share: slice | None = None,
 ) -> Iterator[Batch]:
     """Every pair exactly once, in `ceil(pairs / batch_size)` batches.
 
@@ -122,10 +123,13 @@ def epoch_batches(
       rng: shuffles the pairs within their buckets, and the order of the batches; None keeps
         the order of the pairs within a bucket and goes from the shortest bucket to the longest.
       first: leave out so many batches at the beginning (to go on within an epoch).
+      share: only these rows of each batch; those behind its end are empty (None: all of it).
     """
     bucket_of = _bucket_of(examples, buckets)
+    share = share or slice(0, batch_size)
     for rows in batch_rows(examples, buckets, batch_size, rng)[first:]:
-        yield make_batch(examples, rows, batch_size, buckets[bucket_of[rows].max()])
+        bucket = buckets[bucket_of[rows].max()]
+        yield make_batch(examples, rows[share], share.stop - share.start, bucket)
 
 
 def batch_rows(

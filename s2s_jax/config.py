@@ -149,7 +149,8 @@ class TrainConfig(_Config):
     `learning_rate` 0 takes the optimizer's own (`LEARNING_RATES`); `clip_norm` 0 leaves the
     gradient's norm as it is; `patience` 0 trains all `epochs`, else training stops after that
     many epochs without a better validation loss; `save_every` 0 saves at the ends of epochs,
-    else after every so many optimizer steps as well.
+    else after every so many optimizer steps as well. `precision` is that of matrix products alone;
+    parameters, optimizer and sums are float32, and decoding is float32 throughout.
     """
 
     epochs: int = 100
@@ -160,6 +161,7 @@ class TrainConfig(_Config):
     patience: int = 0
     save_every: int = 0
     seed: int = 0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for field in ("epochs", "batch_size"):
@@ -167,6 +169,7 @@ class TrainConfig(_Config):
         for field in ("patience", "save_every", "seed"):
             self._integer(field, 0)
         self._choice("optimizer", LEARNING_RATES)
+        self._choice("precision", ("float32", "bfloat16"))
         for field in ("learning_rate", "clip_norm"):
             self._number(field, 0, inclusive=True)
 

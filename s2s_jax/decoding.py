@@ -75,8 +75,10 @@ def greedy_decode(
     )
     answers, places = state.tokens, jnp.arange(batch)  # Which answer each row of the state is.
     while True:
-        rows = len(places)
-        fewer = rows // 2 if rows // 2 >= _FEWEST else 0
+        rows = places.shape[0]
+        # In an exported program the number of rows is a symbol, and one loop serves them all.
+        halves = isinstance(rows, int) and rows // 2 >= _FEWEST
+        fewer = rows // 2 if halves else 0
 
         def unfinished(state: _State, fewer: int = fewer) -> jax.Array:
             return (state.step < limit) & ((~state.ended).sum() > fewer)

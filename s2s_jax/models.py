@@ -7,12 +7,15 @@ one tree of parameters, so what was trained is what decodes (Sutskever et al. 20
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from s2s_jax.config import ModelConfig
-from s2s_jax.recurrence import Carry, LSTMCell, unroll
+from s2s_jax.recurrence import Carry, LSTMCell, product, unroll
 from s2s_jax.vocabulary import Vocabulary
 
 
@@ -21,6 +24,11 @@ def _bias_init(key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype) -> jax.
     del key
     features = shape[0] // 4
     return jnp.zeros(shape, dtype).at[features : 2 * features].set(1)
+
+
+def _project(dtype: Any, x: jax.Array, kernel: jax.Array, *_: Any, **__: Any) -> jax.Array:
+    """What `nn.Dense` takes for `jax.lax.dot_general`; it always asks for the same product."""
+    return product("...x,xy->...y", x, kernel, dtype)
 
 
 class GateInputs(nn.Module):
@@ -33,6 +41,7 @@ class GateInputs(nn.Module):
     vocab_size: int
     features: int
     embedding_dim: int = 0
+    dtype: Any = jnp.float32
     zero_pad: bool = False
     """Whether `<pad>` is an all-zero vector; else no `<pad>` is ever read."""
 
@@ -46,7 +55,7 @@ class GateInputs(nn.Module):
         bias = self.param("bias", _bias_init, (4 * self.features,), jnp.float32)
         if self.embedding_dim:
             embed = nn.Embed(self.vocab_size, self.embedding_dim, name="embedding")
-            return embed(tokens) @ kernel + bias
+            return product("...e,eg->...g", embed(tokens), kernel, self.dtype) + bias
         if self.zero_pad:
             kernel = kernel.at[Vocabulary.pad_id].set(0)  # And no gradient gets there.
         return (kernel + bias).at[tokens].get(mode="promise_in_bounds")
@@ -58,11 +67,14 @@ class Encoder(nn.Module):
     vocab_size: int
     features: int
     embedding_dim: int = 0
+    dtype: Any = jnp.float32
     zero_pad: bool = False
 
     def setup(self) -> None:
-        self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim, self.zero_pad)
-        self.cell = LSTMCell(self.features)
+        self.inputs = GateInputs(
+            self.vocab_size, self.features, self.embedding_dim, self.dtype, self.zero_pad
+        )
+        self.cell = LSTMCell(self.features, self.dtype)
 
     def __call__(self, tokens: jax.Array, mask: jax.Array) -> Carry:
         """Ids and mask `[batch, time]` -> `(c, h)` after each row's last real token.
@@ -91,13 +103,17 @@ class Decoder(nn.Module):
     vocab_size: int
     features: int
     embedding_dim: int = 0
+    dtype: Any = jnp.float32
 
     def setup(self) -> None:
         """Makes the layers that both methods share."""
-        self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim)
-        self.cell = LSTMCell(self.features)
+        self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim, self.dtype)
+        self.cell = LSTMCell(self.features, self.dtype)
         self.output = nn.Dense(
-            self.vocab_size, kernel_init=nn.initializers.glorot_uniform(), name="output"
+            self.vocab_size,
+            kernel_init=nn.initializers.glorot_uniform(),
+            dot_general=functools.partial(_project, self.dtype),
+            name="output",
         )
 
     def __call__(self, carry: Carry, tokens: jax.Array) -> jax.Array:
@@ -112,19 +128,22 @@ class Decoder(nn.Module):
 
 
 class Seq2Seq(nn.Module):
-    """The model: an encoder whose final carry starts the decoder."""
+    """The model: an encoder whose final carry starts the decoder.
+
+    Attributes:
+      config: its sizes.
+      dtype: what matrix products are computed in; parameters, sums and all else are float32.
+    """
 
     config: ModelConfig
+    dtype: Any = jnp.float32
 
     def setup(self) -> None:
         config = self.config
-        self.encoder = Encoder(
-            config.source_vocab_size,
-            config.latent_dim,
-            config.embedding_dim,
-            zero_pad=config.source_length > 0,
-        )
-        self.decoder = Decoder(config.target_vocab_size, config.latent_dim, config.embedding_dim)
+        sizes = (config.latent_dim, config.embedding_dim)
+        zero_pad = config.source_length > 0
+        self.encoder = Encoder(config.source_vocab_size, *sizes, self.dtype, zero_pad)
+        self.decoder = Decoder(config.target_vocab_size, *sizes, self.dtype)
 
     def __call__(
         self, source: jax.Array, source_mask: jax.Array, target_inputs: jax.Array

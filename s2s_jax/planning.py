@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from s2s_jax.checkpointing import Progress
 from s2s_jax.config import SAMPLE, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.devices import DeviceRequest
 from s2s_jax.errors import UserError
 from s2s_jax.preparation import Prepared, prepare
 from s2s_jax.reading import safe_name
@@ -21,12 +22,8 @@ _SAMPLE_DEFAULTS = {
     "data": {"num_samples": 30_000, "tokens": "word", "validation_split": 0.05},
     "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
 }
-_MAY_CHANGE = {
-    "epochs",
-    "patience",
-    "save_every",
-    "data",
-}  # On resume; the state does not depend on these.
+# On resume. The state does not depend on these; the precision is the device's affair.
+_MAY_CHANGE = {"epochs", "patience", "save_every", "data", "precision"}
 
 
 class Request(NamedTuple):
@@ -38,6 +35,7 @@ class Request(NamedTuple):
     out: Path | None = None
     resume: bool = False
     overwrite: bool = False
+    devices: DeviceRequest = DeviceRequest()
 
 
 def choose_folder(request: Request) -> Path:

@@ -14,6 +14,7 @@ its gates in Keras's order: input i, forget f, candidate g, output o.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -24,14 +25,28 @@ Carry = tuple[jax.Array, jax.Array]
 """`(c, h)`, each `[batch, features]`: Flax's order (Keras has `[h, c]`)."""
 
 
+def product(equation: str, x: jax.Array, y: jax.Array, dtype: Any = jnp.float32) -> jax.Array:
+    """`jnp.einsum` of two arrays rounded to `dtype`; summed, and returned, in float32.
+
+    A float32 product is one of float32 numbers on every device. By default TPUs would round them
+    to bfloat16 and GPUs to TF32, which is enough to turn near ties in decoding.
+    """
+    if dtype == jnp.float32:
+        return jnp.einsum(equation, x, y, precision=jax.lax.Precision.HIGHEST)
+    x, y = x.astype(dtype), y.astype(dtype)
+    return jnp.einsum(equation, x, y, preferred_element_type=jnp.float32)
+
+
 class LSTMCell(nn.RNNCellBase):
     """One LSTM step over inputs that are already projected to the gates.
 
     Attributes:
       features: units of the cell; `inputs` are `[batch, 4 * features]`.
+      dtype: what matrix products are computed in; all else is float32.
     """
 
     features: int
+    dtype: Any = jnp.float32
 
     def setup(self) -> None:
         """Makes the one parameter."""
@@ -51,7 +66,7 @@ class LSTMCell(nn.RNNCellBase):
 
     def gates(self, h: jax.Array, inputs: jax.Array) -> list[jax.Array]:
         """The four activated gates i, f, g, o, each `[batch, features]`."""
-        z = inputs + h @ self.recurrent_kernel
+        z = inputs + product("bh,hg->bg", h, self.recurrent_kernel, self.dtype)
         # sigmoid(z) = (tanh(z / 2) + 1) / 2: one tanh over all four gates costs a seventh of
         # three logistics and a tanh on XLA's CPU backend.
         is_sigmoid = jnp.repeat(jnp.array([True, True, False, True]), self.features)
@@ -104,7 +119,7 @@ def _unroll_saving(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> tuple[Car
     return carries, (cell.recurrent_kernel, carry, carries, derivatives)
 
 
-def _unroll_backward(saved: Any, cotangents: Carry) -> tuple[Any, Carry, jax.Array]:
+def _unroll_backward(dtype: Any, saved: Any, cotangents: Carry) -> tuple[Any, Carry, jax.Array]:
     """Back-propagation through time (Werbos 1990), the weight gradient left for the end.
 
     Only the cotangents of the gates need the scan; the gradient of the recurrent kernel is then
@@ -118,12 +133,12 @@ def _unroll_backward(saved: Any, cotangents: Carry) -> tuple[Any, Carry, jax.Arr
         dh = dh + dh_out
         dc = dc + dc_out + dh * dh_dc
         dz = jnp.concatenate([dc, dc, dc, dh], axis=-1) * dz
-        return (dc * dc_dc, jnp.einsum("bg,hg->bh", dz, kernel)), dz
+        return (dc * dc_dc, product("bg,hg->bh", dz, kernel, dtype)), dz
 
     zeros = jax.tree.map(jnp.zeros_like, initial_carry)
     d_carry, d_inputs = jax.lax.scan(body, zeros, (cotangents, derivatives), reverse=True)
     previous_hs = jnp.concatenate([initial_carry[1][None], hs[:-1]])
-    d_kernel = jnp.einsum("tbh,tbg->hg", previous_hs, d_inputs)
+    d_kernel = product("tbh,tbg->hg", previous_hs, d_inputs, dtype)
     return {"params": {"recurrent_kernel": d_kernel}}, d_carry, d_inputs
 
 
@@ -138,4 +153,5 @@ def unroll(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> Carry:
     Returns:
       The `(c, h)` after each step, each `[time, batch, features]`.
     """
-    return nn.custom_vjp(plain_unroll, _unroll_saving, _unroll_backward)(cell, carry, inputs)
+    backward = functools.partial(_unroll_backward, cell.dtype)
+    return nn.custom_vjp(plain_unroll, _unroll_saving, backward)(cell, carry, inputs)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -57,7 +58,7 @@ class TrainingReport:
             TextColumn("left"),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not (self.console.is_terminal or self.console.is_jupyter),
             # The first step of each shape compiles: a short window forgets it soon.
             speed_estimate_period=60,
         )
@@ -129,12 +130,13 @@ def corpus_rows(data: str, corpus: Corpus, training: int, validation: int) -> li
     return rows
 
 
-def device_text() -> str:
-    """The devices that JAX computes on."""
-    devices = jax.devices()
-    kind = devices[0].device_kind
-    name = devices[0].platform if kind == devices[0].platform else f"{devices[0].platform} ({kind})"
-    return f"{len(devices)} x {name}, jax {jax.__version__}"
+def device_text(mesh: Mesh | None) -> str:
+    """The devices that a run is trained on."""
+    devices = jax.local_devices()[:1] if mesh is None else mesh.devices.flatten()
+    kind, platform = devices[0].device_kind, devices[0].platform
+    name = platform if kind == platform else f"{platform} ({kind})"
+    of = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    return f"{len(devices)} x {name}{of}, jax {jax.__version__}"
 
 
 def buckets_text(buckets: Sequence[Bucket]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.training.train_state import TrainState
+from jax.sharding import Mesh
 
 from s2s_jax.allocation import keep_freed_memory
 from s2s_jax.batching import choose_buckets, num_batches
@@ -16,12 +18,14 @@ from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
 from s2s_jax.decode_config import DecodeConfig
+from s2s_jax.devices import agreed_signal, is_main, is_same_everywhere, start, together
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation import decoded_lines, evaluate, evaluation_lines
 from s2s_jax.fingerprint import read_training_sources, write_training_sources
-from s2s_jax.interrupts import Interrupt, catch_interrupts
+from s2s_jax.interrupts import catch_interrupts
 from s2s_jax.locking import locked
 from s2s_jax.models import Seq2Seq
+from s2s_jax.parallel import replicate
 from s2s_jax.planning import Request, choose_folder, configure, extend, saved_run
 from s2s_jax.preparation import Prepared
 from s2s_jax.reporting import TrainingReport, buckets_text, command, corpus_rows, device_text
@@ -31,6 +35,7 @@ from s2s_jax.run_folder import (
     Run,
     create_run,
     holds_run,
+    holds_steps,
     make_folder,
     read_run,
     write_config,
@@ -59,44 +64,58 @@ def train(request: Request, report: TrainingReport) -> int:
     """
     keep_freed_memory()
     keep_compiled_programs()
+    mesh = start(request.devices)
+    report.console.quiet = not is_main()
     folder = choose_folder(request)
-    saved = saved_run(request, folder)
-    config, prepared = configure(request, saved, report.console.is_terminal)
+    with together():
+        saved = saved_run(request, folder)
+        config, prepared = configure(request, saved, report.console.is_terminal)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
-    make_folder(folder)
-    with locked(folder):
-        # Another process may have begun, or ended, a run here while the data were read.
-        if saved_run(request, folder) != saved:
-            raise UserError(f"{folder} was changed by another process; start again.")
-        return _train(request, report, folder, run, saved is None, prepared)
+    with contextlib.ExitStack() as stack:
+        with together():
+            if is_main():
+                make_folder(folder)
+                stack.enter_context(locked(folder))
+                # Another process may have begun, or ended, a run here while the data were read.
+                if saved_run(request, folder) != saved:
+                    raise UserError(f"{folder} was changed by another process; start again.")
+                if saved is None:
+                    create_run(folder, run)
+                write_training_sources(folder, (pair.source for pair in prepared.training))
+        return _train(request, report, folder, run, prepared, mesh)
 
 
 def _train(
-    request: Request, report: TrainingReport, folder: Path, run: Run, new: bool, prepared: Prepared
+    request: Request,
+    report: TrainingReport,
+    folder: Path,
+    run: Run,
+    prepared: Prepared,
+    mesh: Mesh | None,
 ) -> int:
     """The run itself, in a folder that is locked."""
-    config = run.config
-    if new:
-        create_run(folder, run)
-    write_training_sources(folder, (pair.source for pair in prepared.training))
-    restored = _restore(folder, config)
+    model = Seq2Seq(run.config.model, dtype=getattr(jnp, run.config.train.precision))
+    config, restored = run.config, _restore_together(folder, model, run.config)
     if restored is None:
-        state, progress = make_state(Seq2Seq(config.model), config.train), Progress()
+        state, progress = make_state(model, config.train), Progress()
     else:
         state, progress = restored
         config = extend(config, progress, finished=(folder / EVALUATION).exists())
+    with together():
+        if not is_same_everywhere(f"{config} {progress.step}"):
+            raise UserError("the processes differ in data or flags; give all of them the same.")
+    if restored is not None and is_main():
         write_config(folder, run._replace(config=config))
         write_metrics(folder, progress.history)
         for name in (EVALUATION, VALIDATION):
             (folder / name).unlink(missing_ok=True)
-    _say_opening(report, config, prepared, folder, progress, state.params)
-    saver = Saver(folder)
-    interrupt = _fit(report, config, state, progress, prepared, saver)
-    if interrupt.signum is not None:
+    _say_opening(report, config, prepared, folder, progress, state.params, mesh)
+    signum = _fit(report, config, replicate(state, mesh), progress, prepared, Saver(folder), mesh)
+    if signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
         report.say("  " + command("train.py", folder, *flags, "--resume"))
-        return 128 + interrupt.signum
+        return 128 + signum
     _say_closing(report, folder, prepared)
     return 0
 
@@ -112,18 +131,39 @@ def summarize(request: Request, report: TrainingReport) -> int:
     return 0
 
 
-def _restore(folder: Path, config: RunConfig) -> tuple[TrainState, Progress] | None:
+def _restore_together(
+    folder: Path, model: Seq2Seq, config: RunConfig
+) -> tuple[TrainState, Progress] | None:
+    """The latest whole step, in every process; None before the first was saved."""
+    restored = None
+    with together():
+        # First the one that removes damaged steps, then those that only read.
+        if is_main():
+            restored = _restore(folder, model, config)
+    with together():
+        if not holds_run(folder):
+            raise UserError(
+                f"process {jax.process_index()} does not find {folder}, which process 0 has; "
+                "--out must lie on a file system that all processes share."
+            )
+        if not is_main() and holds_steps(folder):
+            restored = _restore(folder, model, config)
+    return restored
+
+
+def _restore(folder: Path, model: Seq2Seq, config: RunConfig) -> tuple[TrainState, Progress] | None:
     """The latest whole step of a run, on the device; None before the first was saved."""
     # Shapes only: a config that asks for more than its files hold must not take the memory.
-    like = jax.eval_shape(lambda: make_state(Seq2Seq(config.model), config.train))
-    with open_steps(folder, writable=True) as manager:
+    like = jax.eval_shape(lambda: make_state(model, config.train))
+    with open_steps(folder, writable=is_main()) as manager:
         if manager.latest_step() is None:
             return None
         step, (params, opt_state, progress) = restore_newest(
             manager, "latest", lambda n: restore_state(manager, n, like.params, like.opt_state)
         )
-        # Damaged ones; training goes through them again, and must be able to save them.
-        drop_steps(manager, {n for n in manager.all_steps() if n > step})
+        if is_main():
+            # Damaged ones; training goes through them again, and must be able to save them.
+            drop_steps(manager, {n for n in manager.all_steps() if n > step})
     params, opt_state = jax.device_put((params, opt_state))
     state = like.replace(params=params, opt_state=opt_state, step=jnp.int32(progress.step))
     return state, progress
@@ -136,6 +176,7 @@ def _say_opening(
     folder: Path,
     progress: Progress,
     params: Any,
+    mesh: Mesh | None,
 ) -> None:
     """The opening lines."""
     pairs = (len(prepared.training), len(prepared.validation))
@@ -149,7 +190,7 @@ def _say_opening(
     rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
-    rows.append(("Device", device_text()))
+    rows.append(("Device", device_text(mesh)))
     rows.append(("Run folder", str(folder)))
     if progress.step:
         reached = f"{progress.epoch} epochs"
@@ -165,23 +206,28 @@ def _fit(
     progress: Progress,
     prepared: Prepared,
     saver: Saver,
-) -> Interrupt:
-    """Trains under the progress bar; says whether a signal ended it."""
+    mesh: Mesh | None,
+) -> int | None:
+    """Trains under the progress bar; the number of the signal that ended it, if one did."""
     filling = config.model.filling
     training = prepared.encode(prepared.training, *filling)
     validation = prepared.encode(prepared.validation, *filling)
     batches = num_batches(training, config.train.batch_size)
+    # What is replicated is saved once; a process that saves alone can also fail alone.
+    save = saver if is_main() else lambda *_: None
     with catch_interrupts() as interrupt:
-        report.should_stop = lambda: interrupt.signum is not None
+        signal = agreed_signal(lambda: interrupt.signum)
+        report.should_stop = lambda: signal() is not None
         report.start(batches, config.train.epochs, progress)
         try:
-            fit(state, progress, training, validation, config.train, save=saver, listener=report)
+            data = (training, validation)
+            fit(state, progress, *data, config.train, save=save, listener=report, mesh=mesh)
         except NotFinite as stopped:
             raise _not_finite(stopped, prepared) from None
         finally:
             report.stop()
-        saver.finish(report.should_stop)
-    return interrupt
+        saver.finish(lambda: interrupt.signum is not None)
+        return signal(now=True)
 
 
 def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
@@ -212,8 +258,10 @@ def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> No
         report.examples([answers[i] for i in shown])
         for line in evaluation_lines(evaluation):
             report.say(line)
-        write_lines(folder / VALIDATION, decoded_lines(answers))
         values = evaluation.to_dict()
-    write_evaluation(folder, values)
+    if is_main():
+        if prepared.validation:
+            write_lines(folder / VALIDATION, decoded_lines(answers))
+        write_evaluation(folder, values)
     report.say("Next:")
     report.say("  " + command("decode.py", folder))

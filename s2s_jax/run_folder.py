@@ -21,7 +21,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,16 +50,14 @@ class Run(NamedTuple):
     target_vocabulary: Vocabulary
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to be written that replaces `path` whole, or not at all when the body raises."""
     temporary = path.with_name(f".{os.getpid()}.tmp")  # Short: the name may be of full length.
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             temporary = path  # A device or a pipe is written to; replacing it breaks it.
-        # A lone surrogate, which only JSON output can hold, becomes JSON's escape for it.
-        options = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
-        with temporary.open("w", **options) as file:
-            file.writelines(line + "\n" for line in lines)
+        yield temporary
         if temporary != path:
             os.replace(temporary, path)
     except OSError as error:
@@ -68,6 +66,14 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         if temporary != path:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
+    # A lone surrogate, which only JSON output can hold, becomes JSON's escape for it.
+    options = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
+    with replacing(path) as temporary, temporary.open("w", **options) as file:
+        file.writelines(line + "\n" for line in lines)
 
 
 def _write_json(path: Path, values: Any) -> None:
@@ -88,6 +94,11 @@ def _read_json(path: Path) -> Any:
 def holds_run(folder: Path) -> bool:
     """Whether a run was begun in this folder."""
     return (folder / CONFIG).exists() or (folder / STEPS).exists()
+
+
+def holds_steps(folder: Path) -> bool:
+    """Whether a step was saved in this folder."""
+    return any(step.name.isdecimal() for step in (folder / STEPS).glob("*"))
 
 
 def make_folder(folder: Path) -> None:

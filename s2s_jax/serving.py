@@ -16,7 +16,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.conversation import converse
 from s2s_jax.decode_config import DecodeConfig
+from s2s_jax.devices import use_platform
 from s2s_jax.errors import UserError
+from s2s_jax.exporting import export
 from s2s_jax.judging import judge
 from s2s_jax.output import json_line, plain_line, score_line, warnings
 from s2s_jax.run_folder import ROOT, newest_run, write_lines
@@ -39,6 +41,8 @@ class DecodeRequest(NamedTuple):
     score: bool = False
     evaluate: Path | None = None
     swap: bool = False
+    platform: str | None = None
+    export: Path | None = None
 
 
 def decode(request: DecodeRequest, beside: Path) -> int:
@@ -53,8 +57,13 @@ def decode(request: DecodeRequest, beside: Path) -> int:
     """
     _check(request)
     keep_compiled_programs()
+    use_platform(request.platform)
     here = any(ROOT.glob("*/steps"))
     folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
+    if request.export is not None:
+        export(Translator.load(folder, request.step), request.export, request.config.max_length)
+        print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
+        return 0
     if request.evaluate is not None:
         translator = Translator.load(folder, request.step)
         columns = (request.evaluate, request.swap)
@@ -85,6 +94,9 @@ def _check(request: DecodeRequest) -> None:
         raise UserError("--evaluate judges decoded answers and --score given ones; give one.")
     if request.evaluate is not None and config.strict:
         raise UserError("--evaluate judges all sentences; leave out --strict.")
+    searching = config.beam > 1 or config.sample or request.score or request.evaluate is not None
+    if request.export is not None and (searching or request.texts or request.input is not None):
+        raise UserError("--export writes the greedy decoder, and does nothing else beside.")
     if request.score and (config.sample or config.beam > 1):
         raise UserError("--score decodes nothing; leave out --beam and --sample.")
     if request.swap and request.evaluate is None and not request.score:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import jax
 import orbax.checkpoint as ocp
 
 from s2s_jax.checkpointing import read_val_loss
@@ -30,15 +31,21 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
     Raises:
       UserError: when there is no step to read.
     """
+    here = jax.process_index()
     options = ocp.CheckpointManagerOptions(
         enable_async_checkpointing=False,
-        create=writable,
+        # Each process for itself: one saves what all have, and any may read.
+        multiprocessing_options=ocp.options.MultiprocessingOptions(
+            primary_host=here, active_processes={here}, barrier_sync_key_prefix=str(here)
+        ),
+        create=False,
         read_only=not writable,
     )
     steps = (folder / STEPS).absolute()
     if not writable and not steps.is_dir():
         raise UserError(f"{folder} holds no finished step yet; let train.py reach its first save.")
     if writable:
+        steps.mkdir(parents=True, exist_ok=True)
         clean_steps(folder)
     with ocp.CheckpointManager(steps, options=options) as manager:
         if not writable and manager.latest_step() is None:

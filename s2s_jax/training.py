@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax.training.train_state import TrainState
+from jax.sharding import Mesh
 
 from s2s_jax.batching import (
     Batch,
@@ -28,6 +29,7 @@ from s2s_jax.checkpointing import Progress
 from s2s_jax.config import LEARNING_RATES, TrainConfig
 from s2s_jax.losses import Sums, token_sums
 from s2s_jax.models import Seq2Seq
+from s2s_jax.parallel import divide, place, share
 
 MOST_SKIPPED = 5
 """So many updates in a row that are not finite end a run: what follows would be no better."""
@@ -60,6 +62,9 @@ class Listener(Protocol):
     def should_stop(self) -> bool:
         """Whether to stop at the next step (Ctrl-C, SIGTERM)."""
 
+
+Total = Callable[[Any], Any]
+"""Adds sums up over the devices that share a batch."""
 
 Save = Callable[[TrainState, Progress, float | None], None]
 """Keeps a state; the third argument is the validation loss at the end of an epoch."""
@@ -98,17 +103,29 @@ def _forward(apply_fn: Callable[..., jax.Array], params: Any, batch: Batch) -> S
     return token_sums(logits, batch.targets, batch.target_mask)
 
 
-def loss_fn(params: Any, apply_fn: Callable[..., jax.Array], batch: Batch) -> Any:
-    """Mean cross-entropy per real token in nats, and the sums behind it."""
+def _alone(sums: Any) -> Any:
+    """The total over one device."""
+    return sums
+
+
+def loss_fn(
+    params: Any, apply_fn: Callable[..., jax.Array], batch: Batch, total: Total = _alone
+) -> Any:
+    """Mean cross-entropy per real token in nats, and the sums behind it.
+
+    Where `total` adds up over devices, the mean is over the tokens of all of them: their losses
+    and gradients add up to those of the whole batch.
+    """
     sums = _forward(apply_fn, params, batch)
-    return sums.loss / jnp.maximum(sums.tokens, 1), sums
+    return sums.loss / jnp.maximum(total(sums.tokens), 1), sums
 
 
-def _train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Sums]:
-    gradients, sums = jax.grad(loss_fn, has_aux=True)(state.params, state.apply_fn, batch)
+def _train_step(state: TrainState, batch: Batch, total: Total = _alone) -> tuple[TrainState, Sums]:
+    gradient = jax.grad(loss_fn, has_aux=True)
+    gradients, sums = total(gradient(state.params, state.apply_fn, batch, total))
     finite = jnp.isfinite(sums.loss)
-    for gradient in jax.tree.leaves(gradients):
-        finite &= jnp.isfinite(gradient).all()
+    for each in jax.tree.leaves(gradients):
+        finite &= jnp.isfinite(each).all()
 
     def kept(new: Any, old: Any) -> Any:
         return jax.tree.map(lambda x, y: jnp.where(finite, x, y), new, old)
@@ -119,6 +136,10 @@ def _train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Sums]:
     return new.replace(params=params, opt_state=opt_state), kept(sums, Sums(0, 0, 0))
 
 
+def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
+    return total(_forward(state.apply_fn, state.params, batch))
+
+
 train_step = jax.jit(_train_step, donate_argnums=0)
 """One optimizer step: state, batch -> new state, the batch's sums. The old state is gone.
 
@@ -126,11 +147,17 @@ Where the loss or the gradient is not finite, parameters and optimizer state sta
 the sums are zero.
 """
 
+eval_step = jax.jit(_eval_step)
+"""The sums of one batch, parameters left alone."""
 
-@jax.jit
-def eval_step(state: TrainState, batch: Batch) -> Sums:
-    """The sums of one batch, parameters left alone."""
-    return _forward(state.apply_fn, state.params, batch)
+
+@functools.lru_cache(maxsize=8)
+def _steps(mesh: Mesh | None) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """`train_step` and `eval_step`, for batches divided over a mesh."""
+    if mesh is None:
+        return train_step, eval_step
+    divided = jax.jit(divide(_train_step, mesh), donate_argnums=0)
+    return divided, jax.jit(divide(_eval_step, mesh))
 
 
 def _add(sums: Sums, pending: Iterable[Sums]) -> Sums:
@@ -141,11 +168,16 @@ def _add(sums: Sums, pending: Iterable[Sums]) -> Sums:
 
 
 def evaluate(
-    state: TrainState, examples: Examples, buckets: Sequence[Bucket], batch_size: int
+    state: TrainState,
+    examples: Examples,
+    buckets: Sequence[Bucket],
+    batch_size: int,
+    mesh: Mesh | None = None,
 ) -> Sums:
     """Totals over all real target tokens of `examples`."""
-    batches = epoch_batches(examples, buckets, batch_size)
-    return _add(Sums(0.0, 0.0, 0.0), [eval_step(state, batch) for batch in batches])
+    _, step = _steps(mesh)
+    batches = epoch_batches(examples, buckets, batch_size, share=share(batch_size, mesh))
+    return _add(Sums(0.0, 0.0, 0.0), [step(state, place(batch, mesh)) for batch in batches])
 
 
 def _advanced(progress: Progress, done: Sequence[Sums], seconds: float) -> Progress:
@@ -173,6 +205,7 @@ def train_epoch(
     config: TrainConfig,
     save: Save,
     listener: Listener,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, Progress, bool]:
     """Trains the rest of one epoch.
 
@@ -200,10 +233,11 @@ def train_epoch(
             raise NotFinite(reached.step, rows)
         return reached
 
-    total = num_batches(examples, config.batch_size)
+    step, _ = _steps(mesh)
+    total, rows = num_batches(examples, config.batch_size), share(config.batch_size, mesh)
     rng = np.random.default_rng(seed)
-    for batch in epoch_batches(examples, buckets, config.batch_size, rng, first=progress.batch):
-        state, sums = train_step(state, batch)
+    for batch in epoch_batches(examples, buckets, config.batch_size, rng, progress.batch, rows):
+        state, sums = step(state, place(batch, mesh))
         pending.append(sums)
         # After the last batch the epoch is complete, and is judged and saved as such.
         if progress.batch + len(pending) == total:
@@ -250,6 +284,7 @@ def fit(
     *,
     save: Save,
     listener: Listener,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, Progress]:
     """Trains until `config.epochs` are completed, patience runs out, or the listener stops it.
 
@@ -262,6 +297,7 @@ def fit(
       save: called after every epoch and every `config.save_every` steps, and when the listener
         stops training.
       listener: is told how it goes.
+      mesh: the devices that share each batch, the state on all of them; None for one device.
 
     Returns:
       The last state and how far it has come.
@@ -278,14 +314,14 @@ def fit(
         if _out_of_patience(progress.history, config.patience):
             break
         state, progress, complete = train_epoch(
-            state, progress, training, buckets, config, save, listener
+            state, progress, training, buckets, config, save, listener, mesh
         )
         if not complete:
             save(state, progress, None)
             break
         sums = None
         if validation.sources:
-            sums = evaluate(state, validation, validation_buckets, config.batch_size)
+            sums = evaluate(state, validation, validation_buckets, config.batch_size, mesh)
         metrics = epoch_metrics(progress, sums)
         progress = Progress(
             progress.step,

@@ -17,7 +17,8 @@ SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
 # A word keeps the white space before it and the apostrophe behind it ("j'", "don'"), so that
 # joining the tokens of a text gives the text back, whatever its punctuation.
-_WORD = re.compile(r"\s*(?:\w+['’]?|[^\w\s])")
+WORD_PATTERN = r"\s*(?:\w+['’]?|[^\w\s])"
+_WORD = re.compile(WORD_PATTERN)
 _RARE = 2  # Words seen fewer times than this in training become <unk>.
 
 

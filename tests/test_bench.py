@@ -6,7 +6,7 @@ import pytest
 
 import scaling
 from flops import training_flops
-from processes import Failed, missing, run
+from processes import ROOT, Failed, missing, run
 from report import (
     Grid,
     markdown,
@@ -135,3 +135,15 @@ def test_a_process_is_timed_stopped_and_its_failure_told(tmp_path):
 def test_packages_that_are_not_there_are_named():
     assert missing(("json", "no_such_package")) == "not installed: no_such_package"
     assert missing(("json",)) is None
+
+
+@pytest.mark.slow
+def test_the_accelerator_table_is_made_on_any_device():
+    script = ROOT / "bench" / "accelerator.py"
+    command = [script, "--batch-sizes", 4, "--dispatch", 2, "--units", 8]
+    done = run([*command, "--seconds", 0.1, "--rounds", 1], {"COLUMNS": "200"})
+    rows = [line for _, line in done.lines if line.startswith("│ 4")]
+    assert len(rows) == 2
+    for row in rows:
+        cells = [cell.strip() for cell in row.split("│")]
+        assert float(cells[4].replace(",", "")) > 0

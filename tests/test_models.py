@@ -7,6 +7,7 @@ import pytest
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.models import Seq2Seq
+from s2s_jax.recurrence import product
 
 BATCH, SOURCE, TARGET = 3, 7, 6
 
@@ -117,6 +118,44 @@ def test_initialisers_are_keras_s(model, params):
     limit = np.sqrt(6 / sum(kernel.shape))  # Glorot & Bengio (2010).
     assert limit / 2 < np.abs(kernel).max() <= limit
     assert (np.asarray(params["params"]["decoder"]["output"]["bias"]) == 0).all()
+
+
+def lowered_products(model, params, batch):
+    """The matrix products of a training gradient and of a decode step, as they are compiled."""
+
+    def loss(params):
+        return model.apply(params, *batch).sum()
+
+    def step(params):
+        carry = model.apply(params, *batch[:2], method="encode")
+        return model.apply(params, carry, batch[2][:, 0], method="decode_step")
+
+    text = "".join(jax.jit(f).lower(params).as_text() for f in (jax.grad(loss), step))
+    return [line for line in text.splitlines() if "dot_general" in line]
+
+
+def test_every_float32_product_is_one_on_every_device(model, params, batch):
+    products = lowered_products(model, params, batch)
+    assert len(products) >= 11
+    assert all("precision = [HIGHEST, HIGHEST]" in line for line in products)
+
+
+def test_bfloat16_is_for_products_alone(model, params, batch):
+    half = Seq2Seq(model.config, dtype=jnp.bfloat16)
+    jax.tree.map(np.testing.assert_array_equal, half.init(jax.random.key(0), *batch), params)
+    carry = half.apply(params, *batch[:2], method="encode")
+    logits = half.apply(params, *batch)
+    assert {x.dtype for x in (*carry, logits)} == {jnp.dtype("float32")}
+    wanted = model.apply(params, *batch)
+    assert (logits != wanted).any()
+    np.testing.assert_allclose(logits, wanted, atol=0.03)
+    scan = [line for line in lowered_products(half, params, batch) if "8x32xbf16" in line]
+    assert len(scan) >= 4  # Both recurrent kernels, forward and backward.
+
+
+def test_bfloat16_products_are_summed_in_float32():
+    ones = jnp.ones((1, 1000))
+    assert product("ij,kj->ik", ones, ones, jnp.bfloat16) == 1000  # bfloat16 has 8 bits.
 
 
 def test_zeros_beyond_the_end_are_read_and_have_no_weight(batch):

@@ -215,6 +215,18 @@ def test_patience_ends_a_run_that_gets_no_better():
     assert len(losses) - 1 - losses.index(min(losses)) == 3
 
 
+def test_bfloat16_learns_nearly_what_float32_does():
+    config = dataclasses.replace(CONFIG, optimizer="adam", learning_rate=0.01, epochs=5)
+    losses = []
+    for dtype in (jnp.float32, jnp.bfloat16):
+        state, progress, _ = train(make_state(Seq2Seq(MODEL.config, dtype), config), config=config)
+        losses.append(progress.history[-1]["val_loss"])
+        kept = {x.dtype for x in jax.tree.leaves((state.params, state.opt_state)) if x.ndim}
+        assert kept == {jnp.dtype("float32")}
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+
+
 def test_seed_decides_everything():
     def run(seed):
         return train(config=dataclasses.replace(CONFIG, seed=seed, epochs=1))[0].params

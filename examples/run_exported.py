@@ -1,0 +1,42 @@
+"""Runs what `decode.py --export FILE` has written, with JAX and without s2s_jax.
+
+python examples/run_exported.py FILE "Go." "I won!"
+
+Needs jax, numpy and flatbuffers; runs on a CPU, an NVIDIA GPU or a TPU.
+"""
+
+import hashlib
+import json
+import re
+import sys
+import unicodedata
+import zipfile
+
+import jax.export
+import numpy as np
+
+path, *texts = sys.argv[1:]
+texts or sys.exit(__doc__)
+with zipfile.ZipFile(path) as file:
+    about, program = json.loads(file.read("manifest.json")), file.read("decoder.bin")
+if hashlib.sha256(program).hexdigest() != about["sha256"]:
+    sys.exit(f"{path} is damaged; export it again.")
+decode = jax.export.deserialize(bytearray(program)).call
+
+ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
+rows = []
+for text in texts:
+    tokens = re.findall(about["token_pattern"], unicodedata.normalize("NFC", text).strip())
+    found = [ids.get(token, about["unk_id"]) for token in tokens]
+    row = [i for i in found if i is not None]
+    length, filler = about["fill"]
+    rows.append(row + [filler] * (length - len(row)) if row else [])
+source = np.zeros((len(rows), max(map(len, rows), default=0) or 1), np.int32)
+for row, found in zip(source, rows, strict=True):
+    row[: len(found)] = found
+
+for answer in np.asarray(decode(source, np.array([len(row) for row in rows], np.int32))):
+    # Behind the end of an answer stands padding, and an answer may be cut off before its end.
+    symbols = [about["target_symbols"][i] for i in answer if i not in (0, about["eos_id"])]
+    text = "".join(symbols)
+    print(text.lstrip() if about["tokens"] == "word" else text)
