@@ -47,6 +47,9 @@ class Clock:
             self.tokens += progress.sums.tokens - self.before
         self.start(progress)
 
+    def save(self, state, progress, val_loss):
+        """Nothing is kept."""
+
     def should_stop(self):
         """Whether enough was measured, or it has taken too long."""
         return self.seconds >= self.wanted or time.perf_counter() > self.end
@@ -81,7 +84,9 @@ def measure_training(prepared, units, batch_size, seconds):
     while not clock.should_stop():
         progress = Progress(epoch=epoch)
         clock.start(progress)
-        state, progress, _ = train_epoch(state, progress, examples, buckets, train, clock)
+        state, progress, _ = train_epoch(
+            state, progress, examples, buckets, train, clock.save, clock
+        )
         clock.on_step(progress)
         epoch += 1
     if not clock.tokens:
