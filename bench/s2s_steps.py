@@ -21,8 +21,9 @@ from s2s_jax.batching import choose_buckets, epoch_batches
 from s2s_jax.checkpointing import Progress
 from s2s_jax.config import DataConfig, ModelConfig, TrainConfig
 from s2s_jax.models import Seq2Seq
+from s2s_jax.optimization import make_state
 from s2s_jax.preparation import prepare
-from s2s_jax.training import make_state, train_epoch
+from s2s_jax.training import train_epoch
 
 
 class Clock:

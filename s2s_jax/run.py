@@ -25,6 +25,7 @@ from s2s_jax.fingerprint import read_training_sources, write_training_sources
 from s2s_jax.interrupts import catch_interrupts
 from s2s_jax.locking import locked
 from s2s_jax.models import Seq2Seq
+from s2s_jax.optimization import make_state
 from s2s_jax.parallel import replicate
 from s2s_jax.planning import Request, choose_folder, configure, extend, saved_run
 from s2s_jax.preparation import Prepared
@@ -46,7 +47,7 @@ from s2s_jax.run_folder import (
 from s2s_jax.saving import Saver
 from s2s_jax.steps import drop_steps, open_steps, restore_newest
 from s2s_jax.summary import summary
-from s2s_jax.training import MOST_SKIPPED, NotFinite, fit, make_state
+from s2s_jax.training import MOST_SKIPPED, NotFinite, fit
 from s2s_jax.translation import Translator
 
 _EXAMPLES = 10

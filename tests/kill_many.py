@@ -53,9 +53,9 @@ def end_of(run: Path) -> tuple:
 
     from s2s_jax.checkpointing import restore_state
     from s2s_jax.models import Seq2Seq
+    from s2s_jax.optimization import make_state
     from s2s_jax.run_folder import read_run
     from s2s_jax.steps import find_step, open_steps
-    from s2s_jax.training import make_state
 
     def timeless(epoch: dict) -> dict:
         return {name: value for name, value in epoch.items() if "second" not in name}

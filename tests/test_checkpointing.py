@@ -15,9 +15,9 @@ from s2s_jax.checkpointing import Progress, restore_params, restore_state, save_
 from s2s_jax.config import TrainConfig
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.losses import Sums
+from s2s_jax.optimization import make_optimizer
 from s2s_jax.run_folder import STEPS
 from s2s_jax.steps import find_step, open_steps, prune_steps
-from s2s_jax.training import make_optimizer
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

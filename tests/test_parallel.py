@@ -15,8 +15,8 @@ from s2s_jax.batching import Examples, choose_buckets, epoch_batches
 from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.devices import AXIS
 from s2s_jax.models import Seq2Seq
+from s2s_jax.optimization import _train_step, make_state, train_step
 from s2s_jax.parallel import divide, place, replicate, share
-from s2s_jax.training import _train_step, make_state, train_step
 
 ROWS = 10
 

@@ -4,7 +4,6 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from s2s_jax.batching import Examples, batch_rows, choose_buckets, epoch_batches
@@ -12,18 +11,8 @@ from s2s_jax.checkpointing import Progress
 from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.losses import Sums
 from s2s_jax.models import Seq2Seq
-from s2s_jax.training import (
-    MOST_SKIPPED,
-    NotFinite,
-    epoch_metrics,
-    eval_step,
-    evaluate,
-    fit,
-    loss_fn,
-    make_optimizer,
-    make_state,
-    train_step,
-)
+from s2s_jax.optimization import make_state, train_step
+from s2s_jax.training import MOST_SKIPPED, NotFinite, epoch_metrics, evaluate, fit
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
@@ -116,49 +105,6 @@ def test_metrics_are_those_of_the_parameters_saved():
     assert [epoch["epoch"] for epoch in progress.history] == [1, 2, 3]
 
 
-def test_padding_and_batch_size_change_neither_loss_nor_gradient():
-    state = make_state(MODEL, CONFIG)
-    tight, wide = choose_buckets(TRAINING.lengths()), choose_buckets(TRAINING.lengths(), 1)
-    assert len(tight) > 1
-    found = [evaluate(state, TRAINING, b, size) for b, size in ((tight, 4), (wide, 7), (wide, 64))]
-    for sums in found[1:]:
-        np.testing.assert_allclose(sums, found[0], rtol=1e-5)
-
-    def gradient(size):
-        (batch,) = epoch_batches(TRAINING, wide, size)
-        return jax.grad(loss_fn, has_aux=True)(state.params, state.apply_fn, batch)[0]
-
-    jax.tree.map(
-        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
-        gradient(64),
-        gradient(30),
-    )
-
-
-def test_a_batch_of_padding_alone_is_harmless():
-    state = make_state(MODEL, CONFIG)
-    (batch,) = epoch_batches(TRAINING, choose_buckets(TRAINING.lengths(), 1), 64)
-    empty = jax.tree.map(np.zeros_like, batch)
-    (loss, sums), gradient = jax.value_and_grad(loss_fn, has_aux=True)(
-        state.params, state.apply_fn, empty
-    )
-    assert loss == sums.loss == sums.tokens == 0
-    assert all((g == 0).all() for g in jax.tree.leaves(gradient))
-
-
-def test_one_compilation_per_shape():
-    state = make_state(MODEL, CONFIG)
-    buckets = choose_buckets(TRAINING.lengths())
-    before = train_step._cache_size(), eval_step._cache_size()
-    for epoch in range(3):
-        for batch in epoch_batches(TRAINING, buckets, 4, np.random.default_rng(epoch)):
-            eval_step(state, batch)
-            state, _ = train_step(state, batch)
-    after = train_step._cache_size(), eval_step._cache_size()
-    assert after[0] - before[0] <= len(buckets)
-    assert after[1] - before[1] <= len(buckets)
-
-
 def test_it_learns_what_can_be_learned():
     copies = Examples(TRAINING.sources, [ids[:1] for ids in TRAINING.sources])
     config = TrainConfig(epochs=60, batch_size=4, optimizer="adam", learning_rate=0.02)
@@ -171,38 +117,10 @@ def test_it_learns_what_can_be_learned():
     assert "val_loss" not in progress.history[-1]
 
 
-def test_rmsprop_is_keras_s():
-    """theta -= lr * g / sqrt(nu + eps), nu = 0.9 nu + 0.1 g^2 from zero, eps 1e-7."""
-    optimizer = make_optimizer(TrainConfig())
-    gradients = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32) * 1e-3
-    theta = found = jnp.zeros(4)
-    nu, state = np.zeros(4), optimizer.init(found)
-    for g in gradients:
-        nu = 0.9 * nu + 0.1 * g**2
-        theta = theta - 1e-3 * g / np.sqrt(nu + 1e-7)
-        updates, state = optimizer.update(jnp.asarray(g), state)
-        found = optax.apply_updates(found, updates)
-    np.testing.assert_allclose(found, theta, rtol=1e-5)
-
-
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw", "sgd"])
 def test_every_optimizer_lowers_the_loss(optimizer):
     _, progress, _ = train(config=dataclasses.replace(CONFIG, optimizer=optimizer, epochs=6))
     assert progress.history[-1]["loss"] < progress.history[0]["loss"]
-
-
-def test_clip_norm_bounds_the_step():
-    def largest_step(clip_norm):
-        config = dataclasses.replace(CONFIG, optimizer="sgd", learning_rate=1.0, epochs=1)
-        state = make_state(MODEL, dataclasses.replace(config, clip_norm=clip_norm))
-        before = jax.device_get(state.params)
-        (batch,) = epoch_batches(TRAINING, choose_buckets(TRAINING.lengths(), 1), 64)
-        after, _ = train_step(state, batch)
-        steps = jax.tree.leaves(jax.tree.map(jnp.subtract, after.params, before))
-        return np.sqrt(sum(float((step**2).sum()) for step in steps))
-
-    assert largest_step(0.01) == pytest.approx(0.01, rel=1e-4)
-    assert largest_step(0.0) > 0.01
 
 
 def test_patience_ends_a_run_that_gets_no_better():

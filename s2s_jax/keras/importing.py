@@ -17,12 +17,12 @@ from s2s_jax.keras.characters import Characters, tutorial_characters, tutorial_p
 from s2s_jax.keras.padding import mean_loss, model_config, with_padding
 from s2s_jax.keras.reading import KerasModel, read_model
 from s2s_jax.keras.weights import to_params
+from s2s_jax.optimization import make_optimizer
 from s2s_jax.preparation import Prepared, prepare
 from s2s_jax.reading import safe_name, shown
 from s2s_jax.reporting import command
 from s2s_jax.run_folder import KERAS, ROOT, Run, create_run, holds_run, write_lines, write_metrics
 from s2s_jax.steps import open_steps
-from s2s_jax.training import make_optimizer
 from s2s_jax.vocabulary import SPECIALS
 
 _NO_DATA = "unknown"

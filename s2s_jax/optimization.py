@@ -1,0 +1,112 @@
+"""One optimizer step, compiled: the gradient of the loss, and what the optimizer makes of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax.training.train_state import TrainState
+from jax.sharding import Mesh
+
+from s2s_jax.batching import Batch
+from s2s_jax.config import LEARNING_RATES, TrainConfig
+from s2s_jax.losses import Sums, token_sums
+from s2s_jax.models import Seq2Seq
+from s2s_jax.parallel import divide
+
+Total = Callable[[Any], Any]
+"""Adds sums up over the devices that share a batch."""
+
+
+@functools.lru_cache(maxsize=8)  # Equal settings share their compiled steps.
+def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
+    rate = config.learning_rate or LEARNING_RATES[config.optimizer]
+    optimizer = {
+        "rmsprop": lambda: optax.rmsprop(rate, decay=0.9, eps=1e-7),
+        "adam": lambda: optax.adam(rate, eps=1e-7),
+        "adamw": lambda: optax.adamw(rate, eps=1e-7, weight_decay=0.004),
+        "sgd": lambda: optax.sgd(rate),
+    }[config.optimizer]()
+    if config.clip_norm:
+        return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+    return optimizer
+
+
+def make_state(model: Seq2Seq, config: TrainConfig) -> TrainState:
+    """Parameters drawn with the seed, and the optimizer's first state."""
+    tokens = jnp.zeros((1, 1), jnp.int32)
+    variables = jax.jit(model.init)(
+        jax.random.key(config.seed), tokens, jnp.ones((1, 1), bool), tokens
+    )
+    state = TrainState.create(
+        apply_fn=model.apply, params=variables["params"], tx=make_optimizer(config)
+    )
+    # A Python int would be compiled for once as a constant and once as an array.
+    return state.replace(step=jnp.int32(0))
+
+
+def _forward(apply_fn: Callable[..., jax.Array], params: Any, batch: Batch) -> Sums:
+    logits = apply_fn({"params": params}, batch.source, batch.source_mask, batch.target_inputs)
+    return token_sums(logits, batch.targets, batch.target_mask)
+
+
+def _alone(sums: Any) -> Any:
+    """The total over one device."""
+    return sums
+
+
+def loss_fn(
+    params: Any, apply_fn: Callable[..., jax.Array], batch: Batch, total: Total = _alone
+) -> Any:
+    """Mean cross-entropy per real token in nats, and the sums behind it.
+
+    Where `total` adds up over devices, the mean is over the tokens of all of them: their losses
+    and gradients add up to those of the whole batch.
+    """
+    sums = _forward(apply_fn, params, batch)
+    return sums.loss / jnp.maximum(total(sums.tokens), 1), sums
+
+
+def _train_step(state: TrainState, batch: Batch, total: Total = _alone) -> tuple[TrainState, Sums]:
+    gradient = jax.grad(loss_fn, has_aux=True)
+    gradients, sums = total(gradient(state.params, state.apply_fn, batch, total))
+    finite = jnp.isfinite(sums.loss)
+    for each in jax.tree.leaves(gradients):
+        finite &= jnp.isfinite(each).all()
+
+    def kept(new: Any, old: Any) -> Any:
+        return jax.tree.map(lambda x, y: jnp.where(finite, x, y), new, old)
+
+    new = state.apply_gradients(grads=gradients)
+    params, opt_state = kept((new.params, new.opt_state), (state.params, state.opt_state))
+    # No batch is without tokens, so that none says that the update was skipped.
+    return new.replace(params=params, opt_state=opt_state), kept(sums, Sums(0, 0, 0))
+
+
+def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
+    return total(_forward(state.apply_fn, state.params, batch))
+
+
+train_step = jax.jit(_train_step, donate_argnums=0)
+"""One optimizer step: state, batch -> new state, the batch's sums. The old state is gone.
+
+Where the loss or the gradient is not finite, parameters and optimizer state stay as they were and
+the sums are zero.
+"""
+
+eval_step = jax.jit(_eval_step)
+"""The sums of one batch, parameters left alone."""
+
+
+@functools.lru_cache(maxsize=8)
+def compiled_steps(mesh: Mesh | None) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """`train_step` and `eval_step`, for batches divided over a mesh."""
+    if mesh is None:
+        return train_step, eval_step
+    divided = jax.jit(divide(_train_step, mesh), donate_argnums=0)
+    return divided, jax.jit(divide(_eval_step, mesh))
