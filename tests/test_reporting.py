@@ -79,7 +79,7 @@ def test_what_was_skipped_is_said_with_its_first_lines():
 
 def test_texts_name_what_they_are_about(tmp_path):
     assert buckets_text([Bucket(3, 4), Bucket(5, 6)]).startswith("2 (")
-    assert "cpu" in device_text()
+    assert "1 x cpu" in device_text(None)
     assert command("train.py", tmp_path / "a b", "--resume") == (
         f"python train.py --out '{tmp_path}/a b' --resume"
     )
