@@ -14,7 +14,7 @@ from s2s_jax.models import Seq2Seq
 from s2s_jax.programs import beam, greedy, sample, score
 
 _SHORTEST = 16  # Rows are padded to 16, 32, 64, ... tokens: few shapes to compile.
-_MAX_TOKENS = 2**16  # Padded source tokens of a batch, which bounds the memory it takes;
+_MAX_TOKENS = 2**14  # Padded tokens of a batch, 4 kB each at 256 units: bounds its memory;
 _MAX_WRITTEN = 2**22  # and so does this for the tokens set aside for answers,
 _MAX_LOGITS = 2**24  # and this for the logits of given targets.
 
@@ -130,7 +130,7 @@ def score_rows(
     vocab = model.config.target_vocab_size
     while order:
         length = _power_of_two(max(len(targets[order[0]]), _SHORTEST))
-        size = min(batch_size, _MAX_TOKENS // longest, _MAX_LOGITS // (length * vocab))
+        size = min(batch_size, _MAX_TOKENS // max(longest, length), _MAX_LOGITS // (length * vocab))
         chosen, order = order[: max(size, 1)], order[max(size, 1) :]
         size = min(max(size, 1), _power_of_two(len(chosen)))
         widest = max(_SHORTEST, *(len(sources[i]) for i in chosen))

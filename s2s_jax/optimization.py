@@ -75,17 +75,15 @@ def loss_fn(
 def _train_step(state: TrainState, batch: Batch, total: Total = _alone) -> tuple[TrainState, Sums]:
     gradient = jax.grad(loss_fn, has_aux=True)
     gradients, sums = total(gradient(state.params, state.apply_fn, batch, total))
-    finite = jnp.isfinite(sums.loss)
-    for each in jax.tree.leaves(gradients):
-        finite &= jnp.isfinite(each).all()
-
-    def kept(new: Any, old: Any) -> Any:
-        return jax.tree.map(lambda x, y: jnp.where(finite, x, y), new, old)
-
-    new = state.apply_gradients(grads=gradients)
-    params, opt_state = kept((new.params, new.opt_state), (state.params, state.opt_state))
-    # No batch is without tokens, so that none says that the update was skipped.
-    return new.replace(params=params, opt_state=opt_state), kept(sums, Sums(0, 0, 0))
+    # One branch or the other: choosing between new and old values element by element costs 4 %.
+    squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradients)]
+    finite = jnp.isfinite(sums.loss) & jnp.isfinite(sum(squares))
+    return jax.lax.cond(
+        finite,
+        lambda: (state.apply_gradients(grads=gradients), sums),
+        # No batch is without tokens, so that none says that the update was skipped.
+        lambda: (state.replace(step=state.step + 1), jax.tree.map(jnp.zeros_like, sums)),
+    )
 
 
 def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
