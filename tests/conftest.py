@@ -13,6 +13,8 @@ from s2s_jax.compilation import keep_compiled_programs
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# The programs of the tests are many, and each is run for a moment: compiling is what takes time.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # A suite started in the background of a script ignores Ctrl-C, and so would the processes that
 # the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
