@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 import jax
+import jax.export  # `import jax` alone does not bring it in jax 0.7.2.
 import jax.numpy as jnp
 
 from s2s_jax.errors import UserError

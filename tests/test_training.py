@@ -133,6 +133,7 @@ def test_patience_ends_a_run_that_gets_no_better():
     assert len(losses) - 1 - losses.index(min(losses)) == 3
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_nearly_what_float32_does():
     config = dataclasses.replace(CONFIG, optimizer="adam", learning_rate=0.01, epochs=5)
     losses = []
