@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from s2s_jax.batching import Examples
 from s2s_jax.compilation import keep_compiled_programs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,3 +84,12 @@ def trained(tmp_path_factory, data_file):
     )
     assert done.returncode == 0, done.stderr
     return done, out
+
+
+def draw(pairs, seed):
+    """Random pairs of few lengths, so that few shapes are compiled."""
+    rng = np.random.default_rng(seed)
+    return Examples(
+        [rng.integers(4, 12, rng.choice([1, 3, 5])).astype(np.int32) for _ in range(pairs)],
+        [rng.integers(4, 14, rng.choice([1, 6])).astype(np.int32) for _ in range(pairs)],
+    )

@@ -5,24 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from conftest import draw
 
-from s2s_jax.batching import Examples, choose_buckets, epoch_batches
+from s2s_jax.batching import choose_buckets, epoch_batches
 from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.models import Seq2Seq
 from s2s_jax.optimization import eval_step, loss_fn, make_optimizer, make_state, train_step
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
-
-
-def draw(pairs, seed):
-    """Random pairs of few lengths, so that few shapes are compiled."""
-    rng = np.random.default_rng(seed)
-    return Examples(
-        [rng.integers(4, 12, rng.choice([1, 3, 5])).astype(np.int32) for _ in range(pairs)],
-        [rng.integers(4, 14, rng.choice([1, 6])).astype(np.int32) for _ in range(pairs)],
-    )
-
 
 EXAMPLES = draw(30, 0)
 

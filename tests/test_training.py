@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import draw
 
 from s2s_jax.batching import Examples, batch_rows, choose_buckets, epoch_batches
 from s2s_jax.checkpointing import Progress
@@ -16,15 +17,6 @@ from s2s_jax.training import MOST_SKIPPED, NotFinite, epoch_metrics, evaluate, f
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
-
-
-def draw(pairs, seed):
-    """Random pairs of few lengths, so that few shapes are compiled."""
-    rng = np.random.default_rng(seed)
-    return Examples(
-        [rng.integers(4, 12, rng.choice([1, 3, 5])).astype(np.int32) for _ in range(pairs)],
-        [rng.integers(4, 14, rng.choice([1, 6])).astype(np.int32) for _ in range(pairs)],
-    )
 
 
 TRAINING, VALIDATION = draw(30, 0), draw(7, 1)
