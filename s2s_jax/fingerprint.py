@@ -6,16 +6,14 @@ training_sources.bin    SHA-256 of what follows, then the hashes of the distinct
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from s2s_jax.errors import UserError
-from s2s_jax.run_folder import TRAINING_SOURCES
+from s2s_jax.run_folder import TRAINING_SOURCES, replacing
 
 _HASH = np.dtype("<u8")
 _DIGEST_SIZE = 32
@@ -33,16 +31,8 @@ def hashes(sentences: Iterable[str]) -> np.ndarray:
 def write_training_sources(folder: Path, sources: Iterable[str]) -> None:
     """Writes (or replaces) the file of a run folder, whole or not at all."""
     content = np.unique(hashes(sources)).astype(_HASH).tobytes()
-    path = folder / TRAINING_SOURCES
-    temporary = path.with_name(f".{os.getpid()}.sources.tmp")
-    try:
+    with replacing(folder / TRAINING_SOURCES) as temporary:
         temporary.write_bytes(hashlib.sha256(content).digest() + content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def read_training_sources(folder: Path) -> np.ndarray | None:
