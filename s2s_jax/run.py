@@ -13,7 +13,7 @@ from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
 from s2s_jax.allocation import keep_freed_memory
-from s2s_jax.batching import choose_buckets, num_batches
+from s2s_jax.batching import Examples, choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
@@ -110,8 +110,10 @@ def _train(
         write_metrics(folder, progress.history)
         for name in (EVALUATION, VALIDATION):
             (folder / name).unlink(missing_ok=True)
-    _say_opening(report, config, prepared, folder, progress, state.params, mesh)
-    signum = _fit(report, config, replicate(state, mesh), progress, prepared, Saver(folder), mesh)
+    training = prepared.encode(prepared.training, *config.model.filling)
+    _say_opening(report, config, prepared, training, folder, progress, state.params, mesh)
+    state = replicate(state, mesh)
+    signum = _fit(report, config, state, progress, prepared, training, Saver(folder), mesh)
     if signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
@@ -174,6 +176,7 @@ def _say_opening(
     report: TrainingReport,
     config: RunConfig,
     prepared: Prepared,
+    training: Examples,
     folder: Path,
     progress: Progress,
     params: Any,
@@ -185,7 +188,7 @@ def _say_opening(
     symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
     kind = "characters" if config.data.tokens == "char" else "words"
     rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
-    lengths = prepared.encode(prepared.training, *config.model.filling).lengths()
+    lengths = training.lengths()
     longest = lengths.max(axis=0) - (0, 1)
     rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
     rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
@@ -206,13 +209,12 @@ def _fit(
     state: TrainState,
     progress: Progress,
     prepared: Prepared,
+    training: Examples,
     saver: Saver,
     mesh: Mesh | None,
 ) -> int | None:
     """Trains under the progress bar; the number of the signal that ended it, if one did."""
-    filling = config.model.filling
-    training = prepared.encode(prepared.training, *filling)
-    validation = prepared.encode(prepared.validation, *filling)
+    validation = prepared.encode(prepared.validation, *config.model.filling)
     batches = num_batches(training, config.train.batch_size)
     # What is replicated is saved once; a process that saves alone can also fail alone.
     save = saver if is_main() else lambda *_: None
