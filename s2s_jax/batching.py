@@ -120,8 +120,9 @@ def epoch_batches(
       examples: the pairs.
       buckets: from `choose_buckets`, so that the last one holds every pair.
       batch_size: rows of each batch; the one that is not full is padded with empty rows.
-      rng: shuffles the pairs within their buckets, and the order of the batches; None keeps
-        the order of the pairs within a bucket and goes from the shortest bucket to the longest.
+      rng: shuffles the pairs within their buckets, and the order of the batches, those of a
+        bucket spread over the epoch; None keeps the order of the pairs within a bucket and goes
+        from the shortest bucket to the longest.
       first: leave out so many batches at the beginning (to go on within an epoch).
       share: only these rows of each batch; those behind its end are empty (None: all of it).
     """
@@ -143,7 +144,29 @@ def batch_rows(
     order = np.arange(len(bucket_of)) if rng is None else rng.permutation(len(bucket_of))
     order = order[np.argsort(bucket_of[order], kind="stable")]
     groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    return groups if rng is None else [groups[i] for i in rng.permutation(len(groups))]
+    if rng is None:
+        return groups
+    return [groups[i] for i in _spread([bucket_of[rows].max() for rows in groups], rng)]
+
+
+def _spread(kinds: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """A random order in which each kind comes about equally often all along.
+
+    The n batches of a kind come one in each n-th of the epoch. Left to chance, some epochs end
+    with short sentences only, and are judged by what these last few batches taught.
+
+    Args:
+      kinds: the kind of each batch.
+      rng: draws the order.
+
+    Returns:
+      Indices into `kinds`, int `[batches]`.
+    """
+    when = np.empty(len(kinds))
+    for kind in np.unique(kinds):
+        batches = rng.permutation(np.flatnonzero(kinds == kind))
+        when[batches] = (np.arange(len(batches)) + rng.random(len(batches))) / len(batches)
+    return np.argsort(when)
 
 
 def _bucket_of(examples: Examples, buckets: Sequence[Bucket]) -> np.ndarray:

@@ -95,6 +95,22 @@ def test_order_follows_the_generator_alone():
     assert order(1) != order(2)
 
 
+@given(LENGTHS, st.integers(1, 9), st.integers(1, 5), st.integers(0, 3))
+def test_the_batches_of_each_shape_are_spread_over_the_epoch(lengths, batch_size, most, seed):
+    examples = examples_of(lengths)
+    buckets = choose_buckets(examples.lengths(), most)
+    batches = epoch_batches(examples, buckets, batch_size, np.random.default_rng(seed))
+    is_shape = np.array([batch.targets.shape[1] for batch in batches])
+    is_shape = is_shape[:, None] == np.unique(is_shape)  # [batches, shapes]
+    total, shapes = is_shape.shape
+    # By chance alone all of a shape's might come last; spread, its share of what was done is that
+    # of the epoch, up to one batch of each shape.
+    share = np.arange(1, total + 1)[:, None] / total
+    of_shape = is_shape.sum(axis=0)
+    away = np.abs(is_shape.cumsum(axis=0) - share * of_shape)
+    assert (away <= 1 + shapes * of_shape / total).all()
+
+
 @pytest.mark.parametrize("first", [0, 3, 9, 10])
 def test_an_epoch_can_be_gone_on_with(first):
     examples = examples_of([(k % 5, k % 7) for k in range(40)])
