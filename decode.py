@@ -35,6 +35,8 @@ def parser() -> Parser:
     )  # fmt: skip
     p.add_argument("--platform", choices=["cpu", "gpu", "tpu"],
         help="compute on this kind of device (default: the best that JAX finds)")  # fmt: skip
+    p.add_argument("--devices", type=int, metavar="N",
+        help="compute on so many of them (default: all that JAX finds)")  # fmt: skip
     p.add_argument("--export", type=Path, metavar="FILE",
         help="write the greedy decoder for JAX alone, without this package, and stop",
     )  # fmt: skip

@@ -26,7 +26,7 @@ _STEPS_UNHEARD = 8  # A signal to one of several processes may wait so many step
 
 
 class DeviceRequest(NamedTuple):
-    """What the user asked for; the fields are train.py's flags, None where none was given."""
+    """What the user asked for; the fields are the scripts' flags, None where none was given."""
 
     platform: str | None = None
     devices: int | None = None
@@ -35,10 +35,15 @@ class DeviceRequest(NamedTuple):
     process_id: int | None = None
 
 
-def start(request: DeviceRequest) -> Mesh | None:
+def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
     """Joins the other processes, if there are any, and takes the devices.
 
     Comes before anything else that JAX computes.
+
+    Args:
+      request: what the user asked for.
+      alone: take this process's devices and wait for no other process, also in a SLURM job: each
+        may decode something else.
 
     Returns:
       A mesh over the devices of all processes, or None when there is one device alone.
@@ -51,7 +56,8 @@ def start(request: DeviceRequest) -> Mesh | None:
     _check_processes(request)
     if request.platform is not None:
         jax.config.update("jax_platforms", request.platform)
-    _join_processes(request)
+    if not alone:
+        _join_processes(request)
     use_platform(request.platform)
     here = len(jax.local_devices())
     if request.devices is not None and request.devices > here:
@@ -60,12 +66,19 @@ def start(request: DeviceRequest) -> Mesh | None:
             f"{here} x {jax.default_backend()}."
         )
     chosen = []
-    for process in range(jax.process_count()):
+    for process in [jax.process_index()] if alone else range(jax.process_count()):
         of_process = [d for d in jax.devices() if d.process_index == process]
         chosen += of_process[: request.devices]
     if len(chosen) == 1:
         return None
     return jax.make_mesh((len(chosen),), (AXIS,), axis_types=(AxisType.Auto,), devices=chosen)
+
+
+def of_this_process(mesh: Mesh | None) -> Mesh | None:
+    """The part of a mesh that this process can use by itself; None when it is one device."""
+    if mesh is None or len(mesh.local_devices) == 1:
+        return None
+    return Mesh(np.array(mesh.local_devices), mesh.axis_names, axis_types=mesh.axis_types)
 
 
 def use_platform(platform: str | None) -> None:

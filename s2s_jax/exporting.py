@@ -79,9 +79,11 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
 def _program(translator: Translator, max_length: int) -> bytes:
     """The serialized `(ids [batch, time], lengths [batch]) -> answers [batch, max_length]`."""
 
+    params = jax.device_get(translator.params)  # Whatever devices it has: the file is for one.
+
     def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:
         mask = jnp.arange(source.shape[1]) < lengths[:, None]
-        return greedy(translator.model, max_length, translator.params, source, mask, max_length)
+        return greedy(translator.model, max_length, params, source, mask, max_length)
 
     batch, time = jax.export.symbolic_shape("batch, time")
     exported = jax.export.export(jax.jit(decode), platforms=PLATFORMS)(

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax.sharding import Mesh
 
 from s2s_jax.batching import pad
 from s2s_jax.decode_config import DecodeConfig
 from s2s_jax.models import Seq2Seq
+from s2s_jax.parallel import one_copy, run_rows
 from s2s_jax.programs import beam, greedy, sample, score
 
 _SHORTEST = 16  # Rows are padded to 16, 32, 64, ... tokens: few shapes to compile.
-_MAX_TOKENS = 2**14  # Padded tokens of a batch, 4 kB each at 256 units: bounds its memory;
-_MAX_WRITTEN = 2**22  # and so does this for the tokens set aside for answers,
-_MAX_LOGITS = 2**24  # and this for the logits of given targets.
+# What bounds the memory that a batch takes on each device:
+_MAX_TOKENS = 2**14  # its padded tokens, 4 kB each at 256 units,
+_MAX_WRITTEN = 2**22  # the tokens set aside for answers,
+_MAX_LOGITS = 2**24  # and the logits of given targets.
 
 
 class Decoded(NamedTuple):
@@ -36,31 +39,33 @@ def decode_rows(
     config: DecodeConfig,
     limit: int,
     capacity: int | None = None,
+    mesh: Mesh | None = None,
 ) -> list[list[Decoded]]:
     """The answers to each row of source ids, best first; none for a row without ids.
 
     Args:
       model: the model.
-      params: its parameters.
+      params: its parameters, as `parallel.replicate` leaves them.
       rows: source ids, int32 `[time]` each.
       config: how to decode, and how many hypotheses at a time.
       limit: at most so many tokens an answer.
       capacity: room for so many tokens, `limit` by default; what is compiled depends on it.
+      mesh: the devices that share the batches; None for one device.
     """
     answers: list[list[Decoded]] = [[] for _ in rows]
-    capacity = _power_of_two(capacity or limit)
+    capacity, devices = _power_of_two(capacity or limit), 1 if mesh is None else mesh.size
     # Sorted by length, so that batches pad little and end together.
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
     while order and len(rows[order[-1]]) == 0:
         order.pop()
     while order:
         length = _power_of_two(max(len(rows[order[0]]), _SHORTEST))
-        at_most = min(config.batch_size // config.beam, _MAX_WRITTEN // (config.beam * capacity))
-        size = max(1, min(at_most, _MAX_TOKENS // length))
-        chosen, order = order[:size], order[size:]
-        size = min(size, _power_of_two(len(chosen)))
-        batch = [rows[i] for i in chosen]
-        found = _decode_batch(model, params, config, capacity, limit, *pad(batch, size, length))
+        room = devices * min(_MAX_WRITTEN // (config.beam * capacity), _MAX_TOKENS // length)
+        at_most = max(1, min(config.batch_size // config.beam, room))
+        chosen, order = order[:at_most], order[at_most:]
+        size, where = _spread(len(chosen), at_most, params, mesh)
+        batch = pad([rows[i] for i in chosen], size, length)
+        found = _decode_batch(model, *where, config, capacity, limit, *batch)
         for i, answer in zip(chosen, found, strict=False):
             answers[i] = answer
     return answers
@@ -69,6 +74,7 @@ def decode_rows(
 def _decode_batch(
     model: Seq2Seq,
     params: Any,
+    mesh: Mesh | None,
     config: DecodeConfig,
     capacity: int,
     limit: int,
@@ -77,8 +83,9 @@ def _decode_batch(
 ) -> list[list[Decoded]]:
     """The answers to each row of a padded batch."""
     if config.beam > 1:
-        widths = (config.beam, config.n_best)
-        found = beam(model, capacity, widths, params, source, mask, limit, config.length_penalty)
+        static = (model, capacity, (config.beam, config.n_best))
+        shared = (limit, config.length_penalty)
+        found = run_rows(beam, static, params, (source, mask), shared, mesh)
         tokens, scores = np.asarray(found.tokens), np.asarray(found.scores)
         # A small vocabulary may not have as many answers as there are slots.
         return [
@@ -88,11 +95,12 @@ def _decode_batch(
     if config.sample:
         top_k = min(config.top_k, model.config.target_vocab_size)
         shape = (np.float32(config.temperature), top_k, np.float32(config.top_p))
-        truncate = config.top_k > 0 or config.top_p < 1
-        keys = (np.uint32(config.seed), row_hashes(source, mask))
-        tokens = sample(model, capacity, truncate, params, source, mask, limit, keys, shape)
+        static = (model, capacity, config.top_k > 0 or config.top_p < 1)
+        numbered = (source, mask, row_hashes(source, mask))
+        shared = (limit, np.uint32(config.seed), shape)
+        tokens = run_rows(sample, static, params, numbered, shared, mesh)
     else:
-        tokens = greedy(model, capacity, params, source, mask, limit)
+        tokens = run_rows(greedy, (model, capacity), params, (source, mask), (limit,), mesh)
     return [[Decoded(ids)] for ids in np.asarray(tokens)]
 
 
@@ -111,15 +119,17 @@ def score_rows(
     sources: Sequence[np.ndarray],
     targets: Sequence[np.ndarray],
     batch_size: int,
+    mesh: Mesh | None = None,
 ) -> list[np.ndarray]:
     """The log-probability of each token of each target, given its source and what is before it.
 
     Args:
       model: the model.
-      params: its parameters.
+      params: its parameters, as `parallel.replicate` leaves them.
       sources: ids, int32 `[time]` each.
       targets: ids, int32 `[time]` each, with their `<eos>` if that is to be counted.
       batch_size: at most so many pairs at a time.
+      mesh: the devices that share the batches; None for one device.
 
     Returns:
       For each target natural logarithms, float32 `[time]`.
@@ -127,19 +137,34 @@ def score_rows(
     scores = [np.empty(0, np.float32)] * len(targets)
     order = sorted(range(len(targets)), key=lambda i: (len(targets[i]), len(sources[i])))[::-1]
     longest = _power_of_two(max(map(len, sources), default=1))
-    vocab = model.config.target_vocab_size
+    vocab, devices = model.config.target_vocab_size, 1 if mesh is None else mesh.size
     while order:
         length = _power_of_two(max(len(targets[order[0]]), _SHORTEST))
-        size = min(batch_size, _MAX_TOKENS // max(longest, length), _MAX_LOGITS // (length * vocab))
-        chosen, order = order[: max(size, 1)], order[max(size, 1) :]
-        size = min(max(size, 1), _power_of_two(len(chosen)))
+        room = devices * min(_MAX_TOKENS // max(longest, length), _MAX_LOGITS // (length * vocab))
+        at_most = max(1, min(batch_size, room))
+        chosen, order = order[:at_most], order[at_most:]
+        size, (held, sharing) = _spread(len(chosen), at_most, params, mesh)
         widest = max(_SHORTEST, *(len(sources[i]) for i in chosen))
         source, mask = pad([sources[i] for i in chosen], size, _power_of_two(widest))
         target, _ = pad([targets[i] for i in chosen], size, length)
-        found = np.asarray(score(model, params, source, mask, target))
-        for i, row in zip(chosen, found, strict=False):
+        found = run_rows(score, (model,), held, (source, mask, target), (), sharing)
+        for i, row in zip(chosen, np.asarray(found), strict=False):
             scores[i] = row[: len(targets[i])]
     return scores
+
+
+def _spread(
+    rows: int, at_most: int, params: Any, mesh: Mesh | None
+) -> tuple[int, tuple[Any, Mesh | None]]:
+    """The number of rows that a batch is padded to, and the parameters and devices that it gets.
+
+    Of fewer rows than devices no device would have two; one alone answers them as soon.
+    """
+    if mesh is not None and rows < mesh.size:
+        params, mesh = one_copy(params), None
+    devices = 1 if mesh is None else mesh.size
+    each = min(-(-at_most // devices), _power_of_two(-(-rows // devices)))
+    return each * devices, (params, mesh)
 
 
 def _power_of_two(n: int) -> int:

@@ -1,7 +1,8 @@
 """Data parallelism: every device has the parameters, and its share of a batch's rows.
 
 The mesh is `devices.start`'s; None stands for one device, on which nothing is divided and the
-programs are the plain ones.
+programs are the plain ones. In training the devices add up their sums at every step; in decoding
+none waits for another.
 """
 
 from __future__ import annotations
@@ -55,14 +56,77 @@ def share(batch_size: int, mesh: Mesh | None) -> slice:
     return slice(first, first + rows)
 
 
-def place(batch: Batch, mesh: Mesh | None) -> Batch:
-    """A batch of this process's rows as its part of the batch of all devices."""
+def place(batch: Any, mesh: Mesh | None) -> Any:
+    """Arrays of this process's rows as their part of the arrays of all devices."""
     return batch if mesh is None else _distribute(batch, NamedSharding(mesh, PartitionSpec(AXIS)))
 
 
 def replicate(tree: Any, mesh: Mesh | None) -> Any:
     """Arrays that every process has, on every device."""
     return tree if mesh is None else _distribute(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def one_copy(replicated: Any) -> Any:
+    """What `replicate` put on every device, as it is on the first; nothing is moved."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), replicated)
+
+
+def run_rows(
+    program: Callable[..., Any],
+    static: tuple[Any, ...],
+    params: Any,
+    rows: tuple[np.ndarray, ...],
+    shared: tuple[Any, ...],
+    mesh: Mesh | None,
+) -> Any:
+    """`program(*static, params, *rows, *shared)`, its rows divided over the devices.
+
+    Every device goes on until its own rows have ended. Rows come sorted by length, and long ones
+    write long answers; so they are dealt out like cards, row i to device i % n. Each device then
+    has long and short ones, and none has the longest alone while the others wait at the end.
+
+    Args:
+      program: one of `programs`; each row of what it returns depends on that row alone.
+      static: what it is compiled for.
+      params: as `replicate` leaves them.
+      rows: arrays `[batch, ...]`; the devices of the mesh divide the batch.
+      shared: what is the same for every row.
+      mesh: this process's devices; None runs the program as it is.
+
+    Returns:
+      Arrays `[batch, ...]`, in the order of the rows.
+    """
+    if mesh is None:
+        return program(*static, params, *rows, *shared)
+    each = len(rows[0]) // mesh.size
+    dealt = place([_swapped(array, each, mesh.size) for array in rows], mesh)
+    found = divided(program, static, mesh, params, dealt, shared)
+    return jax.tree.map(lambda array: _swapped(np.asarray(array), mesh.size, each), found)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def divided(
+    program: Callable[..., Any],
+    static: tuple[Any, ...],
+    mesh: Mesh,
+    params: Any,
+    rows: list[jax.Array],
+    shared: tuple[Any, ...],
+) -> Any:
+    """What `run_rows` compiles: the program on each device's rows, and nothing between devices."""
+    return jax.shard_map(
+        lambda params, rows, shared: program(*static, params, *rows, *shared),
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec(AXIS), PartitionSpec()),
+        out_specs=PartitionSpec(AXIS),
+        check_vma=False,
+    )(params, rows, shared)
+
+
+def _swapped(array: np.ndarray, outer: int, inner: int) -> np.ndarray:
+    """Rows `[outer * inner, ...]`, numbered by outer and inner place, in the other order."""
+    shape = array.shape
+    return array.reshape(outer, inner, *shape[1:]).swapaxes(0, 1).reshape(shape)
 
 
 def _distribute(tree: Any, sharding: NamedSharding) -> Any:

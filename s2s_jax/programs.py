@@ -1,4 +1,8 @@
-"""What is compiled: the model's decode step under each way of decoding, and teacher forcing."""
+"""What is compiled: the model's decode step under each way of decoding, and teacher forcing.
+
+The arguments are what a program is compiled for, the parameters, arrays with a row for each
+sentence, and what is the same for every row, in this order: so `parallel.run_rows` divides them.
+"""
 
 from __future__ import annotations
 
@@ -73,13 +77,13 @@ def sample(
     params: Any,
     source: jax.Array,
     mask: jax.Array,
+    numbers: jax.Array,
     limit: jax.Array,
-    keys: tuple[jax.Array, jax.Array],
+    seed: jax.Array,
     shape: tuple[jax.Array, jax.Array, jax.Array],
 ) -> jax.Array:
-    """As `greedy`; `keys` are the seed and a number for each row, `shape` how to draw."""
+    """As `greedy`; `seed` and the rows' own `numbers` give the noise, `shape` says how to draw."""
     step_fn, carry, first = _start(model, params, source, mask)
-    seed, numbers = keys
     temperature, top_k, top_p = shape
     return sample_decode(
         _forbidding(step_fn),

@@ -18,7 +18,14 @@ from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.config import RunConfig
 from s2s_jax.decode_config import DecodeConfig
-from s2s_jax.devices import agreed_signal, is_main, is_same_everywhere, start, together
+from s2s_jax.devices import (
+    agreed_signal,
+    is_main,
+    is_same_everywhere,
+    of_this_process,
+    start,
+    together,
+)
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation import decoded_lines, evaluate, evaluation_lines
 from s2s_jax.fingerprint import read_training_sources, write_training_sources
@@ -119,7 +126,7 @@ def _train(
         report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
         report.say("  " + command("train.py", folder, *flags, "--resume"))
         return 128 + signum
-    _say_closing(report, folder, prepared)
+    _say_closing(report, folder, prepared, mesh)
     return 0
 
 
@@ -245,13 +252,19 @@ def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
     )
 
 
-def _say_closing(report: TrainingReport, folder: Path, prepared: Prepared) -> None:
-    """The closing table and figures, from the run folder as decode.py will read it."""
+def _say_closing(
+    report: TrainingReport, folder: Path, prepared: Prepared, mesh: Mesh | None
+) -> None:
+    """The closing table and figures, from the run folder as decode.py will read it.
+
+    Of several processes each decodes all of the validation part: process 0 would take as long
+    alone, and JAX ends a process that another keeps waiting for minutes at its exit.
+    """
     values: dict[str, Any] = {"sentences": 0, "exact": 0}
     if prepared.validation:
         with report.console.status("decoding the validation part"):
             evaluation = evaluate(
-                Translator.load(folder),
+                Translator.load(folder, mesh=of_this_process(mesh)),
                 prepared.validation,
                 DecodeConfig(),
                 read_training_sources(folder),

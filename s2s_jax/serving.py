@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from s2s_jax.compilation import keep_compiled_programs
 from s2s_jax.conversation import converse
 from s2s_jax.decode_config import DecodeConfig
-from s2s_jax.devices import use_platform
+from s2s_jax.devices import DeviceRequest, start
 from s2s_jax.errors import UserError
 from s2s_jax.exporting import export
 from s2s_jax.judging import judge
@@ -42,6 +42,7 @@ class DecodeRequest(NamedTuple):
     evaluate: Path | None = None
     swap: bool = False
     platform: str | None = None
+    devices: int | None = None
     export: Path | None = None
 
 
@@ -57,7 +58,7 @@ def decode(request: DecodeRequest, beside: Path) -> int:
     """
     _check(request)
     keep_compiled_programs()
-    use_platform(request.platform)
+    mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
     here = any(ROOT.glob("*/steps"))
     folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
     if request.export is not None:
@@ -65,12 +66,12 @@ def decode(request: DecodeRequest, beside: Path) -> int:
         print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
         return 0
     if request.evaluate is not None:
-        translator = Translator.load(folder, request.step)
+        translator = Translator.load(folder, request.step, mesh)
         columns = (request.evaluate, request.swap)
         return judge(translator, folder, *columns, request.config, request.output, request.json)
     with contextlib.ExitStack() as stack:
         chunks, size = _open_input(request, stack)
-        translator = Translator.load(folder, request.step)
+        translator = Translator.load(folder, request.step, mesh)
         if chunks is None:
             return converse(translator, folder, request.config)
         answers = _answers(chunks, _answerer(request, translator), size)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from s2s_jax.checkpointing import restore_params
 from s2s_jax.corpus import normalize
@@ -18,6 +19,7 @@ from s2s_jax.decode_config import DecodeConfig
 from s2s_jax.errors import UserError
 from s2s_jax.inference import Decoded, decode_rows, score_rows
 from s2s_jax.models import Seq2Seq
+from s2s_jax.parallel import replicate
 from s2s_jax.run_folder import Run, read_run
 from s2s_jax.steps import open_steps, restore_newest
 from s2s_jax.vocabulary import Vocabulary
@@ -79,18 +81,20 @@ class Translator:
     translator(["Go.", "I won!"])
     """
 
-    def __init__(self, run: Run, params: Any) -> None:
+    def __init__(self, run: Run, params: Any, mesh: Mesh | None = None) -> None:
         self.run = run
-        self.params = jax.device_put(params)
+        self.params = jax.device_put(params) if mesh is None else replicate(params, mesh)
+        self.mesh = mesh
         self.model = Seq2Seq(run.config.model)
 
     @classmethod
-    def load(cls, folder: str | Path, step: str | int = "best") -> Self:
+    def load(cls, folder: str | Path, step: str | int = "best", mesh: Mesh | None = None) -> Self:
         """Reads a run folder.
 
         Args:
           folder: a run folder, as train.py leaves it.
           step: "best" (by validation loss), "latest", or a step's number.
+          mesh: this process's devices, which share each batch; None for one device.
 
         Of "best" and "latest", one that is damaged is replaced by the newest whole one, with a
         `RunWarning`.
@@ -103,7 +107,7 @@ class Translator:
         with open_steps(folder) as manager:
             shapes = param_shapes(Seq2Seq(run.config.model))
             _, params = restore_newest(manager, step, lambda n: restore_params(manager, n, shapes))
-        return cls(run, params)
+        return cls(run, params, mesh)
 
     def __call__(self, texts: Sequence[str], **options: Any) -> list[str]:
         """The best answers to `texts`, in their order; the options are those of `DecodeConfig`."""
@@ -125,7 +129,7 @@ class Translator:
         """
         sources, unseen, rows = self._read(texts, config.strict, first)
         limit = config.max_length or self.run.config.max_length
-        decoded = decode_rows(self.model, self.params, rows, config, limit)
+        decoded = decode_rows(self.model, self.params, rows, config, limit, mesh=self.mesh)
         n_best = self._hypotheses(rows, decoded, config)
         return list(map(Translation, sources, unseen, n_best))
 
@@ -133,7 +137,7 @@ class Translator:
         """Compiles what `translate` needs for `texts`, by writing a single token for each."""
         _, _, rows = self._read(texts, strict=False, first=1)
         capacity = config.max_length or self.run.config.max_length
-        decode_rows(self.model, self.params, rows, config, limit=1, capacity=capacity)
+        decode_rows(self.model, self.params, rows, config, 1, capacity, self.mesh)
 
     def score(
         self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 512, strict: bool = False,
@@ -159,7 +163,7 @@ class Translator:
             _refuse(unseen_in_targets, first)
         eos = np.array([Vocabulary.eos_id], np.int32)
         ids = [np.concatenate((vocabulary.encode(target), eos)) for target in targets]
-        scores = score_rows(self.model, self.params, rows, ids, batch_size)
+        scores = score_rows(self.model, self.params, rows, ids, batch_size, self.mesh)
         return [
             Translation(
                 source,
@@ -194,7 +198,8 @@ class Translator:
         if config.scores:
             written = [answer.ids[answer.ids != Vocabulary.pad_id] for _, answer in flat]
             sources = [row for row, _ in flat]
-            scores = score_rows(self.model, self.params, sources, written, config.batch_size)
+            given = (sources, written, config.batch_size, self.mesh)
+            scores = score_rows(self.model, self.params, *given)
             details = [
                 (self._symbols(ids), tuple(map(float, log_probs)))
                 for ids, log_probs in zip(written, scores, strict=True)
