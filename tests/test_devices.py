@@ -11,11 +11,14 @@ import time
 import jax
 import pytest
 from conftest import PAIRS, ROOT, SMALL, run_script
+from jax.sharding import AxisType
 
 from s2s_jax.devices import (
+    AXIS,
     DeviceRequest,
     agreed_signal,
     is_same_everywhere,
+    of_this_process,
     start,
     together,
     use_platform,
@@ -59,21 +62,29 @@ SLURM = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "node[1-2]", "SLURM_NTASKS"
 
 
 @pytest.mark.parametrize(
-    ("environment", "request_", "wanted"),
+    ("environment", "request_", "alone", "wanted"),
     [
-        ({}, DeviceRequest(), []),
-        (SLURM, DeviceRequest(), [(None, None, None)]),
-        (SLURM | {"SLURM_NTASKS": "1"}, DeviceRequest(), []),
-        (SLURM, DeviceRequest(None, None, "host:1", 2, 1), [("host:1", 2, 1)]),
+        ({}, DeviceRequest(), False, []),
+        (SLURM, DeviceRequest(), False, [(None, None, None)]),
+        (SLURM, DeviceRequest(), True, []),
+        (SLURM | {"SLURM_NTASKS": "1"}, DeviceRequest(), False, []),
+        (SLURM, DeviceRequest(None, None, "host:1", 2, 1), False, [("host:1", 2, 1)]),
     ],
 )
-def test_processes_join_where_flags_or_slurm_say_so(monkeypatch, environment, request_, wanted):
+def test_processes_join_where_flags_or_slurm_say_so(
+    monkeypatch, environment, request_, alone, wanted
+):
     joined = []
     monkeypatch.setattr(jax.distributed, "initialize", lambda *where: joined.append(where))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert start(request_) is None
+    assert start(request_, alone) is None
     assert joined == wanted
+
+
+def test_one_device_of_a_mesh_is_used_without_it():
+    mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
+    assert of_this_process(mesh) is of_this_process(None) is None
 
 
 def test_processes_that_do_not_meet_are_told_how(monkeypatch):

@@ -16,7 +16,7 @@ from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.devices import AXIS
 from s2s_jax.models import Seq2Seq
 from s2s_jax.optimization import _train_step, make_state, train_step
-from s2s_jax.parallel import divide, place, replicate, share
+from s2s_jax.parallel import _swapped, divide, one_copy, place, replicate, run_rows, share
 
 ROWS = 10
 
@@ -68,6 +68,28 @@ def test_one_device_is_left_alone(problem):
     assert share(7, None) == slice(0, 7)
 
 
+def test_a_mesh_runs_a_program_on_its_rows():
+    mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
+    rows, params = (np.arange(6.0).reshape(3, 2), np.arange(3)), {"w": np.ones(2)}
+
+    def program(power, params, x, n, limit):
+        return {"all": (x * params["w"]) ** power, "few": jax.numpy.minimum(n, limit)}
+
+    held = replicate(params, mesh)
+    found = run_rows(program, (2,), held, rows, (1,), mesh)
+    wanted = run_rows(program, (2,), params, rows, (1,), None)
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+    jax.tree.map(np.testing.assert_array_equal, one_copy(held), params)
+
+
+def test_rows_are_dealt_out_like_cards_and_collected():
+    rows = np.arange(24).reshape(12, 2)
+    dealt = _swapped(rows, 4, 3)
+    for device in range(3):
+        np.testing.assert_array_equal(dealt[4 * device : 4 * device + 4], rows[device::3])
+    np.testing.assert_array_equal(_swapped(dealt, 3, 4), rows)
+
+
 @pytest.mark.parametrize("size", [8, 12])
 def test_shares_together_are_the_batch(problem, size):
     """Each of four devices reads its rows; those behind the end of the batch are empty."""
@@ -90,10 +112,13 @@ def test_shares_together_are_the_batch(problem, size):
             assert not shares[3][number].source_mask[7 - 3 * rows :].any()
 
 
+EIGHT = {"JAX_NUM_CPU_DEVICES": "8"}
+
+
 @pytest.mark.slow
 def test_any_number_of_devices_learns_the_same_and_steps_travel(tmp_path, data_file):
     """8 simulated devices deadlock on few cores unless the pool has far more threads."""
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8", "PJRT_NPROC": "32"}
+    environment = os.environ | EIGHT | {"PJRT_NPROC": "32"}
 
     def train(out, devices, epochs, *more):
         done = run_script(
@@ -124,3 +149,65 @@ def test_any_number_of_devices_learns_the_same_and_steps_travel(tmp_path, data_f
     for out in ("on1to8", "on8"):
         np.testing.assert_allclose(losses(out)[:6], losses("on1")[:6], rtol=1e-5)
         assert decode(out) == decode("on1") != ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--scores"],
+        ["--beam", 3, "--n-best", 2, "--scores", "--batch-size", 21],
+        ["--sample", "--seed", 5, "--scores", "--batch-size", 20],
+        ["--score"],
+    ],
+)
+def test_any_number_of_devices_decodes_the_same(trained, tmp_path, flags):
+    """Nothing goes from device to device, so here no thread waits for another."""
+    # Of many lengths, and so many that no number of devices divides them.
+    lines = [" ".join(s for s, _ in PAIRS[i : i + 1 + i % 3]) for i in range(20)] * 2 + ["", "Tom."]
+    text = "".join(f"{line}\t{PAIRS[i % 20][1]}\n" for i, line in enumerate(lines))
+
+    def decode(devices):
+        done = run_script(
+            "decode.py", "--checkpoint", trained[1], "--devices", devices, *flags, cwd=tmp_path,
+            stdin=text if "--score" in flags else "\n".join(lines) + "\n", env=os.environ | EIGHT,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        columns = [line.split("\t") for line in done.stdout.splitlines()]
+        numbers = [float(x) for row in columns for x in row if x.startswith("-")]
+        texts = [[x for x in row if not x.startswith("-")] for row in columns]
+        return (texts, done.stderr), numbers
+
+    answers, numbers = decode(1)
+    assert len(answers[0]) == len(lines)
+    for devices in (2, 4, 8):
+        found, found_numbers = decode(devices)
+        assert found == answers
+        np.testing.assert_allclose(found_numbers, numbers, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_run_is_judged_alike_by_any_number_of_devices(trained, tmp_path, data_file):
+    def judge(devices):
+        done = run_script(
+            "decode.py", "--checkpoint", trained[1], "--devices", devices, "--evaluate", data_file,
+            "--output", f"on{devices}", "--json", cwd=tmp_path, env=os.environ | EIGHT,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        figures = json.loads(done.stdout)
+        del figures["sentences_per_second"]
+        return figures, (tmp_path / f"on{devices}").read_text()
+
+    (figures, answers), (wanted, wanted_answers) = judge(8), judge(1)
+    assert answers == wanted_answers
+    for name, value in wanted.items():
+        assert figures[name] == pytest.approx(value)
+
+    sentence = ["decode.py", "--checkpoint", trained[1], "He eats."]
+    alone = run_script(*sentence, cwd=tmp_path)
+    assert run_script(*sentence, cwd=tmp_path, env=os.environ | EIGHT).stdout == alone.stdout != ""
+    refused = run_script(*sentence, "--devices", 9, cwd=tmp_path, env=os.environ | EIGHT)
+    assert refused.returncode == 2
+    assert (
+        refused.stderr == "decode.py: error: --devices 9 asks for more than there are: 8 x cpu.\n"
+    )

@@ -6,10 +6,12 @@ import pytest
 from conftest import PAIRS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.sharding import AxisType
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.corpus import normalize
 from s2s_jax.decode_config import DecodeConfig
+from s2s_jax.devices import AXIS
 from s2s_jax.errors import UserError
 from s2s_jax.models import Seq2Seq
 from s2s_jax.programs import beam, greedy, sample
@@ -113,6 +115,13 @@ def test_the_length_limit_cuts_and_says_so(translator):
     assert not cut.complete
     for limit in (3, 5, 12, 30):
         assert len(translator(["abcdef"], max_length=limit)[0]) <= limit
+
+
+def test_a_mesh_answers_and_scores_as_one_device_does(translator):
+    mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
+    shared = Translator(translator.run, translator.params, mesh)
+    texts, config = ["abc", "fade"], DecodeConfig(scores=True)
+    assert shared.translate(texts, config) == translator.translate(texts, config)
 
 
 def test_a_long_text_among_short_ones_changes_nothing(translator):
