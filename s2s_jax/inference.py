@@ -140,7 +140,7 @@ def score_rows(
     vocab, devices = model.config.target_vocab_size, 1 if mesh is None else mesh.size
     while order:
         length = _power_of_two(max(len(targets[order[0]]), _SHORTEST))
-        room = devices * min(_MAX_TOKENS // max(longest, length), _MAX_LOGITS // (length * vocab))
+        room = devices * min(_MAX_TOKENS // (longest + length), _MAX_LOGITS // (length * vocab))
         at_most = max(1, min(batch_size, room))
         chosen, order = order[:at_most], order[at_most:]
         size, (held, sharing) = _spread(len(chosen), at_most, params, mesh)
