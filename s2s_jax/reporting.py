@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from s2s_jax.batching import Bucket
+from s2s_jax.batching import Bucket, Examples, choose_buckets
 from s2s_jax.checkpointing import Progress as TrainingProgress
+from s2s_jax.config import RunConfig
 from s2s_jax.corpus import Corpus
-from s2s_jax.evaluation import Answer
+from s2s_jax.evaluation import Answer, Evaluation, evaluation_lines
+from s2s_jax.preparation import Prepared
 
+_EXAMPLES = 10
 _LOG_WIDTH = 100  # Columns where nobody looks, so that a log's tables are not squeezed.
 
 
@@ -117,6 +121,64 @@ class TrainingReport:
             style = "green" if answer.exact else ""
             table.add_row(Text(answer.source), Text(reference), Text(answer.decoded, style=style))
         self.console.print(table, soft_wrap=False)
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Some of the answers, from all over, and the figures about all of them."""
+        answers = evaluation.answers
+        shown = np.linspace(0, len(answers) - 1, min(_EXAMPLES, len(answers))).astype(int)
+        self.examples([answers[i] for i in shown])
+        for line in evaluation_lines(evaluation):
+            self.say(line)
+
+    def finished(self, folder: Path) -> None:
+        """What to type next."""
+        self.say("Next:")
+        self.say("  " + command("decode.py", folder))
+
+    def stopped(self, folder: Path, *flags: str) -> None:
+        """What to type to go on with a run that was stopped; `flags` name its data."""
+        self.say(f"Stopped; what was reached is saved in {folder}. To go on:")
+        self.say("  " + command("train.py", folder, *flags, "--resume"))
+
+
+def opening_rows(
+    config: RunConfig,
+    prepared: Prepared,
+    training: Examples,
+    folder: Path,
+    progress: TrainingProgress,
+    params: Any,
+    mesh: Mesh | None,
+) -> list[tuple[str, str]]:
+    """The opening lines of a run, a name and a text each.
+
+    Args:
+      config: of the run.
+      prepared: its data.
+      training: the training part, encoded.
+      folder: the run folder.
+      progress: what was reached, if the run is resumed.
+      params: whose numbers are counted.
+      mesh: the devices; None for one alone.
+    """
+    pairs = (len(prepared.training), len(prepared.validation))
+    rows = corpus_rows(config.data.data, prepared.corpus, *pairs)
+    symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
+    kind = "characters" if config.data.tokens == "char" else "words"
+    rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
+    lengths = training.lengths()
+    longest = lengths.max(axis=0) - (0, 1)
+    rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
+    rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
+    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
+    rows.append(("Device", device_text(mesh)))
+    rows.append(("Run folder", str(folder)))
+    if progress.step:
+        reached = f"{progress.epoch} epochs"
+        reached += f" and {progress.batch} batches" if progress.batch else ""
+        rows.append(("Resumed", f"after {reached}, up to epoch {config.train.epochs}"))
+    return rows
 
 
 def corpus_rows(data: str, corpus: Corpus, training: int, validation: int) -> list[tuple[str, str]]:

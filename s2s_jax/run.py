@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
@@ -27,7 +26,7 @@ from s2s_jax.devices import (
     together,
 )
 from s2s_jax.errors import UserError
-from s2s_jax.evaluation import decoded_lines, evaluate, evaluation_lines
+from s2s_jax.evaluation import decoded_lines, evaluate
 from s2s_jax.fingerprint import read_training_sources, write_training_sources
 from s2s_jax.interrupts import catch_interrupts
 from s2s_jax.locking import locked
@@ -36,7 +35,7 @@ from s2s_jax.optimization import make_state
 from s2s_jax.parallel import replicate
 from s2s_jax.planning import Request, choose_folder, configure, extend, saved_run
 from s2s_jax.preparation import Prepared
-from s2s_jax.reporting import TrainingReport, buckets_text, command, corpus_rows, device_text
+from s2s_jax.reporting import TrainingReport, opening_rows
 from s2s_jax.run_folder import (
     EVALUATION,
     VALIDATION,
@@ -57,7 +56,6 @@ from s2s_jax.summary import summary
 from s2s_jax.training import MOST_SKIPPED, NotFinite, fit
 from s2s_jax.translation import Translator
 
-_EXAMPLES = 10
 _LINES = 8  # Named of the batch that a run failed on.
 
 
@@ -118,15 +116,14 @@ def _train(
         for name in (EVALUATION, VALIDATION):
             (folder / name).unlink(missing_ok=True)
     training = prepared.encode(prepared.training, *config.model.filling)
-    _say_opening(report, config, prepared, training, folder, progress, state.params, mesh)
+    report.opening(opening_rows(config, prepared, training, folder, progress, state.params, mesh))
     state = replicate(state, mesh)
     signum = _fit(report, config, state, progress, prepared, training, Saver(folder), mesh)
     if signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
-        report.say(f"Stopped; what was reached is saved in {folder}. To go on:")
-        report.say("  " + command("train.py", folder, *flags, "--resume"))
+        report.stopped(folder, *flags)
         return 128 + signum
-    _say_closing(report, folder, prepared, mesh)
+    _finish(report, folder, prepared, mesh)
     return 0
 
 
@@ -179,37 +176,6 @@ def _restore(folder: Path, model: Seq2Seq, config: RunConfig) -> tuple[TrainStat
     return state, progress
 
 
-def _say_opening(
-    report: TrainingReport,
-    config: RunConfig,
-    prepared: Prepared,
-    training: Examples,
-    folder: Path,
-    progress: Progress,
-    params: Any,
-    mesh: Mesh | None,
-) -> None:
-    """The opening lines."""
-    pairs = (len(prepared.training), len(prepared.validation))
-    rows = corpus_rows(config.data.data, prepared.corpus, *pairs)
-    symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
-    kind = "characters" if config.data.tokens == "char" else "words"
-    rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
-    lengths = training.lengths()
-    longest = lengths.max(axis=0) - (0, 1)
-    rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
-    rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
-    count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
-    rows.append(("Device", device_text(mesh)))
-    rows.append(("Run folder", str(folder)))
-    if progress.step:
-        reached = f"{progress.epoch} epochs"
-        reached += f" and {progress.batch} batches" if progress.batch else ""
-        rows.append(("Resumed", f"after {reached}, up to epoch {config.train.epochs}"))
-    report.opening(rows)
-
-
 def _fit(
     report: TrainingReport,
     config: RunConfig,
@@ -252,10 +218,8 @@ def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
     )
 
 
-def _say_closing(
-    report: TrainingReport, folder: Path, prepared: Prepared, mesh: Mesh | None
-) -> None:
-    """The closing table and figures, from the run folder as decode.py will read it.
+def _finish(report: TrainingReport, folder: Path, prepared: Prepared, mesh: Mesh | None) -> None:
+    """Evaluates the run folder as decode.py will read it; says and writes the outcome.
 
     Of several processes each decodes all of the validation part: process 0 would take as long
     alone, and JAX ends a process that another keeps waiting for minutes at its exit.
@@ -269,15 +233,10 @@ def _say_closing(
                 DecodeConfig(),
                 read_training_sources(folder),
             )
-        answers = evaluation.answers
-        shown = np.linspace(0, len(answers) - 1, min(_EXAMPLES, len(answers))).astype(int)
-        report.examples([answers[i] for i in shown])
-        for line in evaluation_lines(evaluation):
-            report.say(line)
+        report.evaluated(evaluation)
         values = evaluation.to_dict()
+        if is_main():
+            write_lines(folder / VALIDATION, decoded_lines(evaluation.answers))
     if is_main():
-        if prepared.validation:
-            write_lines(folder / VALIDATION, decoded_lines(answers))
         write_evaluation(folder, values)
-    report.say("Next:")
-    report.say("  " + command("decode.py", folder))
+    report.finished(folder)
