@@ -4,7 +4,7 @@ import os
 
 import jax
 
-from s2s_jax.download import cache_folder
+from s2s_jax.cache import cache_folder
 
 
 def keep_compiled_programs() -> None:

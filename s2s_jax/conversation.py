@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from s2s_jax.cache import cache_folder
 from s2s_jax.decode_config import DecodeConfig
-from s2s_jax.download import cache_folder
 from s2s_jax.errors import UserError
 from s2s_jax.output import score_columns, warnings
 from s2s_jax.translation import Hypothesis, Translator

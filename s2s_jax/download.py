@@ -20,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from s2s_jax.cache import cache_folder
 from s2s_jax.errors import UserError
 from s2s_jax.reading import safe_name, shown
 
@@ -66,19 +67,6 @@ def resolve(data: str, progress: bool) -> Path:
             f" {shown(error.strerror or error)}; set S2S_JAX_CACHE to a folder that can be written"
         ) from error
     return path
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `$S2S_JAX_CACHE`, or the platform's place for caches."""
-    if own := os.environ.get("S2S_JAX_CACHE"):
-        return Path(own)
-    platform = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
-    if platform:
-        return Path(platform) / "s2s_jax"
-    try:
-        return Path.home() / ".cache" / "s2s_jax"
-    except RuntimeError:  # no home folder, as in some containers
-        return Path(tempfile.gettempdir()) / "s2s_jax"
 
 
 def _checked(url: str) -> str:

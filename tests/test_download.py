@@ -332,21 +332,3 @@ def test_a_cache_that_cannot_be_written(server, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     assert "No space left on device" in error_of(f"{server.url}/ok/fra.txt")
     assert not files(cache)
-
-
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    assert download.cache_folder() == tmp_path / "cache"
-    monkeypatch.delenv("S2S_JAX_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    assert download.cache_folder() == tmp_path / "s2s_jax"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.delenv("LOCALAPPDATA")
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert download.cache_folder() == tmp_path / ".cache" / "s2s_jax"
-
-    def homeless():
-        raise RuntimeError("no home")
-
-    monkeypatch.setattr(Path, "home", homeless)
-    assert download.cache_folder().name == "s2s_jax"
