@@ -79,8 +79,10 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
             source_vocab_size=len(prepared.source_vocabulary),
             target_vocab_size=len(prepared.target_vocabulary),
         )
-        lengths = prepared.encode(prepared.training).lengths()
-        return RunConfig(data, model, train, int(lengths[:, 1].max()), prepared.data_hash), prepared
+        vocabulary = prepared.target_vocabulary
+        # With <eos>.
+        longest = 1 + max(len(vocabulary.encode(pair.target)) for pair in prepared.training)
+        return RunConfig(data, model, train, longest, prepared.data_hash), prepared
     config = saved.config
     _refuse_changes(request, config)
     config = dataclasses.replace(
