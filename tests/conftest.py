@@ -1,6 +1,10 @@
 """A small run, really trained, that the tests of whole processes share."""
 
+import fcntl
+import io
 import os
+import pickle
+import runpy
 import signal
 import subprocess
 import sys
@@ -66,6 +70,28 @@ def run_script(script, *arguments, cwd, stdin="", **options):
     )
 
 
+@pytest.fixture
+def run_here(tmp_path, monkeypatch, capsys):
+    """A script in this process, which has imported and compiled what the script needs.
+
+    A process of its own costs seconds; it is for what such a process alone can show.
+    """
+
+    def run(script, *arguments, stdin=""):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [str(script), *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # As it is, afterwards.
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        printed = capsys.readouterr()
+        status = leaving.value.code
+        return subprocess.CompletedProcess(arguments, status, printed.out, printed.err)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def data_file(tmp_path_factory) -> Path:
     return write_pairs(tmp_path_factory.mktemp("data") / "tiny.txt")
@@ -76,14 +102,24 @@ SMALL = ["--latent-dim", 32, "--batch-size", 4, "--optimizer", "adam", "--learni
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, data_file):
-    """What train.py printed, and the run folder that it left."""
-    folder = tmp_path_factory.mktemp("runs")
-    out = folder / "checkpoints" / "tiny"
-    done = run_script(
-        "train.py", "--data", data_file, "--epochs", 40, *SMALL, "--out", out, cwd=folder
-    )
-    assert done.returncode == 0, done.stderr
-    return done, out
+    """What train.py printed, and the run folder that it left; no test may change it.
+
+    The first of pytest's workers that asks trains it, for all of them.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    out, kept = folder / "runs" / "checkpoints" / "tiny", folder / "runs" / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            out.parent.mkdir(parents=True)
+            done = run_script(
+                "train.py", "--data", data_file, "--epochs", 40, *SMALL, "--out", out, cwd=folder
+            )
+            assert done.returncode == 0, done.stderr
+            kept.write_bytes(pickle.dumps(done))
+    return pickle.loads(kept.read_bytes()), out
 
 
 def draw(pairs, seed):

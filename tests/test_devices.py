@@ -112,9 +112,9 @@ def test_one_process_agrees_with_itself_at_once():
     assert is_same_everywhere("anything")
 
 
-def test_a_platform_that_is_not_there_is_one_line(tmp_path):
+def test_a_platform_that_is_not_there_is_one_line(tmp_path, run_here):
     for script in ("train.py", "decode.py"):
-        done = run_script(script, "--platform", "tpu", cwd=tmp_path)
+        done = run_here(script, "--platform", "tpu")
         assert done.returncode == 2
         assert done.stderr.startswith(f"{script}: error: --platform tpu")
         assert done.stderr.count("\n") == 1

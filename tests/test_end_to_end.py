@@ -1,9 +1,8 @@
-"""What users type, as real processes in folders of their own."""
+"""What users type, in folders of their own; where nothing hangs on it, in this process."""
 
 import functools
 import http.server
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,8 @@ import zipfile
 
 import pytest
 from conftest import PAIRS, ROOT, SMALL, run_script, write_pairs
+
+from s2s_jax.translation import Translator
 
 SOURCES = [source for source, _ in PAIRS]
 
@@ -58,7 +59,7 @@ def test_training_says_what_it_does(trained):
     assert f"Exactly right: {evaluation['exact']} of {evaluation['sentences']}" in done.stdout
 
 
-def test_decoding_in_each_form_gives_what_training_printed(trained, tmp_path):
+def test_decoding_in_each_form_gives_what_training_printed(trained, tmp_path, run_here):
     done, out = trained
     # From another folder and a copy of the run, without the data.
     copy = shutil.copytree(out, tmp_path / "checkpoints" / "copy")
@@ -73,17 +74,17 @@ def test_decoding_in_each_form_gives_what_training_printed(trained, tmp_path):
     piped = run_script("decode.py", "--checkpoint", copy, cwd=tmp_path, stdin=text)
     assert piped.stdout == first.stdout
     (tmp_path / "in.txt").write_text(text)
-    to_file = run_script(
+    to_file = run_here(
         "decode.py", "--checkpoint", copy, "--input", "in.txt", "--output", "out.txt",
-        "--batch-size", 1, cwd=tmp_path,
+        "--batch-size", 1,
     )  # fmt: skip
     assert (to_file.returncode, to_file.stdout, to_file.stderr) == (0, "", "")
     assert (tmp_path / "out.txt").read_text() == first.stdout
     steps = sorted(int(p.name) for p in (copy / "steps").iterdir())
     for step in ("latest", steps[0]):
-        done = run_script("decode.py", "--step", step, "He eats.", cwd=tmp_path)
+        done = run_here("decode.py", "--step", step, "He eats.")
         assert done.returncode == 0
-    as_json = run_script("decode.py", "--json", "--input", "-", cwd=tmp_path, stdin=text)
+    as_json = run_here("decode.py", "--json", "--input", "-", stdin=text)
     found = [json.loads(line) for line in as_json.stdout.splitlines()]
     assert {f["source"]: f["text"] for f in found} == printed
     assert all(f["complete"] and f["warnings"] == [] for f in found)
@@ -100,27 +101,24 @@ def test_every_line_keeps_its_place(trained, tmp_path):
     assert len(answers) == len(lines) + 1
     assert answers[1:5] == [""] * 4
     assert answers[0] == answers[6]
-    clean = run_script("decode.py", "--checkpoint", out, "Tom runs.", cwd=tmp_path)
-    assert answers[5] == clean.stdout.strip()
+    assert [answers[5]] == Translator.load(out)(["Tom runs."])
     warnings = done.stderr.decode().splitlines()
     assert [w.split(":")[0] for w in warnings] == ["line 4", "line 5"]
     assert "'日' '本'" in warnings[0] and "0xff" in warnings[1]
 
 
-def test_resume_goes_on_and_counts_on(tmp_path, data_file):
-    def train(*more):
-        return run_script("train.py", "--data", data_file, "--out", "run", *more, cwd=tmp_path)
-
-    run = tmp_path / "run"
-    first = train("--epochs", 2, *SMALL, "--resume")  # Nothing there yet: begins.
+def test_resume_goes_on_and_counts_on(tmp_path, data_file, run_here):
+    run, command = tmp_path / "run", ["train.py", "--data", data_file, *SMALL, "--out"]
+    begin = [*command, "run", "--epochs", 2, "--resume"]
+    first = run_script(*begin, cwd=tmp_path)  # Nothing there yet: begins.
     assert first.returncode == 0, first.stderr
-    again = train("--epochs", 2, *SMALL, "--resume")  # The same command: two more.
+    again = run_here(*begin)  # The same command: two more.
     assert again.returncode == 0, again.stderr
     assert "after 2 epochs, up to epoch 4" in again.stdout
     assert [epoch["epoch"] for epoch in metrics(run)] == [1, 2, 3, 4]
-    bare = run_script("train.py", "--out", "run", "--resume", "--epochs", 5, cwd=tmp_path)
+    bare = run_here("train.py", "--out", "run", "--resume", "--epochs", 5)
     assert bare.returncode == 0, bare.stderr
-    whole = train("--epochs", 5, *SMALL, "--out", "whole")
+    whole = run_here(*command, "whole", "--epochs", 5)
     assert whole.returncode == 0
     without_times = [
         [{k: v for k, v in epoch.items() if "second" not in k} for epoch in metrics(folder)]
@@ -130,13 +128,13 @@ def test_resume_goes_on_and_counts_on(tmp_path, data_file):
     assert metrics(run)[2]["loss"] < metrics(run)[0]["loss"]
 
 
-def test_a_run_is_never_overwritten_silently(trained, tmp_path, data_file):
+def test_a_run_is_never_overwritten_silently(trained, tmp_path, data_file, run_here):
     run = shutil.copytree(trained[1], tmp_path / "run")
     (run / "notes.txt").write_text("mine")
     before = snapshot(run)
 
     def train(*more):
-        return run_script("train.py", "--data", data_file, "--out", run, *more, cwd=tmp_path)
+        return run_here("train.py", "--data", data_file, "--out", run, *more)
 
     refused(train(), "--resume", "--overwrite", "--out")
     refused(train("--resume", "--overwrite"), "--resume", "--overwrite")
@@ -154,7 +152,7 @@ def test_a_run_is_never_overwritten_silently(trained, tmp_path, data_file):
     assert (run / "notes.txt").read_text() == "mine"
 
 
-def test_an_interrupted_run_is_saved_and_goes_on_exactly(tmp_path, data_file):
+def test_an_interrupted_run_is_saved_and_goes_on_exactly(tmp_path, data_file, run_here):
     def arguments(out, epochs):
         return ["--data", data_file, "--out", out, "--epochs", epochs, *SMALL]
 
@@ -178,51 +176,50 @@ def test_an_interrupted_run_is_saved_and_goes_on_exactly(tmp_path, data_file):
     assert 1 <= first < second < 300
     epochs = second + 2
     for run, more in (("run", ["--resume"]), ("whole", [])):
-        done = run_script("train.py", *arguments(run, epochs), *more, cwd=tmp_path)
+        done = run_here("train.py", *arguments(run, epochs), *more)
         assert done.returncode == 0, done.stderr
     losses = [[e["val_loss"] for e in metrics(tmp_path / run)] for run in ("run", "whole")]
     assert len(losses[0]) == epochs
     assert losses[0] == losses[1]
 
 
-def test_word_level_with_embeddings(tmp_path, data_file):
-    done = run_script(
+def test_word_level_with_embeddings(tmp_path, data_file, run_here):
+    done = run_here(
         "train.py", "--data", data_file, "--tokens", "word", "--embedding-dim", 8,
-        "--epochs", 3, *SMALL, cwd=tmp_path,
+        "--epochs", 3, *SMALL,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Unique words" in done.stdout
     # The default folder is named after the data; an unseen word has a meaning and a warning.
-    answer = run_script("decode.py", "Zorro sleeps.", cwd=tmp_path)
+    answer = run_here("decode.py", "Zorro sleeps.")
     assert answer.returncode == 0
     assert "'Zorro'" in answer.stderr
     assert "<" not in answer.stdout
     assert (tmp_path / "checkpoints" / "tiny" / "config.json").exists()
 
 
-def test_the_embedded_corpus_needs_no_file(tmp_path):
-    done = run_script(
+def test_the_embedded_corpus_needs_no_file(tmp_path, run_here):
+    done = run_here(
         "train.py", "--num-samples", 15, "--epochs", 1, *SMALL, "--validation-split", 0.2,
-        "--swap", "--patience", 3, "--clip-norm", 1, cwd=tmp_path,
+        "--swap", "--patience", 3, "--clip-norm", 1,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "checkpoints" / "sample" / "config.json").exists()
     assert "12 for training, 3 for validation" in done.stdout
 
 
-def test_fewer_pairs_than_a_batch_and_no_validation(tmp_path):
+def test_fewer_pairs_than_a_batch_and_no_validation(tmp_path, run_here):
     data = write_pairs(tmp_path / "few.txt", PAIRS[:2])
-    done = run_script(
-        "train.py", "--data", data, "--epochs", 2, "--latent-dim", 8, "--validation-split", 0,
-        cwd=tmp_path,
-    )  # fmt: skip
+    done = run_here(
+        "train.py", "--data", data, "--epochs", 2, "--latent-dim", 8, "--validation-split", 0
+    )
     assert done.returncode == 0, done.stderr
     assert "val_loss" not in metrics(tmp_path / "checkpoints" / "few")[0]
-    assert run_script("decode.py", "He eats.", cwd=tmp_path).returncode == 0
+    assert run_here("decode.py", "He eats.").returncode == 0
 
 
-def test_summary_prints_the_model_and_writes_nothing(tmp_path, data_file):
-    done = run_script("train.py", "--data", data_file, "--summary", cwd=tmp_path)
+def test_summary_prints_the_model_and_writes_nothing(tmp_path, data_file, run_here):
+    done = run_here("train.py", "--data", data_file, "--summary")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 100
     for view in ("training", "encode", "decode_step"):
@@ -243,13 +240,12 @@ BAD_DATA = {
 
 
 @pytest.mark.parametrize("name", BAD_DATA)
-def test_bad_data_is_one_line(tmp_path, name):
+def test_bad_data_is_one_line(tmp_path, run_here, name):
     content, words = BAD_DATA[name]
     data = tmp_path / "data.txt"
     if content is not None:
         data.write_bytes(content)
-    done = run_script("train.py", "--data", data, cwd=tmp_path)
-    message = refused(done)
+    message = refused(run_here("train.py", "--data", data))
     assert any(word.lower() in message.lower() for word in words), message
     assert not (tmp_path / "checkpoints").exists()
 
@@ -271,20 +267,18 @@ def test_bad_data_is_one_line(tmp_path, name):
         (["--out", "/proc/nowhere/run", "--num-samples", "100"], ["--out"]),
     ],
 )
-def test_bad_flags_are_one_line(tmp_path, flags, words):
-    refused(run_script("train.py", *flags, cwd=tmp_path), *words)
+def test_bad_flags_are_one_line(tmp_path, run_here, flags, words):
+    refused(run_here("train.py", *flags), *words)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bad_checkpoint_is_one_line(trained, tmp_path):
+def test_a_bad_checkpoint_is_one_line(trained, tmp_path, run_here):
     def decode(folder, *more):
-        return run_script("decode.py", "--checkpoint", folder, *more, "He eats.", cwd=tmp_path)
+        return run_here("decode.py", "--checkpoint", folder, *more, "He eats.")
 
     # A copy of the script: beside the real one there may be runs of the developer's.
     script = shutil.copy(ROOT / "decode.py", tmp_path)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    alone = run_script(script, "He eats.", cwd=tmp_path, env=environment)
-    refused(alone, "train.py", "--checkpoint")
+    refused(run_here(script, "He eats."), "train.py", "--checkpoint")
     refused(decode("nowhere"), "nowhere", "--checkpoint")
     (tmp_path / "empty").mkdir()
     refused(decode("empty"), "config.json")
@@ -299,22 +293,20 @@ def test_a_bad_checkpoint_is_one_line(trained, tmp_path):
     refused(decode(trained[1], "--strict", "ß"), "'ß'", "--strict")
     refused(decode(trained[1], "--input", "x.txt"), "--input")
     refused(decode(trained[1], "--batch-size", 0), "--batch-size")
-    missing = run_script(
-        "decode.py", "--checkpoint", trained[1], "--input", "nope.txt", cwd=tmp_path
-    )
+    missing = run_here("decode.py", "--checkpoint", trained[1], "--input", "nope.txt")
     refused(missing, "nope.txt")
     unwritable = decode(trained[1], "--output", "no/such/folder/out.txt")
     refused(unwritable, "no/such/folder")
 
 
-def test_an_output_file_is_replaced_whole_or_left(trained, tmp_path):
+def test_an_output_file_is_replaced_whole_or_left(trained, tmp_path, run_here):
     out = tmp_path / "out.txt"
     out.write_text("before\n")
     command = ["decode.py", "--checkpoint", trained[1], "--output", out]
-    refused(run_script(*command, "--strict", "He eats.", "ß", cwd=tmp_path))
+    refused(run_here(*command, "--strict", "He eats.", "ß"))
     assert out.read_text() == "before\n"
     assert list(tmp_path.iterdir()) == [out]
-    assert run_script(*command, "He eats.", cwd=tmp_path).returncode == 0
+    assert run_here(*command, "He eats.").returncode == 0
     assert out.read_text() != "before\n"
 
 
@@ -327,7 +319,7 @@ def test_help_is_quick_and_needs_no_jax(tmp_path):
         assert time.perf_counter() - start < 2
 
 
-def test_data_from_a_url(tmp_path, data_file):
+def test_data_from_a_url(tmp_path, data_file, run_here):
     """Fetched once, into the cache; what cannot be fetched is one line."""
     archive = tmp_path / "served" / "pairs.zip"
     archive.parent.mkdir()
@@ -339,10 +331,10 @@ def test_data_from_a_url(tmp_path, data_file):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/pairs.zip"
         command = ["train.py", "--data", url, "--epochs", 1, *SMALL]
-        first = run_script(*command, cwd=tmp_path)
+        first = run_here(*command)
         refused(run_script("train.py", "--data", url + "x", cwd=tmp_path), "404", "--data")
         server.shutdown()
     assert first.returncode == 0, first.stderr
-    again = run_script(*command, "--overwrite", cwd=tmp_path)
+    again = run_here(*command, "--overwrite")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "checkpoints" / "pairs" / "config.json").exists()

@@ -7,7 +7,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from conftest import PAIRS, ROOT, run_script
+from conftest import PAIRS, ROOT
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.errors import UserError
@@ -21,10 +21,10 @@ EXAMPLE = ROOT / "examples" / "run_exported.py"
 TEXTS = ["He eats.", "", "  Tom   runs. ", "日本", "Mary ßthinks.", "e\u0301", "e" * 40]
 
 
-def test_the_example_alone_answers_as_the_translator_does(trained, tmp_path):
+def test_the_example_alone_answers_as_the_translator_does(trained, tmp_path, run_here):
     _, folder = trained
     path = tmp_path / "tiny.s2s"
-    done = run_script("decode.py", "--checkpoint", folder, "--export", path, cwd=tmp_path)
+    done = run_here("decode.py", "--checkpoint", folder, "--export", path)
     assert (done.returncode, done.stderr) == (0, "")
     assert str(path) in done.stdout
     texts = TEXTS + [source for source, _ in PAIRS]

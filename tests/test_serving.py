@@ -4,13 +4,14 @@ import math
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import PAIRS, ROOT, run_script
+from conftest import PAIRS, ROOT
 
 from s2s_jax.decode_config import DecodeConfig
 from s2s_jax.errors import UserError
@@ -61,12 +62,12 @@ def read_more(terminal, shown):
 
 def test_a_person_is_asked_and_answered(trained, tmp_path):
     _, folder = trained
-    wanted = run_script("decode.py", "--checkpoint", folder, "He eats.", cwd=tmp_path).stdout
+    (wanted,) = Translator.load(folder)(["He eats."])
     typed = ["He eats.\n", "ß\n", ":beam 0\n", ":beam 3\n", ":nbest 2\n", "He eats.\n"]
     typed += [":temperature 0.8\n", "Tom runs.\n", ":help\n", "\x04"]
     status, shown = converse(folder, tmp_path, *typed)
     assert status == 0
-    assert wanted.strip() in shown
+    assert wanted in shown
     assert "'ß'" in shown
     assert "--beam must be a whole number of at least 1, not 0" in shown
     assert "beam 3, n-best 2, length penalty 0.6" in shown
@@ -97,20 +98,17 @@ def test_an_empty_line_ends_the_conversation(trained, tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_line_ends_are_not_part_of_a_sentence(trained, tmp_path, ending):
+def test_line_ends_are_not_part_of_a_sentence(trained, run_here, ending):
     text = f"\ufeffHe eats.{ending}Tom runs."
-    done = run_script("decode.py", "--checkpoint", trained[1], cwd=tmp_path, stdin=text)
+    done = run_here("decode.py", "--checkpoint", trained[1], stdin=text)
     assert done.stderr == ""
     assert done.stdout.count("\n") == 2
 
 
-def test_more_lines_than_a_chunk_keep_their_order(trained, tmp_path):
+def test_more_lines_than_a_chunk_keep_their_order(trained, run_here):
     lines = [("He eats.", "She runs.", "", "Tom talks.")[i % 4] for i in range(4100)]
-    short = run_script("decode.py", "--checkpoint", trained[1], *lines[:4], cwd=tmp_path)
-    done = run_script(
-        "decode.py", "--checkpoint", trained[1], cwd=tmp_path, stdin="\n".join(lines) + "\n"
-    )
-    answers = short.stdout.split("\n")[:4]
+    answers = Translator.load(trained[1])(lines[:4])
+    done = run_here("decode.py", "--checkpoint", trained[1], stdin="\n".join(lines) + "\n")
     assert done.stdout.split("\n")[:-1] == [answers[i % 4] for i in range(4100)]
 
 
@@ -124,10 +122,8 @@ def test_a_reader_that_leaves_is_no_error(trained, tmp_path):
     assert done.stderr == ""
 
 
-def test_an_answer_cut_off_says_so(trained, tmp_path):
-    done = run_script(
-        "decode.py", "--checkpoint", trained[1], "--max-length", 2, "He eats.", cwd=tmp_path
-    )
+def test_an_answer_cut_off_says_so(trained, run_here):
+    done = run_here("decode.py", "--checkpoint", trained[1], "--max-length", 2, "He eats.")
     assert len(done.stdout.strip()) <= 2
     assert "--max-length" in done.stderr
 
@@ -282,17 +278,15 @@ def test_what_was_trained_on_is_named(trained, capsys, tmp_path, data_file):
     assert said == ["skipped: no tab: 20 (line 2, 4, 6, 8, 10, ...)"]
 
 
-def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsys):
-    path = trained[1] / TRAINING_SOURCES
+def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsys, tmp_path):
+    folder = Path(shutil.copytree(trained[1], tmp_path / "run"))
+    path = folder / TRAINING_SOURCES
     content = path.read_bytes()
-    try:
-        path.unlink()
-        found, _ = evaluation(capsys, trained[1], trained[1] / "validation.tsv")
-        path.write_bytes(content[:-1])
-        with pytest.raises(UserError, match="damaged"):
-            evaluation(capsys, trained[1], trained[1] / "validation.tsv")
-    finally:
-        path.write_bytes(content)
+    path.unlink()
+    found, _ = evaluation(capsys, folder, folder / "validation.tsv")
+    path.write_bytes(content[:-1])
+    with pytest.raises(UserError, match="damaged"):
+        evaluation(capsys, folder, folder / "validation.tsv")
     assert found["in_training"] is None and found["sentences"] == 4
 
 
@@ -346,7 +340,7 @@ def test_bad_requests_are_one_line(trained, tmp_path, monkeypatch, options, word
         ["--beam", "many"],
     ],
 )
-def test_bad_flags_are_one_line(tmp_path, flags):
-    done = run_script("decode.py", *flags, "Go.", cwd=tmp_path)
+def test_bad_flags_are_one_line(run_here, flags):
+    done = run_here("decode.py", *flags, "Go.")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and flags[-2 if len(flags) > 1 else 0] in done.stderr
