@@ -45,7 +45,8 @@ def translator():
     ]
     model = ModelConfig(*map(len, vocabularies), 8, source_length=6, source_filler=" b")
     tokens = np.zeros((1, 1), np.int32)
-    params = Seq2Seq(model).init(jax.random.key(1), tokens, tokens == 0, tokens)["params"]
+    init = jax.jit(Seq2Seq(model).init)
+    params = init(jax.random.key(1), tokens, tokens == 0, tokens)["params"]
     params = jax.tree.map(lambda x: x * 4, params)
     return Translator(
         Run(RunConfig(DataConfig(), model, TrainConfig(), 9, ""), *vocabularies), params

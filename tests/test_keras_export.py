@@ -38,7 +38,7 @@ def random_run(tokens="char", embedding_dim=0):
     model = ModelConfig(*map(len, vocabularies), latent_dim=6, embedding_dim=embedding_dim)
     run = Run(RunConfig(DataConfig(), model, TrainConfig(), 12, ""), *vocabularies)
     ids = np.zeros((1, 1), np.int32)
-    params = Seq2Seq(model).init(jax.random.key(1), ids, ids == 0, ids)["params"]
+    params = jax.jit(Seq2Seq(model).init)(jax.random.key(1), ids, ids == 0, ids)["params"]
     return run, jax.tree.map(lambda x: np.asarray(x) * 3, params)
 
 

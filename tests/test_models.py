@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +13,23 @@ from s2s_jax.recurrence import product
 BATCH, SOURCE, TARGET = 3, 7, 6
 
 
-@pytest.fixture(params=[0, 5], ids=["one-hot", "embedded"])
+@functools.partial(jax.jit, static_argnames=("model", "method"))
+def apply(model, params, *inputs, method="__call__"):
+    """One program instead of one for each operation."""
+    return model.apply(params, *inputs, method=method)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def init(model, *inputs):
+    return model.init(jax.random.key(0), *inputs)
+
+
+@pytest.fixture(scope="module", params=[0, 5], ids=["one-hot", "embedded"])
 def model(request):
     return Seq2Seq(ModelConfig(11, 13, latent_dim=8, embedding_dim=request.param))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def batch():
     rng = np.random.default_rng(0)
     source = rng.integers(4, 11, (BATCH, SOURCE))
@@ -25,40 +37,43 @@ def batch():
     return source * mask, mask, rng.integers(1, 13, (BATCH, TARGET))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def params(model, batch):
-    return model.init(jax.random.key(0), *batch)
+    return init(model, *batch)
 
 
 def test_teacher_forced_logits_equal_chained_decode_steps(model, params, batch):
     source, mask, target = batch
-    logits = model.apply(params, *batch)
+    logits = apply(model, params, *batch)
     assert logits.shape == (BATCH, TARGET, 13)
-    carry = model.apply(params, source, mask, method="encode")
+    carry = apply(model, params, source, mask, method="encode")
     for t in range(TARGET):
-        carry, step_logits = model.apply(params, carry, target[:, t], method="decode_step")
+        carry, step_logits = apply(model, params, carry, target[:, t], method="decode_step")
         np.testing.assert_allclose(step_logits, logits[:, t], rtol=1e-5, atol=1e-6)
 
 
 def test_one_set_of_parameters_serves_all_views(model, params, batch):
     source, mask, target = batch
-    carry = model.apply(params, source, mask, method="encode")
-    encode = model.init(jax.random.key(0), source, mask, method="encode")["params"]
-    step = model.init(jax.random.key(0), carry, target[:, 0], method="decode_step")["params"]
+    carry = apply(model, params, source, mask, method="encode")
+
+    def shapes_of(method, *inputs):
+        init = functools.partial(model.init, method=method)
+        return jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0), *inputs)["params"])
+
     shapes = jax.tree.map(jnp.shape, params["params"])
     assert set(shapes) == {"encoder", "decoder"}
-    assert jax.tree.map(jnp.shape, encode) == {"encoder": shapes["encoder"]}
-    assert jax.tree.map(jnp.shape, step) == {"decoder": shapes["decoder"]}
+    assert shapes_of("encode", source, mask) == {"encoder": shapes["encoder"]}
+    assert shapes_of("decode_step", carry, target[:, 0]) == {"decoder": shapes["decoder"]}
 
 
 @pytest.mark.parametrize("extra", [1, 5])
 def test_extra_padding_changes_nothing(model, params, batch, extra):
     source, mask, _ = batch
-    wanted = model.apply(params, source, mask, method="encode")
+    wanted = apply(model, params, source, mask, method="encode")
     # Whatever ids stand in the padding.
     junk = np.full((BATCH, extra), 9)
-    found = model.apply(
-        params, np.hstack([source, junk]), np.hstack([mask, junk < 0]), method="encode"
+    found = apply(
+        model, params, np.hstack([source, junk]), np.hstack([mask, junk < 0]), method="encode"
     )
     for f, w in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(f, w)
@@ -67,27 +82,29 @@ def test_extra_padding_changes_nothing(model, params, batch, extra):
 def test_padding_gets_no_gradient(model, params, batch):
     source, mask, target = batch
 
-    def loss(params, source):
+    @jax.jit
+    @jax.grad
+    def gradient(params, source):
         return jnp.square(model.apply(params, source, mask, target)).sum()
 
     junk = np.where(mask, source, 10)
-    wanted = jax.grad(loss)(params, source)
-    found = jax.grad(loss)(params, junk)
+    wanted = gradient(params, source)
+    found = gradient(params, junk)
     jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, atol=1e-5), found, wanted)
 
 
 def test_rows_do_not_see_each_other(model, params, batch):
     source, mask, target = batch
-    together = model.apply(params, *batch)
+    together = apply(model, params, *batch)
     for row in range(BATCH):
         one = slice(row, row + 1)
-        alone = model.apply(params, source[one], mask[one], target[one])
+        alone = apply(model, params, source[one], mask[one], target[one])
         np.testing.assert_allclose(alone[0], together[row], rtol=1e-5, atol=1e-6)
 
 
 def test_an_empty_source_leaves_the_initial_carry(model, params):
     tokens = np.full((2, 3), 5)
-    carry = model.apply(params, tokens, np.zeros((2, 3), bool), method="encode")
+    carry = apply(model, params, tokens, np.zeros((2, 3), bool), method="encode")
     assert all((x == 0).all() for x in carry)
 
 
@@ -95,14 +112,14 @@ def test_decoder_does_not_see_the_future(model, params, batch):
     source, mask, target = batch
     changed = target.copy()
     changed[:, 3:] = 2
-    before = model.apply(params, source, mask, target)[:, :3]
-    after = model.apply(params, source, mask, changed)[:, :3]
+    before = apply(model, params, source, mask, target)[:, :3]
+    after = apply(model, params, source, mask, changed)[:, :3]
     np.testing.assert_array_equal(before, after)
 
 
 def test_row_lookup_equals_multiplying_one_hots(batch):
     model = Seq2Seq(ModelConfig(11, 13, latent_dim=8))
-    params = model.init(jax.random.key(0), *batch)
+    params = init(model, *batch)
     source = batch[0]
     inputs = params["params"]["encoder"]["inputs"]
     one_hot = jax.nn.one_hot(source, 11) @ inputs["kernel"] + inputs["bias"]
@@ -142,11 +159,11 @@ def test_every_float32_product_is_one_on_every_device(model, params, batch):
 
 def test_bfloat16_is_for_products_alone(model, params, batch):
     half = Seq2Seq(model.config, dtype=jnp.bfloat16)
-    jax.tree.map(np.testing.assert_array_equal, half.init(jax.random.key(0), *batch), params)
-    carry = half.apply(params, *batch[:2], method="encode")
-    logits = half.apply(params, *batch)
+    jax.tree.map(np.testing.assert_array_equal, init(half, *batch), params)
+    carry = apply(half, params, *batch[:2], method="encode")
+    logits = apply(half, params, *batch)
     assert {x.dtype for x in (*carry, logits)} == {jnp.dtype("float32")}
-    wanted = model.apply(params, *batch)
+    wanted = apply(model, params, *batch)
     assert (logits != wanted).any()
     np.testing.assert_allclose(logits, wanted, atol=0.03)
     scan = [line for line in lowered_products(half, params, batch) if "8x32xbf16" in line]
@@ -164,8 +181,9 @@ def test_zeros_beyond_the_end_are_read_and_have_no_weight(batch):
     plain, filled = Seq2Seq(config), Seq2Seq(dataclasses.replace(config, source_length=7))
     source, _, target = batch
     everywhere = np.ones_like(source, bool)
-    params = plain.init(jax.random.key(0), source, everywhere, target)["params"]
+    params = init(plain, source, everywhere, target)["params"]
 
+    @functools.partial(jax.jit, static_argnames="model")
     def loss(params, model):
         return jnp.square(model.apply({"params": params}, source, everywhere, target)).sum()
 

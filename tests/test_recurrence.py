@@ -1,3 +1,5 @@
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -25,12 +27,17 @@ class Unrolled(nn.Module):
         return self.cell(carry, inputs)
 
 
-@pytest.fixture
+@functools.partial(jax.jit, static_argnames=("model", "method"))
+def apply(model, params, carry, inputs, method="__call__"):
+    return model.apply(params, carry, inputs, method=method)
+
+
+@pytest.fixture(scope="module")
 def problem():
     keys = jax.random.split(jax.random.key(0), 5)
     inputs = jax.random.normal(keys[0], (TIME, BATCH, 4 * FEATURES))
     carry = tuple(jax.random.normal(key, (BATCH, FEATURES)) for key in keys[1:3])
-    params = Unrolled(unroll).init(keys[3], carry, inputs)
+    params = jax.jit(Unrolled(unroll).init)(keys[3], carry, inputs)
     weights = jax.random.normal(keys[4], (2, TIME, BATCH, FEATURES))
     return params, carry, inputs, weights
 
@@ -42,9 +49,9 @@ def relative_error(found, wanted):
 def test_scan_equals_a_python_loop_of_steps(problem):
     params, carry, inputs, _ = problem
     model = Unrolled(unroll)
-    cs, hs = model.apply(params, carry, inputs)
+    cs, hs = apply(model, params, carry, inputs)
     for t in range(TIME):
-        carry, h = model.apply(params, carry, inputs[t], method="one_step")
+        carry, h = apply(model, params, carry, inputs[t], method="one_step")
         np.testing.assert_allclose(carry[0], cs[t], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(h, hs[t], rtol=1e-5, atol=1e-6)
 
@@ -62,28 +69,27 @@ def test_cell_equals_flax_optimized_lstm_cell_step_by_step(problem):
             "kernel": kernel[:, own],
             "bias": jnp.zeros(FEATURES),
         }
-    flax_cell, flax_carry = nn.OptimizedLSTMCell(FEATURES), carry
+    flax_step, flax_carry = jax.jit(nn.OptimizedLSTMCell(FEATURES).apply), carry
     for t in range(TIME):
-        carry, h = Unrolled(unroll).apply(params, carry, inputs[t], method="one_step")
-        flax_carry, flax_h = flax_cell.apply({"params": flax_params}, flax_carry, inputs[t])
+        carry, h = apply(Unrolled(unroll), params, carry, inputs[t], method="one_step")
+        flax_carry, flax_h = flax_step({"params": flax_params}, flax_carry, inputs[t])
         np.testing.assert_allclose(h, flax_h, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(carry[0], flax_carry[0], rtol=1e-5, atol=1e-6)
+
+
+@functools.partial(jax.jit, static_argnames="how")
+@functools.partial(jax.grad, argnums=(0, 1, 2))
+def weighted_gradient(params, carry, inputs, weights, how):
+    cs, hs = Unrolled(how).apply(params, carry, inputs)
+    return (weights[0] * cs).sum() + (weights[1] * jnp.sin(hs)).sum()
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_gradients_equal_autodiff_through_the_plain_scan(problem, seed):
     params, carry, inputs, _ = problem
     weights = jax.random.normal(jax.random.key(seed), (2, TIME, BATCH, FEATURES))
-
-    def loss(how):
-        def weighted(params, carry, inputs):
-            cs, hs = Unrolled(how).apply(params, carry, inputs)
-            return (weights[0] * cs).sum() + (weights[1] * jnp.sin(hs)).sum()
-
-        return jax.jit(jax.grad(weighted, argnums=(0, 1, 2)))
-
-    found = loss(unroll)(params, carry, inputs)
-    wanted = loss(plain_unroll)(params, carry, inputs)
+    found = weighted_gradient(params, carry, inputs, weights, unroll)
+    wanted = weighted_gradient(params, carry, inputs, weights, plain_unroll)
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for f, w in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         assert relative_error(f, w) < 1e-5
@@ -95,6 +101,7 @@ def test_gradients_equal_finite_differences(problem):
             lambda x: jnp.asarray(np.asarray(x, np.float64)), problem
         )
 
+        @jax.jit
         def loss(kernel):
             variables = {"params": {"cell": {"recurrent_kernel": kernel}}}
             cs, hs = Unrolled(unroll).apply(variables, carry, inputs)
@@ -104,17 +111,19 @@ def test_gradients_equal_finite_differences(problem):
         direction = jax.random.normal(jax.random.key(9), kernel.shape, kernel.dtype)
         step = 1e-6
         difference = loss(kernel + step * direction) - loss(kernel - step * direction)
-        gradient = jax.grad(loss)(kernel)
+        gradient = jax.jit(jax.grad(loss))(kernel)
         assert relative_error((gradient * direction).sum(), difference / (2 * step)) < 1e-6
 
 
 def test_saturated_gates_give_finite_values_and_gradients(problem):
     params, carry, inputs, _ = problem
 
-    def loss(inputs):
+    @jax.jit
+    @jax.value_and_grad
+    def loss_and_gradient(inputs):
         return sum(x.sum() for x in Unrolled(unroll).apply(params, carry, inputs))
 
-    value, gradient = jax.value_and_grad(loss)(inputs * 1e6)
+    value, gradient = loss_and_gradient(inputs * 1e6)
     assert jnp.isfinite(value)
     assert jnp.isfinite(gradient).all()
 

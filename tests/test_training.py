@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import math
 
 import jax
@@ -167,8 +168,9 @@ def test_a_stop_after_the_last_batch_completes_the_epoch():
     assert saved[-1][2] == progress.history[-1]["val_loss"]
 
 
-def poisoned(what):
-    """A state whose loss, or gradient alone, is not finite in batches with the symbol 11."""
+@functools.cache  # The same function is compiled once.
+def poisoned_apply(what):
+    """A model whose loss, or gradient alone, is not finite in batches with the symbol 11."""
 
     def apply_fn(variables, source, mask, target_inputs):
         logits = MODEL.apply(variables, source, mask, target_inputs)
@@ -179,7 +181,12 @@ def poisoned(what):
         # Zero, and for the symbol 11 of infinite slope.
         return logits + jnp.sqrt(jnp.where(bad, 0.0, 1.0) + total * 0.0) - jnp.where(bad, 0.0, 1.0)
 
-    return make_state(MODEL, CONFIG).replace(apply_fn=apply_fn)
+    return apply_fn
+
+
+def poisoned(what):
+    """A state of such a model."""
+    return make_state(MODEL, CONFIG).replace(apply_fn=poisoned_apply(what))
 
 
 @pytest.mark.parametrize("what", ["loss", "gradient"])

@@ -30,7 +30,8 @@ def translator():
         DataConfig(), ModelConfig(len(SOURCE), len(TARGET), 16), TrainConfig(), 12, ""
     )
     tokens = np.zeros((1, 1), np.int32)
-    params = Seq2Seq(config.model).init(jax.random.key(3), tokens, tokens == 0, tokens)["params"]
+    init = jax.jit(Seq2Seq(config.model).init)
+    params = init(jax.random.key(3), tokens, tokens == 0, tokens)["params"]
     params = jax.tree.map(lambda x: x * 3, params)  # Livelier answers.
     return Translator(Run(config, SOURCE, TARGET), params)
 
