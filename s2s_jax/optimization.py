@@ -22,18 +22,22 @@ Total = Callable[[Any], Any]
 """Adds sums up over the devices that share a batch."""
 
 
-@functools.lru_cache(maxsize=8)  # Equal settings share their compiled steps.
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
     rate = config.learning_rate or LEARNING_RATES[config.optimizer]
+    return _make_optimizer(config.optimizer, rate, config.clip_norm)
+
+
+@functools.lru_cache(maxsize=8)  # Equal settings share their compiled steps.
+def _make_optimizer(name: str, rate: float, clip_norm: float) -> optax.GradientTransformation:
     optimizer = {
         "rmsprop": lambda: optax.rmsprop(rate, decay=0.9, eps=1e-7),
         "adam": lambda: optax.adam(rate, eps=1e-7),
         "adamw": lambda: optax.adamw(rate, eps=1e-7, weight_decay=0.004),
         "sgd": lambda: optax.sgd(rate),
-    }[config.optimizer]()
-    if config.clip_norm:
-        return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+    }[name]()
+    if clip_norm:
+        return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
     return optimizer
 
 

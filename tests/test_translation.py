@@ -40,7 +40,7 @@ TEXTS = st.lists(st.text("abcdefgh", max_size=40), max_size=20)
 
 
 @settings(deadline=None, max_examples=25)
-@given(TEXTS, st.integers(1, 9))
+@given(TEXTS, st.sampled_from([1, 3, 8]))
 def test_answers_keep_their_place_whatever_the_batches(translator, texts, batch_size):
     alone = {text: translator([text])[0] for text in set(texts)}
     assert translator(texts, batch_size=batch_size) == [alone[text] for text in texts]
