@@ -263,7 +263,7 @@ def test_bad_data_is_one_line(tmp_path, run_here, name):
         (["--optimizer", "magic"], ["--optimizer", "rmsprop"]),
         (["--validation-split", "1"], ["--validation-split"]),
         (["--num-samples", "-1"], ["--num-samples"]),
-        (["--max-source-length", "3"], ["--max-source-length"]),
+        (["--max-source-length", "-3"], ["--max-source-length"]),
         (["--out", "/proc/nowhere/run", "--num-samples", "100"], ["--out"]),
     ],
 )

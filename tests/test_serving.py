@@ -79,21 +79,16 @@ def test_a_person_is_asked_and_answered(trained, tmp_path):
     assert "\x1b[" not in shown  # The terminal is a dumb one.
 
 
-def test_the_history_is_kept_and_colours_show_confidence(trained, tmp_path):
+def test_the_history_is_kept_colours_show_confidence_and_an_empty_line_ends(trained, tmp_path):
     cache = {
         "S2S_JAX_CACHE": str(tmp_path),
         "JAX_COMPILATION_CACHE_DIR": os.environ["S2S_JAX_CACHE"],
     }
     colours = cache | {"TERM": "xterm-256color", "COLORTERM": "", "NO_COLOR": ""}
-    status, shown = converse(trained[1], tmp_path, "Mary sleeps.\n", "\x04", environment=colours)
+    status, shown = converse(trained[1], tmp_path, "Mary sleeps.\n", "\n", environment=colours)
     assert status == 0
     assert (tmp_path / "history").read_text().splitlines()[-1] == "Mary sleeps."
     assert "\x1b[3" in shown  # Of 16 sentences nothing is learned for sure.
-
-
-def test_an_empty_line_ends_the_conversation(trained, tmp_path):
-    status, shown = converse(trained[1], tmp_path, "\n")
-    assert status == 0
     assert "Ctrl-D" in shown
 
 
