@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from s2s_jax.batching import Examples
 from s2s_jax.compilation import keep_compiled_programs
@@ -24,6 +25,10 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # A suite started in the background of a script ignores Ctrl-C, and so would the processes that
 # the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What takes long takes long because the machine is busy, or because it compiles.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from s2s_jax.batching import (
@@ -38,7 +38,6 @@ def rows_of(batch):
             yield tuple(batch.source[k][batch.source_mask[k]]), tuple(targets[:-1])
 
 
-@settings(deadline=None)
 @given(LENGTHS, st.integers(1, 9), st.integers(1, 9), st.integers(0, 3) | st.none())
 def test_every_pair_is_seen_exactly_once_an_epoch(lengths, batch_size, max_buckets, seed):
     examples = examples_of(lengths)

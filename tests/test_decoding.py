@@ -40,7 +40,7 @@ def decode(table, first, limit, capacity, ended=None):
 
 
 # Each capacity is a compilation.
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(0, 10_000), st.integers(0, 12), st.sampled_from([1, 4, 9]))
 def test_it_takes_the_likeliest_token_until_the_end(seed, limit, capacity):
     table = np.random.default_rng(seed).normal(size=(VOCAB, VOCAB)).astype(np.float32)

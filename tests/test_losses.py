@@ -9,7 +9,7 @@ from s2s_jax.losses import Sums
 
 token_sums = jax.jit(losses.token_sums)  # As training uses it.
 
-quick = settings(deadline=None, max_examples=20)
+quick = settings(max_examples=20)
 SEEDS = st.integers(0, 2**32 - 1)
 
 

@@ -21,7 +21,7 @@ def of_file(path, **options):
     return prepare(DataConfig(data=str(path), **options), seed=0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.5]), st.sampled_from(["source", "tail"]))
 def test_the_parts_are_the_whole_and_share_no_pair(data_file, seed, share, split):
     config = DataConfig(data=str(data_file), validation_split=share, split=split)

@@ -45,7 +45,7 @@ def read_or_none(folder):
         return None
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.text(), st.text())
 def test_a_run_comes_back_as_it_was_written(tmp_path_factory, source, target):
     folder = tmp_path_factory.mktemp("run")

@@ -129,7 +129,7 @@ def kept_by_hand(probs, top_k, top_p):
 
 
 # Probabilities in 64ths are exact in float32, sums of them too.
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(st.integers(1, 9), min_size=6, max_size=6),
     st.integers(0, 8),

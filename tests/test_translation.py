@@ -39,7 +39,7 @@ def translator():
 TEXTS = st.lists(st.text("abcdefgh", max_size=40), max_size=20)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(TEXTS, st.sampled_from([1, 3, 8]))
 def test_answers_keep_their_place_whatever_the_batches(translator, texts, batch_size):
     alone = {text: translator([text])[0] for text in set(texts)}
@@ -53,7 +53,7 @@ ANY_TEXT = st.text(st.characters(), max_size=40) | st.text(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(ANY_TEXT, max_size=4))
 def test_any_unicode_is_answered_and_its_strange_symbols_named(translator, texts):
     found = translator.translate(texts)
