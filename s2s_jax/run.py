@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
-from s2s_jax.allocation import keep_freed_memory
+from s2s_jax.allocation import keep_freed_memory, release_freed_memory
 from s2s_jax.batching import Examples, choose_buckets, num_batches
 from s2s_jax.checkpointing import Progress, restore_state
 from s2s_jax.compilation import keep_compiled_programs
@@ -225,6 +225,7 @@ def _finish(report: TrainingReport, folder: Path, prepared: Prepared, mesh: Mesh
     alone, and JAX ends a process that another keeps waiting for minutes at its exit.
     """
     values: dict[str, Any] = {"sentences": 0, "exact": 0}
+    release_freed_memory()
     if prepared.validation:
         with report.console.status("decoding the validation part"):
             evaluation = evaluate(
