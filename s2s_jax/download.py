@@ -40,11 +40,12 @@ def resolve(data: str, progress: bool) -> Path:
 
     Args:
       data: a path, an http(s) URL, or the name of an archive of manythings.org ("fra-eng").
-        What is none of these comes back as a path, for the reader to complain about.
+        What else may be a path comes back as one, for the reader to complain about.
       progress: show a progress bar on stderr while downloading, if that is a terminal.
 
     Raises:
-      UserError: the URL is of another kind, or cannot be downloaded or kept.
+      UserError: the URL is of another kind, or cannot be downloaded or kept; a word is neither
+        a file nor a name.
     """
     if os.path.exists(data):
         return Path(data)
@@ -52,6 +53,8 @@ def resolve(data: str, progress: bool) -> Path:
         url = f"{_MANYTHINGS}{data}.zip"
     elif _SCHEME.match(data):
         url = _checked(data)
+    elif re.fullmatch(r"[\w-]+", data):
+        raise _neither(data)
     else:
         return Path(data)
     # A folder for each URL keeps the file's own name, after which runs are named.
@@ -79,11 +82,15 @@ def _checked(url: str) -> str:
         path = urllib.parse.quote(parts.path, string.punctuation)
         query = urllib.parse.quote(parts.query, string.punctuation)
     except ValueError as error:
-        raise UserError(
-            "--data needs a file that exists, an http(s) URL or a name such as fra-eng, but is"
-            f" {shown(url)!r}; download it yourself and pass the file with --data"
-        ) from error
+        raise _neither(url) from error
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+
+
+def _neither(data: str) -> UserError:
+    return UserError(
+        "--data needs a file that exists, an http(s) URL or a name such as fra-eng, but is"
+        f" {shown(data)!r}; check the path, or download the file yourself"
+    )
 
 
 def _failed(url: str, reason: object) -> UserError:

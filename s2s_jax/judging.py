@@ -11,7 +11,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from s2s_jax.corpus import Corpus, read_pairs
 from s2s_jax.decode_config import DecodeConfig
-from s2s_jax.errors import UserError
 from s2s_jax.evaluation import Evaluation, decoded_lines, evaluate, evaluation_lines
 from s2s_jax.fingerprint import read_training_sources
 from s2s_jax.run_folder import write_lines
@@ -54,11 +53,7 @@ def judge(
 
 def _read(path: Path, swap: bool) -> Corpus:
     """The pairs of the file; what is left out is said."""
-    try:
-        corpus = read_pairs(path, swap=swap)
-    except UserError as error:
-        # What reads training data speaks of its own flag.
-        raise UserError(str(error).replace("--data", "--evaluate")) from None
+    corpus = read_pairs(path, swap=swap)
     for reason, skipped in corpus.skipped.items():
         lines = ", ".join(map(str, skipped.first_lines))
         more = ", ..." if skipped.count > len(skipped.first_lines) else ""

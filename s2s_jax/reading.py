@@ -88,32 +88,29 @@ def _open_regular(path: Path) -> BinaryIO:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise UserError(
-                f"--data needs a file, but {shown(path)} is a folder; name a file in it"
-            )
+            raise UserError(f"a file is needed, but {shown(path)} is a folder; name a file in it")
         if not stat.S_ISREG(status.st_mode):
             # Opening a FIFO would wait for ever.
             raise UserError(
-                f"--data needs an ordinary file, but {shown(path)} is a pipe or a device;"
+                f"an ordinary file is needed, but {shown(path)} is a pipe or a device;"
                 " write its content to a file first"
             )
         if status.st_size == 0:
             raise _empty(path)
         return open(path, "rb")
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        remedy = "check the path given with --data"
-        if re.fullmatch(r"[\w-]+", str(path)):
-            remedy += ", or name an archive of manythings.org such as fra-eng"
-        raise UserError(f"--data needs a file, but there is no {shown(path)}; {remedy}") from error
+        raise UserError(
+            f"a file is needed, but there is no {shown(path)}; check the path"
+        ) from error
     except PermissionError as error:
         raise UserError(
-            f"--data needs a file you may read, but {shown(path)} is closed to you;"
+            f"a file that you may read is needed, but {shown(path)} is closed to you;"
             " change its permissions or copy it"
         ) from error
     except OSError as error:
         raise UserError(
             f"the data file {shown(path)} cannot be opened: {shown(error.strerror or error)};"
-            " check the path given with --data"
+            " check the path"
         ) from error
 
 
@@ -149,7 +146,7 @@ def _text_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         if "\\" in name or ".." in parts or re.match(r"/|[A-Za-z]:", name):
             raise UserError(
                 f"the archive {shown(path)} holds a path that leads out of it,"
-                f" {shown(name, 60)}; take only the text file out and pass that with --data"
+                f" {shown(name, 60)}; take only the text file out and pass that"
             )
         hidden = "__MACOSX" in parts or parts[-1:] == ("_about.txt",)
         if not hidden and name.lower().endswith((".txt", ".tsv")):
@@ -160,7 +157,7 @@ def _text_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         raise UserError(
             f"the archive {shown(path)} must hold one text file (.txt or .tsv), but has"
             f" {len(texts) or 'none'}{': ' if texts else ''}{names}{more};"
-            " unpack it and pass the right file with --data"
+            " unpack it and pass the right file"
         )
     [member] = texts
     if member.flag_bits & 1:
@@ -196,7 +193,7 @@ def _chunks(path: Path, stream: BinaryIO, limit: int | None) -> Iterator[bytes]:
         if limit is not None and total > limit:
             raise UserError(
                 f"the archive {shown(path)} unpacks to more than the {limit} bytes that are read;"
-                " unpack it, make the text smaller and pass that with --data"
+                " unpack it, make the text smaller and pass that"
             )
         yield chunk
 
@@ -242,5 +239,5 @@ def _broken(path: Path, error: Exception) -> UserError:
     reason = shown(error, 80) or type(error).__name__
     return UserError(
         f"the data file {shown(path)} cannot be read: {reason}; it may be broken or cut short:"
-        " replace it by a fresh copy, or unpack it yourself and pass the text with --data"
+        " replace it by a fresh copy, or unpack it yourself and pass the text"
     )

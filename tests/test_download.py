@@ -161,7 +161,7 @@ def files(folder: Path) -> list[Path]:
 def test_paths_come_back_as_they_are(tmp_path, cache):
     (tmp_path / "fra.txt").write_bytes(GOOD)
     assert download.resolve(str(tmp_path / "fra.txt"), False) == tmp_path / "fra.txt"
-    for missing in ("no/such.txt", "fra_eng", "FRA-ENG", "C:\\fra.txt", "nul\0byte", ""):
+    for missing in ("no/such.txt", "C:\\fra.txt", "nul\0byte", ""):
         assert download.resolve(missing, False) == Path(missing)
     assert not cache.exists()
 
@@ -183,6 +183,12 @@ def test_an_existing_file_wins_over_a_name(tmp_path, monkeypatch):
 def test_other_urls_are_refused(url, cache):
     message = error_of(url)
     assert "http(s) URL" in message and "--data" in message
+    assert not cache.exists()
+
+
+def test_a_word_that_is_no_file_is_a_name_misspelt(cache):
+    assert "a name such as fra-eng, but is 'fra_eng'" in error_of("fra_eng")
+    assert "a name such as fra-eng" in error_of("FRA-ENG")
     assert not cache.exists()
 
 

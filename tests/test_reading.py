@@ -159,8 +159,7 @@ def test_zip_is_read_by_its_one_text(tmp_path, method, file_name):
 
 def test_missing_files_and_folders(tmp_path):
     assert "there is no" in error_of(tmp_path / "fra.txt")
-    assert "fra-eng" not in error_of("no/such/fra.txt")
-    assert "such as fra-eng" in error_of("fra_eng")
+    assert "there is no" in error_of("fra_eng")
     assert "there is no" in error_of("nul\0byte") and "\\x00" in error_of("nul\0byte")
     assert "there is no" in error_of(write(tmp_path, "file", GOOD) / "below")
     assert "folder" in error_of(tmp_path)
