@@ -42,7 +42,10 @@ def jax_steps(flags) -> Callable[[], None]:
     source, target = draw(flags.batch_size)
     batch = Batch(source, source > 0, target[:, :-1], target[:, 1:], target[:, 1:] > 0)
     batches = jax.device_put(jax.tree.map(lambda x: np.stack([x] * flags.dispatch), batch))
-    several = jax.jit(lambda state, batches: jax.lax.scan(train_step, state, batches))
+    tokens = np.float32(flags.batch_size * TARGET)
+    several = jax.jit(
+        lambda state, batches: jax.lax.scan(lambda s, b: train_step(s, b, tokens), state, batches)
+    )
 
     def take():
         nonlocal state

@@ -15,29 +15,27 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from s2s_jax.batching import Batch
 from s2s_jax.devices import AXIS
 
-Step = Callable[[Any, Batch, Callable[[Any], Any]], Any]
-"""`(state, batch, total) -> results`; `total` adds sums up over the devices."""
 
-
-def divide(step: Step, mesh: Mesh) -> Callable[[Any, Batch], Any]:
+def divide(step: Callable[..., Any], mesh: Mesh, scalars: int = 0) -> Callable[..., Any]:
     """`step` on all devices at once, each with its rows of the batch.
 
     The sums over devices stand where the step asks for them with `total`. Left to itself, XLA
     puts one into every step of the backward scan.
 
     Args:
-      step: has the same results on every device once it has used `total`.
+      step: `(state, batch, *scalars, total) -> results`, the same on every device once it has
+        used `total`, which adds sums up over them.
       mesh: the devices.
+      scalars: how many numbers it takes beside state and batch.
     """
     total = functools.partial(jax.lax.psum, axis_name=AXIS)
     # With check_vma JAX sums the gradients of replicated parameters by itself, so once more.
     return jax.shard_map(
-        lambda state, batch: step(state, batch, total),
+        lambda *arguments: step(*arguments, total),
         mesh=mesh,
-        in_specs=(PartitionSpec(), PartitionSpec(AXIS)),
+        in_specs=(PartitionSpec(), PartitionSpec(AXIS), *[PartitionSpec()] * scalars),
         out_specs=PartitionSpec(),
         check_vma=False,
     )

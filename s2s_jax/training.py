@@ -138,9 +138,10 @@ def train_epoch(
 
     step, _ = compiled_steps(mesh)
     total, rows = num_batches(examples, config.batch_size), share(config.batch_size, mesh)
+    mean_tokens = np.float32(examples.lengths()[:, 1].sum() / total)
     rng = np.random.default_rng(seed)
     for batch in epoch_batches(examples, buckets, config.batch_size, rng, progress.batch, rows):
-        state, sums = step(state, place(batch, mesh))
+        state, sums = step(state, place(batch, mesh), mean_tokens)
         pending.append(sums)
         # After the last batch the epoch is complete, and is judged and saved as such.
         if progress.batch + len(pending) == total:

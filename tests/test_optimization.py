@@ -33,7 +33,7 @@ def test_padding_and_batch_size_change_neither_loss_nor_gradient():
 
     def gradient(size):
         (batch,) = epoch_batches(EXAMPLES, wide, size)
-        return loss_and_gradient(state.params, state.apply_fn, batch)[1]
+        return loss_and_gradient(state.params, state.apply_fn, batch, 50.0)[1]
 
     jax.tree.map(
         lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
@@ -42,11 +42,31 @@ def test_padding_and_batch_size_change_neither_loss_nor_gradient():
     )
 
 
+def test_the_batches_of_an_epoch_teach_what_all_pairs_at_once_teach():
+    """However they are divided: every token weighs the same."""
+    state, tokens = make_state(MODEL, CONFIG), EXAMPLES.lengths()[:, 1].sum()
+
+    def gradient(buckets, size):
+        batches = list(epoch_batches(EXAMPLES, buckets, size))
+        each = [
+            loss_and_gradient(state.params, state.apply_fn, batch, tokens / len(batches))[1]
+            for batch in batches
+        ]
+        return jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *each)
+
+    whole, several = choose_buckets(EXAMPLES.lengths(), 1), choose_buckets(EXAMPLES.lengths())
+    jax.tree.map(
+        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
+        gradient(several, 4),
+        gradient(whole, 30),
+    )
+
+
 def test_a_batch_of_padding_alone_is_harmless():
     state = make_state(MODEL, CONFIG)
     (batch,) = epoch_batches(EXAMPLES, choose_buckets(EXAMPLES.lengths(), 1), 64)
     empty = jax.tree.map(np.zeros_like, batch)
-    (loss, sums), gradient = loss_and_gradient(state.params, state.apply_fn, empty)
+    (loss, sums), gradient = loss_and_gradient(state.params, state.apply_fn, empty, 50.0)
     assert loss == sums.loss == sums.tokens == 0
     assert all((g == 0).all() for g in jax.tree.leaves(gradient))
 
@@ -58,7 +78,7 @@ def test_one_compilation_per_shape():
     for epoch in range(3):
         for batch in epoch_batches(EXAMPLES, buckets, 4, np.random.default_rng(epoch)):
             eval_step(state, batch)
-            state, _ = train_step(state, batch)
+            state, _ = train_step(state, batch, 9.0)
     after = train_step._cache_size(), eval_step._cache_size()
     assert after[0] - before[0] <= len(buckets)
     assert after[1] - before[1] <= len(buckets)
@@ -84,7 +104,7 @@ def test_clip_norm_bounds_the_step():
         state = make_state(MODEL, dataclasses.replace(config, clip_norm=clip_norm))
         before = jax.device_get(state.params)
         (batch,) = epoch_batches(EXAMPLES, choose_buckets(EXAMPLES.lengths(), 1), 64)
-        after, _ = train_step(state, batch)
+        after, _ = train_step(state, batch, 200.0)
         steps = jax.tree.leaves(jax.tree.map(np.subtract, jax.device_get(after.params), before))
         return np.sqrt(sum(float((step**2).sum()) for step in steps))
 

@@ -43,8 +43,10 @@ def test_shares_of_a_batch_teach_what_all_of_it_teaches(problem):
     # vmap names an axis as a mesh does, and needs one device.
     step = functools.partial(_train_step, total=functools.partial(jax.lax.psum, axis_name=AXIS))
     shares = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
-    found, sums = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name=AXIS))(state, shares)
-    wanted, wanted_sums = train_step(copy(state), batch)
+    found, sums = jax.jit(jax.vmap(step, in_axes=(None, 0, None), axis_name=AXIS))(
+        state, shares, 30.0
+    )
+    wanted, wanted_sums = train_step(copy(state), batch, 30.0)
     for each in range(devices):
         np.testing.assert_allclose([x[each] for x in sums], wanted_sums, rtol=1e-6)
         jax.tree.map(
@@ -57,8 +59,9 @@ def test_shares_of_a_batch_teach_what_all_of_it_teaches(problem):
 def test_a_mesh_of_one_device_gives_the_same_bits(problem):
     state, batch = problem
     mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
-    found = jax.jit(divide(_train_step, mesh))(replicate(state, mesh), place(batch, mesh))
-    jax.tree.map(np.testing.assert_array_equal, found, train_step(copy(state), batch))
+    divided = jax.jit(divide(_train_step, mesh, scalars=1))
+    found = divided(replicate(state, mesh), place(batch, mesh), 30.0)
+    jax.tree.map(np.testing.assert_array_equal, found, train_step(copy(state), batch, 30.0))
 
 
 def test_one_device_is_left_alone(problem):

@@ -205,11 +205,11 @@ def test_an_update_that_is_not_finite_changes_nothing_and_is_counted(what):
     good, bad = (
         next(epoch_batches(e, choose_buckets(e.lengths()), CONFIG.batch_size)) for e in (good, bad)
     )
-    state, sums = train_step(state, bad)
+    state, sums = train_step(state, bad, 9.0)
     assert_same(jax.device_get((state.params, state.opt_state)), before)
     assert tuple(map(float, sums)) == (0, 0, 0)
-    state, sums = train_step(state, good)
-    alone, wanted = train_step(poisoned(what), good)
+    state, sums = train_step(state, good, 9.0)
+    alone, wanted = train_step(poisoned(what), good, 9.0)
     assert_same((state.params, state.opt_state, sums), (alone.params, alone.opt_state, wanted))
     assert float(sums.tokens) > 0
 
