@@ -18,6 +18,7 @@ from s2s_jax.programs import beam, greedy, sample, score
 _SHORTEST = 16  # Rows are padded to 16, 32, 64, ... tokens: few shapes to compile.
 # What bounds the memory that a batch takes on each device:
 _MAX_TOKENS = 2**14  # its padded tokens, 4 kB each at 256 units,
+_MAX_SCORED = 2**13  # those of sources and given targets together,
 _MAX_WRITTEN = 2**22  # the tokens set aside for answers,
 _MAX_LOGITS = 2**24  # and the logits of given targets.
 
@@ -140,7 +141,7 @@ def score_rows(
     vocab, devices = model.config.target_vocab_size, 1 if mesh is None else mesh.size
     while order:
         length = _power_of_two(max(len(targets[order[0]]), _SHORTEST))
-        room = devices * min(_MAX_TOKENS // (longest + length), _MAX_LOGITS // (length * vocab))
+        room = devices * min(_MAX_SCORED // (longest + length), _MAX_LOGITS // (length * vocab))
         at_most = max(1, min(batch_size, room))
         chosen, order = order[:at_most], order[at_most:]
         size, (held, sharing) = _spread(len(chosen), at_most, params, mesh)
