@@ -70,8 +70,8 @@ def loss_fn(
     """Cross-entropy of a batch in nats over `mean_tokens`, and the sums behind it.
 
     What it is divided by is the same for all batches of an epoch, so that every token weighs as
-    much, be it in a batch of short sentences or of long ones. Over the batch's own tokens a
-    short sentence's would weigh more: on the tutorial that costs 0.4 % of the validation loss.
+    much, be it in a batch of short sentences or of long ones; Keras divides by a constant too.
+    Next to the batch's own tokens it makes no difference on the tutorial that chance does not.
     """
     sums = _forward(apply_fn, params, batch)
     return sums.loss / mean_tokens, sums
