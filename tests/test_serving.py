@@ -300,12 +300,12 @@ def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsy
             "--output .* folder .*no/such first",
         ),
         ({"input": "missing.txt"}, "--input missing.txt cannot be read"),
-        ({"evaluate": Path("missing.txt")}, "--evaluate needs a file, but there is no missing"),
+        ({"evaluate": Path("missing.txt")}, "a file is needed, but there is no missing"),
         (
             {"evaluate": Path("one.txt")},
             r"no usable line in one\.txt.*no tab 2 \(first at line 1\)",
         ),
-        ({"evaluate": Path(".")}, "--evaluate needs a file, but . is a folder"),
+        ({"evaluate": Path(".")}, "a file is needed, but . is a folder"),
     ],
 )
 def test_bad_requests_are_one_line(trained, tmp_path, monkeypatch, options, words):
