@@ -58,7 +58,7 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
         jax.config.update("jax_platforms", request.platform)
     if not alone:
         _join_processes(request)
-    use_platform(request.platform)
+    check_platform(request.platform)
     here = len(jax.local_devices())
     if request.devices is not None and request.devices > here:
         raise UserError(
@@ -81,14 +81,12 @@ def of_this_process(mesh: Mesh | None) -> Mesh | None:
     return Mesh(np.array(mesh.local_devices), mesh.axis_names, axis_types=mesh.axis_types)
 
 
-def use_platform(platform: str | None) -> None:
-    """Lets JAX compute on "cpu", "gpu" or "tpu"; None takes the best there is.
+def check_platform(platform: str | None) -> None:
+    """Starts JAX, which must have found "cpu", "gpu" or "tpu"; None takes the best there is.
 
     Raises:
       UserError: when there is no such device, or none at all.
     """
-    if platform is not None:
-        jax.config.update("jax_platforms", platform)
     try:
         found = jax.default_backend()
     except RuntimeError as error:

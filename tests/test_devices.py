@@ -17,11 +17,11 @@ from s2s_jax.devices import (
     AXIS,
     DeviceRequest,
     agreed_signal,
+    check_platform,
     is_same_everywhere,
     of_this_process,
     start,
     together,
-    use_platform,
 )
 from s2s_jax.errors import UserError
 
@@ -54,8 +54,8 @@ def test_what_cannot_be_had_is_named(request_, message):
 
 def test_one_device_needs_no_mesh():
     assert start(DeviceRequest(devices=1)) is None
-    use_platform(None)
-    use_platform("cpu")
+    check_platform(None)
+    check_platform("cpu")
 
 
 SLURM = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "node[1-2]", "SLURM_NTASKS": "2"}
