@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from s2s_jax.command_line import Parser, main
-from s2s_jax.decode_config import DecodeConfig
+from s2s_jax.decoding.config import DecodeConfig
 
 
 def parser() -> Parser:
@@ -103,7 +103,7 @@ def run() -> int:
     names = [field.name for field in dataclasses.fields(DecodeConfig)]
     config = DecodeConfig(**{name: flags.pop(name) for name in names if name in flags})
 
-    from s2s_jax.serving import DecodeRequest, decode  # After --help, which needs no JAX.
+    from s2s_jax.serving.serving import DecodeRequest, decode  # After --help, which needs no JAX.
 
     request = DecodeRequest(config=config, **flags)
     return decode(request, beside=Path(__file__).resolve().parent)

@@ -106,10 +106,10 @@ def run() -> int:
         names = [field.name for field in dataclasses.fields(config)]
         return {name: flags[name] for name in names if name in flags}
 
-    from s2s_jax.devices import DeviceRequest  # After --help, which needs no JAX.
-    from s2s_jax.planning import Request
-    from s2s_jax.reporting import TrainingReport
-    from s2s_jax.run import summarize, train
+    from s2s_jax.runtime.devices import DeviceRequest  # After --help, which needs no JAX.
+    from s2s_jax.training.planning import Request
+    from s2s_jax.training.report import TrainingReport
+    from s2s_jax.training.run import summarize, train
 
     request = Request(
         data=given(DataConfig),

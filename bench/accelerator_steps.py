@@ -32,10 +32,10 @@ def jax_steps(flags) -> Callable[[], None]:
     import jax
     import jax.numpy as jnp
 
-    from s2s_jax.batching import Batch
     from s2s_jax.config import ModelConfig, TrainConfig
-    from s2s_jax.models import Seq2Seq
-    from s2s_jax.optimization import make_state, train_step
+    from s2s_jax.data.batching import Batch
+    from s2s_jax.model.seq2seq import Seq2Seq
+    from s2s_jax.training.step import make_state, train_step
 
     model = Seq2Seq(ModelConfig(*SYMBOLS, flags.units), dtype=getattr(jnp, flags.precision))
     state = make_state(model, TrainConfig())

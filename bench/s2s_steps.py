@@ -16,14 +16,14 @@ import jax
 import numpy as np
 
 from flops import training_flops
-from s2s_jax.allocation import keep_freed_memory
-from s2s_jax.batching import choose_buckets, epoch_batches
-from s2s_jax.checkpointing import Progress
 from s2s_jax.config import DataConfig, ModelConfig, TrainConfig
-from s2s_jax.models import Seq2Seq
-from s2s_jax.optimization import make_state
-from s2s_jax.preparation import prepare
-from s2s_jax.training import train_epoch
+from s2s_jax.data.batching import choose_buckets, epoch_batches
+from s2s_jax.data.preparation import prepare
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runtime.memory import keep_freed_memory
+from s2s_jax.training.loop import train_epoch
+from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.step import make_state
 
 
 class Clock:
@@ -83,7 +83,7 @@ def measure_training(prepared, units, batch_size, seconds):
     state = make_state(Seq2Seq(ModelConfig(*sizes, units)), train)
     clock, epoch = Clock(seconds, limit=60 + 4 * seconds), 0
     while not clock.should_stop():
-        progress = Progress(epoch=epoch)
+        progress = TrainingProgress(epoch=epoch)
         clock.start(progress)
         state, progress, _ = train_epoch(
             state, progress, examples, buckets, train, clock.save, clock

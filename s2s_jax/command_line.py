@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from s2s_jax.errors import RunWarning, UserError
@@ -56,6 +58,12 @@ def main(command: Callable[[], int]) -> NoReturn:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     _silence()
     sys.exit(status)
+
+
+def command(script: str, folder: Path, *more: str) -> str:
+    """A command line to type next."""
+    flag = "--checkpoint" if script == "decode.py" else "--out"
+    return shlex.join(["python", script, flag, str(folder), *more])
 
 
 def _silence() -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 from s2s_jax.errors import UserError
 
-SAMPLE = "sample"
+EMBEDDED = "sample"
 """The name of the embedded corpus."""
 
 MAX_LENGTH = 1 << 17
@@ -87,7 +87,7 @@ class _Config:
 class DataConfig(_Config):
     """Which pairs a run is trained on, and how they are read and divided."""
 
-    data: str = SAMPLE
+    data: str = EMBEDDED
     num_samples: int = 10_000
     swap: bool = False
     tokens: str = "char"

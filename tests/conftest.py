@@ -10,14 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
+from s2s_testing import ROOT, SMALL, run_script, write_pairs
 
-from s2s_jax.batching import Examples
-from s2s_jax.compilation import keep_compiled_programs
-
-ROOT = Path(__file__).resolve().parent.parent
+from s2s_jax.runtime.cache import keep_compiled_programs
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # The programs of the tests are many, and each is run for a moment: compiling is what takes time.
@@ -38,41 +35,6 @@ def cache(tmp_path_factory):
     os.environ["S2S_JAX_CACHE"] = str(folder)
     keep_compiled_programs()
     return folder
-
-
-# Targets of two lengths only: two shapes to compile.
-PAIRS = [
-    (f"{subject} {verb}.", f"{sujet} {verbe}.")
-    for subject, sujet in (("He", "Il"), ("She", "Elle"), ("Tom", "Thom"), ("Mary", "Mary"))
-    for verb, verbe in (
-        ("eats", "mange"),
-        ("sleeps", "somme"),
-        ("runs", "court"),
-        ("talks", "parle"),
-        ("thinks", "pense"),
-    )
-]
-
-
-def write_pairs(path: Path, pairs=PAIRS) -> Path:
-    """A data file of pairs."""
-    path.write_text("".join(f"{s}\t{t}\n" for s, t in pairs), encoding="utf-8")
-    return path
-
-
-def run_script(script, *arguments, cwd, stdin="", **options):
-    """train.py or decode.py as a user runs them, from another folder."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / script), *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-        **options,
-    )
 
 
 @pytest.fixture
@@ -102,9 +64,6 @@ def data_file(tmp_path_factory) -> Path:
     return write_pairs(tmp_path_factory.mktemp("data") / "tiny.txt")
 
 
-SMALL = ["--latent-dim", 32, "--batch-size", 4, "--optimizer", "adam", "--learning-rate", 0.02]
-
-
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, data_file):
     """What train.py printed, and the run folder that it left; no test may change it.
@@ -127,10 +86,13 @@ def trained(tmp_path_factory, data_file):
     return pickle.loads(kept.read_bytes()), out
 
 
-def draw(pairs, seed):
-    """Random pairs of few lengths, so that few shapes are compiled."""
-    rng = np.random.default_rng(seed)
-    return Examples(
-        [rng.integers(4, 12, rng.choice([1, 3, 5])).astype(np.int32) for _ in range(pairs)],
-        [rng.integers(4, 14, rng.choice([1, 6])).astype(np.int32) for _ in range(pairs)],
-    )
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of one megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if os.name != "posix" or os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from s2s_jax.data.files import open_chunks
+from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.errors import UserError
-from s2s_jax.reading import open_chunks, shown
-from s2s_jax.vocabulary import SPECIALS, Vocabulary
+from s2s_jax.runtime.files import shown
 
 PADDINGS = ("mask", "zeros", "space")
 """What stands beyond a source's end: nothing, all-zero vectors, or spaces.

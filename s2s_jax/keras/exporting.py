@@ -8,16 +8,17 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s2s_jax.checkpointing import restore_params
 from s2s_jax.config import LEARNING_RATES, ModelConfig, TrainConfig
+from s2s_jax.data.vocabulary import SPECIALS
+from s2s_jax.decoding.translator import param_shapes
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.weights import NEVER, LSTMWeights, Weights, from_params
-from s2s_jax.models import Seq2Seq
-from s2s_jax.run_folder import KERAS, Run, read_run, write_lines
-from s2s_jax.steps import open_steps, restore_newest
-from s2s_jax.translation import param_shapes
-from s2s_jax.vocabulary import SPECIALS
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runs.checkpointing import restore_params
+from s2s_jax.runs.folder import KERAS, Run, read_run
+from s2s_jax.runs.steps import open_steps, restore_newest
+from s2s_jax.runtime.files import write_lines
 
 _EXPRESSIBLE = {
     "source_vocab_size",

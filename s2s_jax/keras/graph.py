@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from s2s_jax.errors import UserError
-from s2s_jax.reading import shown
+from s2s_jax.runtime.files import shown
 
 _LSTM = {
     "activation": "tanh",

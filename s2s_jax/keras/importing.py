@@ -7,23 +7,24 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s2s_jax.checkpointing import Progress, save_step
+from s2s_jax.command_line import command
 from s2s_jax.config import LEARNING_RATES, DataConfig, RunConfig, TrainConfig
-from s2s_jax.corpus import normalize
-from s2s_jax.download import resolve
+from s2s_jax.data.corpus import normalize
+from s2s_jax.data.download import resolve
+from s2s_jax.data.preparation import Prepared, prepare
+from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
-from s2s_jax.fingerprint import write_training_sources
+from s2s_jax.evaluation.fingerprint import write_training_sources
 from s2s_jax.keras.characters import Characters, tutorial_characters, tutorial_pairs
 from s2s_jax.keras.padding import mean_loss, model_config, with_padding
 from s2s_jax.keras.reading import KerasModel, read_model
 from s2s_jax.keras.weights import to_params
-from s2s_jax.optimization import make_optimizer
-from s2s_jax.preparation import Prepared, prepare
-from s2s_jax.reading import safe_name, shown
-from s2s_jax.reporting import command
-from s2s_jax.run_folder import KERAS, ROOT, Run, create_run, holds_run, write_lines, write_metrics
-from s2s_jax.steps import open_steps
-from s2s_jax.vocabulary import SPECIALS
+from s2s_jax.runs.checkpointing import save_step
+from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
+from s2s_jax.runs.steps import open_steps
+from s2s_jax.runtime.files import safe_name, shown, write_lines
+from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.step import make_optimizer
 
 _NO_DATA = "unknown"
 
@@ -191,7 +192,7 @@ def _write(folder: Path, imported: Imported) -> None:
         write_training_sources(folder, (pair.source for pair in prepared.training))
     opt_state = make_optimizer(config.train).init(params)
     with open_steps(folder, writable=True) as manager:
-        save_step(manager, params, opt_state, Progress(), val_loss)
+        save_step(manager, params, opt_state, TrainingProgress().to_record(), val_loss)
     write_metrics(folder, [])
 
 

@@ -14,15 +14,15 @@ from typing import Any
 import jax.numpy as jnp
 from flax.training.train_state import TrainState
 
-from s2s_jax.batching import choose_buckets
 from s2s_jax.config import ModelConfig
+from s2s_jax.data.batching import choose_buckets
+from s2s_jax.data.preparation import Prepared
+from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.reading import KerasModel
-from s2s_jax.models import Seq2Seq
-from s2s_jax.preparation import Prepared
-from s2s_jax.training import evaluate
-from s2s_jax.vocabulary import SPECIALS
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.training.loop import validation_sums
 
 _TRIED = 256  # Pairs by which the padding is found.
 _CLEARLY = 0.9  # Spaces must lower the loss to this share; an untrained model cannot tell.
@@ -119,7 +119,7 @@ def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[
     apply = _apply(dataclasses.replace(config, source_filler=SPECIALS[0]))
     state = TrainState(jnp.int32(0), apply, params, None, None)
     buckets = choose_buckets(examples.lengths(), max_buckets=1)
-    sums = evaluate(state, examples, buckets, batch_size=64)
+    sums = validation_sums(state, examples, buckets, batch_size=64)
     return float(sums.loss / sums.tokens)
 
 

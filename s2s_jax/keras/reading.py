@@ -20,7 +20,7 @@ import numpy as np
 from s2s_jax.errors import UserError
 from s2s_jax.keras.graph import Side, Structure, recognise
 from s2s_jax.keras.weights import LSTMWeights, Weights
-from s2s_jax.reading import shown
+from s2s_jax.runtime.files import shown
 
 _MAX_CONFIG_BYTES = 1 << 24
 _MOST_UNPACKED = 16  # Times the archive's own size: weights hardly shrink, a zip bomb does.

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.keras.characters import Characters
-from s2s_jax.run_folder import Run
-from s2s_jax.vocabulary import SPECIALS, Vocabulary
+from s2s_jax.runs.folder import Run
 
 NEVER = -1e9
 """The output bias of what is never written: its share of a softmax is exactly 0."""
@@ -50,8 +50,8 @@ def to_params(weights: Weights, characters: Characters) -> dict[str, Any]:
     """The parameters of a `Seq2Seq` over `characters.vocabularies()`."""
     source, target = characters.vocabularies()
     ids = characters.ids(source, target)
-    kernel = _spread(weights.output_kernel.T, ids.target_outputs, len(target), 0).T
-    bias = _spread(weights.output_bias, ids.target_outputs, len(target), NEVER)
+    kernel = _scatter_rows(weights.output_kernel.T, ids.target_outputs, len(target), 0).T
+    bias = _scatter_rows(weights.output_bias, ids.target_outputs, len(target), NEVER)
     output = {"kernel": np.ascontiguousarray(kernel), "bias": bias}
     encoder = _side_params(weights.encoder, ids.source, len(source))
     decoder = _side_params(weights.decoder, ids.target_inputs, len(target))
@@ -80,9 +80,9 @@ def from_params(params: Any, characters: Characters, run: Run) -> Weights:
 def _side_params(weights: LSTMWeights, ids: np.ndarray, size: int) -> dict[str, Any]:
     inputs = {"kernel": weights.kernel, "bias": weights.bias}
     if weights.embedding is None:
-        inputs["kernel"] = _spread(weights.kernel, ids, size, 0)
+        inputs["kernel"] = _scatter_rows(weights.kernel, ids, size, 0)
     else:
-        inputs["embedding"] = {"embedding": _spread(weights.embedding, ids, size, 0)}
+        inputs["embedding"] = {"embedding": _scatter_rows(weights.embedding, ids, size, 0)}
     return {"inputs": inputs, "cell": {"recurrent_kernel": weights.recurrent_kernel}}
 
 
@@ -97,7 +97,7 @@ def _side_weights(params: Any, ids: np.ndarray) -> LSTMWeights:
     return LSTMWeights(embedding, kernel, recurrent_kernel, np.asarray(inputs["bias"]))
 
 
-def _spread(rows: np.ndarray, ids: np.ndarray, size: int, rest: float) -> np.ndarray:
+def _scatter_rows(rows: np.ndarray, ids: np.ndarray, size: int, rest: float) -> np.ndarray:
     """`[size, ...]` with `rows` at `ids` and `rest` elsewhere."""
     spread = np.full((size, *rows.shape[1:]), rest, np.float32)
     spread[ids] = rows

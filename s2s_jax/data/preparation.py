@@ -1,0 +1,96 @@
+"""From the name of some data to encoded examples, ready to be trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from s2s_jax.config import EMBEDDED, DataConfig
+from s2s_jax.data.batching import Examples
+from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs, split_pairs
+from s2s_jax.data.download import resolve
+from s2s_jax.data.embedded import embedded_pairs
+from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
+
+
+class Prepared(NamedTuple):
+    """A corpus, divided and encoded."""
+
+    corpus: Corpus
+    training: list[Pair]
+    validation: list[Pair]
+    source_vocabulary: Vocabulary
+    target_vocabulary: Vocabulary
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of the pairs, in their order and division."""
+        digest = hashlib.sha256()
+        for part in (self.training, self.validation):
+            for pair in part:
+                digest.update(f"{pair.source}\t{pair.target}\n".encode())
+            digest.update(b"\0")
+        return digest.hexdigest()
+
+    def lines(self, rows: Iterable[int]) -> list[int]:
+        """The numbers (from 1) of the lines of the data that training pairs stand on."""
+        line_of = dict(zip(self.corpus.pairs, self.corpus.lines, strict=True))
+        return sorted(line_of[self.training[row]] for row in rows)
+
+    def encode(
+        self, pairs: Iterable[Pair], source_length: int = 0, source_filler: str = SPECIALS[0]
+    ) -> Examples:
+        """The ids of pairs; sources are filled up as `ModelConfig` has it."""
+        encode_source = self.source_vocabulary.encode_source
+        sources, targets = [], []
+        for pair in pairs:
+            sources.append(encode_source(pair.source, source_length, source_filler))
+            targets.append(self.target_vocabulary.encode(pair.target))
+        return Examples(sources, targets)
+
+
+def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus:
+    """The pairs that `config` names: the embedded corpus, a file, or a download.
+
+    Raises:
+      UserError: when they cannot be had, or none is usable.
+    """
+    limits = {
+        "num_samples": config.num_samples,
+        "swap": config.swap,
+        "max_source_length": config.max_source_length,
+        "max_target_length": config.max_target_length,
+    }
+    if config.data == EMBEDDED:
+        lines = map("\t".join, embedded_pairs(seed))
+        return collect_pairs(EMBEDDED, enumerate(lines, 1), **limits)
+    return read_pairs(resolve(config.data, progress), **limits)
+
+
+def prepare(
+    config: DataConfig,
+    seed: int,
+    vocabularies: Sequence[Vocabulary] | None = None,
+    progress: bool = False,
+) -> Prepared:
+    """Loads and divides a corpus.
+
+    Args:
+      config: which pairs, and how they are divided.
+      seed: draws the division (and the embedded corpus).
+      vocabularies: source and target, when a run has them already; else those of the training
+        part are made.
+      progress: show the progress of a download.
+
+    Raises:
+      UserError: when the pairs cannot be had, or a part would be empty.
+    """
+    corpus = load_corpus(config, seed, progress)
+    training, validation = split_pairs(corpus.pairs, config.validation_split, config.split, seed)
+    if vocabularies is None:
+        vocabularies = [
+            Vocabulary.from_texts((pair[side] for pair in training), config.tokens)
+            for side in (0, 1)
+        ]
+    return Prepared(corpus, training, validation, *vocabularies)

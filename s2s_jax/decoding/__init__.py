@@ -1,0 +1,1 @@
+"""From source ids to answers: greedy search, beam search, sampling, scores."""

@@ -1,0 +1,92 @@
+"""The greedy decoder of a run as one file that JAX runs without this package.
+
+The file is a zip of two members:
+
+    decoder.bin     jax.export: (source ids [batch, time], lengths [batch]) -> answers
+    manifest.json   vocabularies, how a text is divided, and the SHA-256 of decoder.bin
+
+The program holds the parameters, was lowered for every platform in `PLATFORMS`, and leaves the
+batch and the time of the source open. `examples/run_exported.py` runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import jax
+import jax.export  # `import jax` alone does not bring it in jax 0.7.2.
+import jax.numpy as jnp
+
+from s2s_jax.data.vocabulary import WORD_PATTERN, Vocabulary
+from s2s_jax.decoding.programs import greedy
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import replacing
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+"""What the program is lowered for."""
+
+PROGRAM, MANIFEST = "decoder.bin", "manifest.json"
+
+
+def export(translator: Translator, path: Path, max_length: int = 0) -> None:
+    """Writes `translator`'s greedy decoder to a file, whole or not at all.
+
+    JAX reads what the same version of it, or one up to six months older, has written.
+
+    Args:
+      translator: the parameters and the vocabularies.
+      path: the file.
+      max_length: answers are cut off after so many tokens; 0 takes the longest of training.
+
+    Raises:
+      UserError: when `flatbuffers` is not installed, or the file cannot be written.
+    """
+    try:
+        import flatbuffers  # noqa: F401  What jax.export writes with.
+    except ImportError:
+        raise UserError(
+            "--export needs the package flatbuffers: pip install flatbuffers, or install this "
+            'one with its extra: pip install -e ".[export]".'
+        ) from None
+    max_length = max_length or translator.run.config.max_length
+    program = _program(translator, max_length)
+    source, target = translator.run.source_vocabulary, translator.run.target_vocabulary
+    length, filler = translator.run.config.model.filling
+    manifest = {
+        "format": 1,
+        "jax": jax.__version__,
+        "sha256": hashlib.sha256(program).hexdigest(),
+        "max_length": max_length,
+        "tokens": source.tokens,
+        "token_pattern": WORD_PATTERN if source.tokens == "word" else "(?s:.)",
+        "eos_id": Vocabulary.eos_id,
+        # Unseen words are read as <unk>; unseen characters are left out.
+        "unk_id": Vocabulary.unk_id if source.tokens == "word" else None,
+        # A source of fewer ids than the first number is filled up with the second.
+        "fill": [length, source.symbols.index(filler)],
+        "source_symbols": source.symbols,
+        "target_symbols": target.symbols,
+    }
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        file.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False))
+        file.writestr(PROGRAM, program)
+
+
+def _program(translator: Translator, max_length: int) -> bytes:
+    """The serialized `(ids [batch, time], lengths [batch]) -> answers [batch, max_length]`."""
+
+    params = jax.device_get(translator.params)  # Whatever devices it has: the file is for one.
+
+    def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:
+        mask = jnp.arange(source.shape[1]) < lengths[:, None]
+        return greedy(translator.model, max_length, params, source, mask, max_length)
+
+    batch, time = jax.export.symbolic_shape("batch, time")
+    exported = jax.export.export(jax.jit(decode), platforms=PLATFORMS)(
+        jax.ShapeDtypeStruct((batch, time), jnp.int32), jax.ShapeDtypeStruct((batch,), jnp.int32)
+    )
+    return bytes(exported.serialize())

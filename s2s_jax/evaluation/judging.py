@@ -1,0 +1,82 @@
+"""decode.py --evaluate: a file of references in, figures out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from s2s_jax.data.corpus import Corpus, read_pairs
+from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate, evaluation_lines
+from s2s_jax.evaluation.fingerprint import read_training_sources
+from s2s_jax.runtime.files import write_lines
+
+
+def judge(
+    translator: Translator,
+    folder: Path,
+    path: Path,
+    swap: bool,
+    config: DecodeConfig,
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Prints the figures of a run on the pairs of a file.
+
+    Args:
+      translator: of the run.
+      folder: the run folder.
+      path: lines of source<TAB>target; every target of a source is a reference.
+      swap: the second column is the source.
+      config: how to decode.
+      output: where sources, references and answers are written to, if anywhere.
+      as_json: print one JSON object.
+
+    Raises:
+      UserError: when the file cannot be read, or has no pair.
+    """
+    corpus = _read(path, swap)
+    evaluation = _evaluate(translator, corpus, config, folder)
+    if output is not None:
+        write_lines(output, decoded_lines(evaluation.answers))
+    if as_json:
+        print(json.dumps(evaluation.to_dict(), ensure_ascii=False))
+    else:
+        print("\n".join(evaluation_lines(evaluation)))
+    return 0
+
+
+def _read(path: Path, swap: bool) -> Corpus:
+    """The pairs of the file; what is left out is said."""
+    corpus = read_pairs(path, swap=swap)
+    for reason, skipped in corpus.skipped.items():
+        lines = ", ".join(map(str, skipped.first_lines))
+        more = ", ..." if skipped.count > len(skipped.first_lines) else ""
+        print(f"skipped: {reason}: {skipped.count:,} (line {lines}{more})", file=sys.stderr)
+    return corpus
+
+
+def _evaluate(
+    translator: Translator, corpus: Corpus, config: DecodeConfig, folder: Path
+) -> Evaluation:
+    """The evaluation under a progress bar where a person looks."""
+    console = Console(stderr=True)
+    columns = (TextColumn("evaluating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    training_sources = read_training_sources(folder)
+    total = len({pair.source for pair in corpus.pairs}) + len(corpus.pairs)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=total)
+        return evaluate(
+            translator,
+            corpus.pairs,
+            config,
+            training_sources,
+            advance=lambda done: bar.advance(task, done),
+        )

@@ -1,0 +1,1 @@
+"""The encoder, the decoder, and the losses; Flax modules and pure functions."""

@@ -1,0 +1,202 @@
+"""The run folder: everything that decoding and resuming need, in one place that can be moved.
+
+    config.json                 RunConfig
+    source_vocabulary.json      Vocabulary
+    target_vocabulary.json      Vocabulary
+    keras.json                  Keras's names, in a run imported from there
+    metrics.jsonl               one object an epoch
+    training_sources.bin        hashes of the sources trained on, see `fingerprint`
+    evaluation.json             figures, written when a run has finished
+    validation.tsv              source, reference and answer of every validation pair
+    steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
+
+`config.json` also holds a SHA-256 of itself and of each vocabulary. This module is about the
+files; `steps` and `checkpointing` are about the steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s2s_jax.config import RunConfig
+from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.errors import UserError
+from s2s_jax.runs.integrity import hash_of_json
+from s2s_jax.runtime.files import write_lines
+
+ROOT = Path("checkpoints")
+"""Where runs land, seen from the folder that the user is in."""
+
+CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
+SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
+TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
+
+STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)?")
+"""A step that is whole, that orbax is writing, or that is being deleted."""
+KERAS = "keras.json"
+
+
+class Run(NamedTuple):
+    """What a run folder says beside the steps."""
+
+    config: RunConfig
+    source_vocabulary: Vocabulary
+    target_vocabulary: Vocabulary
+
+
+def _write_json(path: Path, values: Any) -> None:
+    write_lines(path, [json.dumps(values, ensure_ascii=False, indent=1)])
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path.parent} is not a whole run folder: {path.name} is missing."
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read ({error}); take a copy of the run.") from None
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run was begun in this folder."""
+    return (folder / CONFIG).exists() or (folder / STEPS).exists()
+
+
+def holds_steps(folder: Path) -> bool:
+    """Whether a step was saved in this folder."""
+    return any(step.name.isdecimal() for step in (folder / STEPS).glob("*"))
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a run folder, if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be made: {error.strerror}; choose another --out."
+        ) from None
+
+
+def create_run(folder: Path, run: Run) -> None:
+    """Begins a run folder; a run that was there before is removed, other files stay."""
+    make_folder(folder)
+    try:
+        _empty_steps(folder / STEPS)
+        # The config goes first and comes last: broken off here, no files of two runs pass for one.
+        for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, KERAS):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be removed: {error.strerror}.") from None
+    _write_json(folder / SOURCE_VOCABULARY, run.source_vocabulary.to_dict())
+    _write_json(folder / TARGET_VOCABULARY, run.target_vocabulary.to_dict())
+    write_config(folder, run)
+
+
+def _empty_steps(steps: Path) -> None:
+    """Removes the steps; what else may lie there, as where a link leads, is left alone."""
+    for step in steps.glob("*"):
+        if STEP_NAME.fullmatch(step.name):
+            shutil.rmtree(step) if step.is_dir() else step.unlink()
+    if not steps.is_symlink() and steps.is_dir():
+        with contextlib.suppress(OSError):
+            steps.rmdir()
+
+
+def write_config(folder: Path, run: Run) -> None:
+    """Writes (or replaces) a run's `config.json`, with the hashes that `read_run` checks."""
+    values = run.config.to_dict()
+    hashes = {
+        CONFIG: hash_of_json(values),
+        SOURCE_VOCABULARY: hash_of_json(run.source_vocabulary.to_dict()),
+        TARGET_VOCABULARY: hash_of_json(run.target_vocabulary.to_dict()),
+    }
+    _write_json(folder / CONFIG, values | {"sha256": hashes})
+
+
+def write_metrics(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
+    """Writes `metrics.jsonl`, one object an epoch."""
+    write_lines(folder / METRICS, (json.dumps(dict(epoch)) for epoch in history))
+
+
+def write_evaluation(folder: Path, values: Mapping[str, Any]) -> None:
+    """Writes `evaluation.json`, which also says that the run has finished."""
+    _write_json(folder / EVALUATION, dict(values))
+
+
+def read_run(folder: Path) -> Run:
+    """Reads what a run folder says beside the steps.
+
+    Raises:
+      UserError: when it is no run folder, incomplete, damaged, or of another format.
+    """
+    if not folder.is_dir():
+        raise UserError(f"no such run folder: {folder}; name one with --checkpoint.")
+    if not (folder / CONFIG).exists():
+        raise UserError(f"{folder} is not a run folder: it has no {CONFIG}.")
+    values = _read_json(folder / CONFIG)
+    hashes = values.pop("sha256", None) if isinstance(values, dict) else None
+    try:
+        config = RunConfig.from_dict(values)
+    except UserError as error:
+        raise UserError(f"{folder / CONFIG}: {error}") from None
+    _check_hash(folder / CONFIG, values, hashes)
+    vocabularies = []
+    for name, size in (
+        (SOURCE_VOCABULARY, config.model.source_vocab_size),
+        (TARGET_VOCABULARY, config.model.target_vocab_size),
+    ):
+        values = _read_json(folder / name)
+        try:
+            vocabulary = Vocabulary.from_dict(values)
+        except UserError as error:
+            raise UserError(f"{folder / name}: {error}") from None
+        if len(vocabulary) != size:
+            raise UserError(
+                f"{folder / name} has {len(vocabulary)} symbols but the model expects {size}; "
+                "decode with the vocabulary saved beside the model."
+            )
+        _check_hash(folder / name, values, hashes)
+        vocabularies.append(vocabulary)
+    if config.model.source_filler not in vocabularies[0].symbols:
+        raise UserError(
+            f"{folder / CONFIG}: source_filler must be a symbol of the source vocabulary, not "
+            f"{config.model.source_filler!r}; take a copy of the run."
+        )
+    return Run(config, *vocabularies)
+
+
+def _check_hash(path: Path, values: Any, hashes: Any) -> None:
+    """Raises when a file says something else than it did when the run was begun."""
+    if not isinstance(hashes, dict) or hashes.get(path.name) != hash_of_json(values):
+        raise UserError(
+            f"{path} is not as train.py wrote it: it is damaged, was edited, or is of another run; "
+            "take a copy of the run."
+        )
+
+
+def newest_run(root: Path) -> Path:
+    """The run folder under `root` whose steps were written last.
+
+    Raises:
+      UserError: when there is none.
+    """
+    # A run that was just begun has no step to decode with yet.
+    runs = [
+        steps.parent
+        for steps in root.glob(f"*/{STEPS}")
+        if (steps.parent / CONFIG).exists()
+        and any(step.name.isdecimal() for step in steps.iterdir())
+    ]
+    if not runs:
+        raise UserError(
+            f"no run in {root.absolute()}; train one with train.py or name one with --checkpoint."
+        )
+    return max(runs, key=lambda run: (run / STEPS).stat().st_mtime)

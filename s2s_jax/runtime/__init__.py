@@ -1,0 +1,1 @@
+"""The machine: devices, processes, memory, signals, caches, files."""

@@ -1,0 +1,1 @@
+"""Lines in, answers out: what decode.py does."""

@@ -1,0 +1,204 @@
+"""Lines in, answers out: what decode.py does between its flags and its streams."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.export import export
+from s2s_jax.decoding.translator import Hypothesis, Translation, Translator
+from s2s_jax.errors import UserError
+from s2s_jax.evaluation.judging import judge
+from s2s_jax.runs.folder import ROOT, newest_run
+from s2s_jax.runtime.cache import keep_compiled_programs
+from s2s_jax.runtime.devices import DeviceRequest, start
+from s2s_jax.runtime.files import write_lines
+from s2s_jax.serving.conversation import converse
+from s2s_jax.serving.output import json_line, plain_line, problems_of, score_line
+from s2s_jax.serving.streaming import Line, read_chunks, to_line
+
+_CHUNK = 4096  # Lines decoded together: enough to sort by length, flat in memory.
+
+
+class DecodeRequest(NamedTuple):
+    """What the user asked for; the fields are decode.py's flags."""
+
+    texts: list[str]
+    config: DecodeConfig
+    checkpoint: Path | None = None
+    step: str = "best"
+    input: str | None = None
+    output: Path | None = None
+    json: bool = False
+    score: bool = False
+    evaluate: Path | None = None
+    swap: bool = False
+    platform: str | None = None
+    devices: int | None = None
+    export: Path | None = None
+
+
+def decode(request: DecodeRequest, beside: Path) -> int:
+    """Answers texts, a file, standard input, or a person; or judges a run.
+
+    Args:
+      request: what was asked for.
+      beside: where else to look for `checkpoints/` when there is none here.
+
+    Raises:
+      UserError: when the request cannot be fulfilled; an output file is then as it was.
+    """
+    _check(request)
+    keep_compiled_programs()
+    mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
+    here = any(ROOT.glob("*/steps"))
+    folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
+    if request.export is not None:
+        export(Translator.load(folder, request.step), request.export, request.config.max_length)
+        print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
+        return 0
+    if request.evaluate is not None:
+        translator = Translator.load(folder, request.step, mesh)
+        columns = (request.evaluate, request.swap)
+        return judge(translator, folder, *columns, request.config, request.output, request.json)
+    with contextlib.ExitStack() as stack:
+        chunks, size = _open_input(request, stack)
+        translator = Translator.load(folder, request.step, mesh)
+        if chunks is None:
+            return converse(translator, folder, request.config)
+        answers = _answers(chunks, _answerer(request, translator), size)
+        if request.output is None:
+            for lines in answers:
+                sys.stdout.write("".join(line + "\n" for line in lines))
+                sys.stdout.flush()  # Whoever asked may be waiting before asking on.
+        else:
+            write_lines(request.output, (line for lines in answers for line in lines))
+    return 0
+
+
+def _check(request: DecodeRequest) -> None:
+    """Raises for flags that contradict each other, and for an output that cannot be."""
+    config = request.config
+    if request.texts and request.input is not None:
+        raise UserError("give sentences or --input, not both.")
+    if request.evaluate is not None and (request.texts or request.input is not None):
+        raise UserError("--evaluate reads its file alone; leave out the sentences and --input.")
+    if request.evaluate is not None and request.score:
+        raise UserError("--evaluate judges decoded answers and --score given ones; give one.")
+    if request.evaluate is not None and config.strict:
+        raise UserError("--evaluate judges all sentences; leave out --strict.")
+    searching = config.beam > 1 or config.sample or request.score or request.evaluate is not None
+    if request.export is not None and (searching or request.texts or request.input is not None):
+        raise UserError("--export writes the greedy decoder, and does nothing else beside.")
+    if request.score and (config.sample or config.beam > 1):
+        raise UserError("--score decodes nothing; leave out --beam and --sample.")
+    if request.swap and request.evaluate is None and not request.score:
+        raise UserError("--swap is about the columns of --evaluate and --score; give one of them.")
+    if request.output is not None and not request.output.absolute().parent.is_dir():
+        raise UserError(
+            f"--output {request.output} needs a folder that exists; make "
+            f"{request.output.absolute().parent} first."
+        )
+
+
+def _open_input(
+    request: DecodeRequest, stack: contextlib.ExitStack
+) -> tuple[Iterator[list[Line]] | None, int | None]:
+    """The lines to answer (None: a person is there) and how many bytes they are, if known."""
+    if request.texts:
+        lines = [to_line(os.fsencode(text)) for text in request.texts]
+        return iter([lines[i : i + _CHUNK] for i in range(0, len(lines), _CHUNK)]), None
+    if request.input in (None, "-"):
+        if request.input is None and sys.stdin.isatty() and not request.score:
+            return None, None
+        return read_chunks(sys.stdin.buffer, _CHUNK), None
+    path = Path(request.input)
+    try:
+        file = stack.enter_context(path.open("rb"))
+    except OSError as error:
+        raise UserError(f"--input {path} cannot be read: {error.strerror}.") from None
+    return read_chunks(file, _CHUNK), path.stat().st_size
+
+
+def _answers(
+    chunks: Iterator[list[Line]], answer: Callable[[list[Line], int], list[str]], size: int | None
+) -> Iterator[list[str]]:
+    """Answers chunk by chunk, with a bar where a person looks and knows how much there is."""
+    console = Console(stderr=True)
+    columns = (TextColumn("decoding"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=size is None or not console.is_terminal
+    ) as bar:
+        task, first = bar.add_task("", total=size), 1
+        for lines in chunks:
+            yield answer(lines, first)
+            first += len(lines)
+            bar.advance(
+                task, sum(len(line.text.encode(errors="surrogatepass")) + 1 for line in lines)
+            )
+
+
+def _answerer(
+    request: DecodeRequest, translator: Translator
+) -> Callable[[list[Line], int], list[str]]:
+    """What turns lines into lines of output; warnings go into the JSON, or to stderr."""
+    config = request.config
+    if request.json:
+        config = dataclasses.replace(config, scores=True)
+
+    def respond(lines: list[Line], first: int) -> list[str]:
+        if request.score:
+            lines, found = _score(translator, lines, first, config, request.swap)
+        else:
+            found = translator.translate([line.text for line in lines], config, first=first)
+        output = []
+        for number, (line, translation) in enumerate(zip(lines, found, strict=True), first):
+            said = problems_of(translation, line.problem)
+            if request.json:
+                output.append(json_line(translation, said))
+                continue
+            for warning in said:
+                print(f"line {number}: {warning}", file=sys.stderr)
+            output.append(
+                score_line(translation)
+                if request.score
+                else plain_line(translation, config.n_best, config.scores)
+            )
+        return output
+
+    return respond
+
+
+def _score(
+    translator: Translator, lines: list[Line], first: int, config: DecodeConfig, swap: bool
+) -> tuple[list[Line], list[Translation]]:
+    """The scores of lines of two columns; a line of one column is named, and has none."""
+    columns = [line.text.split("\t") for line in lines]
+    pairs = [(row[swap], row[not swap]) if len(row) > 1 else None for row in columns]
+    if config.strict and None in pairs:
+        raise UserError(f"line {first + pairs.index(None)} needs source<TAB>target; add a tab.")
+    scored = iter(
+        translator.score(
+            [pair or ("", "") for pair in pairs],
+            batch_size=config.batch_size, strict=config.strict, first=first,
+        )
+    )  # fmt: skip
+    lines = [
+        line if pair is not None or line.problem
+        else line._replace(problem="no tab between source and target; it has no score")
+        for line, pair in zip(lines, pairs, strict=True)
+    ]  # fmt: skip
+    found = [
+        translation if pair is not None else Translation(line.text, (), (Hypothesis(""),))
+        for line, pair, translation in zip(lines, pairs, scored, strict=True)
+    ]
+    return lines, found

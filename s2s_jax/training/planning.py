@@ -1,0 +1,123 @@
+"""What was asked for and what is saved -> the configuration of a run and its data."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.data.preparation import Prepared, prepare
+from s2s_jax.errors import UserError
+from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
+from s2s_jax.runtime.devices import DeviceRequest
+from s2s_jax.runtime.files import safe_name
+from s2s_jax.training.progress import TrainingProgress
+
+# What learns the embedded corpus in under two minutes on a laptop: its sentences are composed of
+# words, and word by word they are a fifth as long.
+_SAMPLE_DEFAULTS = {
+    "data": {"num_samples": 30_000, "tokens": "word", "validation_split": 0.05},
+    "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
+}
+# On resume. The state does not depend on these; the precision is the device's affair.
+_MAY_CHANGE = {"epochs", "patience", "save_every", "data", "precision"}
+
+
+class Request(NamedTuple):
+    """What the user asked for; the mappings hold the fields of the configurations given."""
+
+    data: Mapping[str, Any]
+    model: Mapping[str, Any]
+    train: Mapping[str, Any]
+    out: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    devices: DeviceRequest = DeviceRequest()
+
+
+def choose_folder(request: Request) -> Path:
+    """The folder asked for, or the one named after the data."""
+    if request.out is not None:
+        return request.out
+    name = PurePath(request.data.get("data", EMBEDDED).rstrip("/")).name
+    stem = re.sub(r"(\.(txt|tsv|csv|gz|zip))+$", "", name, flags=re.IGNORECASE)
+    return ROOT / safe_name(stem.strip(".") or "run")
+
+
+def saved_run(request: Request, folder: Path) -> Run | None:
+    """The run to go on with, if that was asked for and there is one."""
+    if request.resume and request.overwrite:
+        raise UserError("--resume goes on with a run and --overwrite replaces it; give one.")
+    if request.overwrite or not holds_run(folder):
+        return None
+    if request.resume:
+        return read_run(folder)
+    raise UserError(
+        f"{folder} holds a run already; go on with it (--resume), replace it (--overwrite) or "
+        "choose another folder (--out)."
+    )
+
+
+def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunConfig, Prepared]:
+    """The whole configuration and the data; all that can be checked is checked before reading.
+
+    Raises:
+      UserError: for a value out of its range, unusable data, or what does not fit a saved run.
+    """
+    if saved is None:
+        is_sample = request.data.get("data", EMBEDDED) == EMBEDDED
+        defaults = _SAMPLE_DEFAULTS if is_sample else {"data": {}, "train": {}}
+        data = DataConfig(**{**defaults["data"], **request.data})
+        train = TrainConfig(**{**defaults["train"], **request.train})
+        model = ModelConfig(1, 1, **request.model)
+        prepared = prepare(data, train.seed, progress=progress)
+        model = dataclasses.replace(
+            model,
+            source_vocab_size=len(prepared.source_vocabulary),
+            target_vocab_size=len(prepared.target_vocabulary),
+        )
+        vocabulary = prepared.target_vocabulary
+        # With <eos>.
+        longest = 1 + max(len(vocabulary.encode(pair.target)) for pair in prepared.training)
+        return RunConfig(data, model, train, longest, prepared.data_hash), prepared
+    config = saved.config
+    _refuse_changes(request, config)
+    config = dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, **request.data),
+        train=dataclasses.replace(config.train, **request.train),
+    )
+    vocabularies = (saved.source_vocabulary, saved.target_vocabulary)
+    prepared = prepare(config.data, config.train.seed, vocabularies, progress)
+    if prepared.data_hash != config.data_hash:
+        raise UserError(
+            f"{config.data.data} does not hold the pairs that this run was begun with; resume on "
+            "the same data, or begin a new run with another --out."
+        )
+    return config, prepared
+
+
+def _refuse_changes(request: Request, config: RunConfig) -> None:
+    """Refuses to resume with anything that the saved state depends on."""
+    changes = []
+    for section in ("data", "model", "train"):
+        for field, given in getattr(request, section).items():
+            kept = getattr(getattr(config, section), field)
+            if given != kept and field not in _MAY_CHANGE:
+                changes.append(f"--{field.replace('_', '-')} saved {kept}, given {given}")
+    if changes:
+        raise UserError(
+            f"a run is resumed with the settings it was begun with ({'; '.join(changes)}); "
+            "leave these flags out, or begin a new run with another --out."
+        )
+
+
+def extend(config: RunConfig, progress: TrainingProgress, finished: bool) -> RunConfig:
+    """A finished run that already has its epochs goes on for as many more."""
+    epochs = config.train.epochs
+    if finished and progress.epoch >= epochs:
+        epochs += progress.epoch
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=epochs))

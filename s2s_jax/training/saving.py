@@ -1,0 +1,100 @@
+"""Saving that outlives a full disk: training goes on, and what could not be saved is kept."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax.training.train_state import TrainState
+
+from s2s_jax.errors import RunWarning, UserError
+from s2s_jax.runs.checkpointing import save_step
+from s2s_jax.runs.folder import write_metrics
+from s2s_jax.runs.steps import clean_steps, open_steps, prune_steps
+from s2s_jax.training.progress import TrainingProgress
+
+_PAUSE = 5  # Seconds between two attempts at the end of a run.
+
+
+class _Step(NamedTuple):
+    """What `save_step` saves; the arrays are NumPy's own, which training does not overwrite."""
+
+    params: Any
+    opt_state: Any
+    record: dict[str, Any]
+    val_loss: float | None
+
+
+class Saver:
+    """Saves the steps of a run; a `training.Save`.
+
+    What cannot be saved is said in a `RunWarning` and saved with the next step: the newest one,
+    and of those that wait the best.
+
+    Attributes:
+      failure: why the last step could not be saved, or None.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.failure: str | None = None
+        self._folder = folder
+        self._waiting: list[_Step] = []
+
+    def __call__(
+        self, state: TrainState, progress: TrainingProgress, val_loss: float | None
+    ) -> None:
+        """Saves what waits and then this step."""
+        arrays = jax.tree.map(np.array, jax.device_get((state.params, state.opt_state)))
+        self._waiting.append(_Step(*arrays, progress.to_record(), val_loss))
+        if self._try():
+            return
+        warnings.warn(
+            RunWarning(
+                f"step {progress.step} could not be saved in {self._folder} ({self.failure}); "
+                "training goes on and saves it with the next one."
+            ),
+            stacklevel=2,
+        )
+        best = min(self._waiting, key=lambda s: math.inf if s.val_loss is None else s.val_loss)
+        self._waiting = [s for s in self._waiting if s is best or s is self._waiting[-1]]
+
+    def finish(self, should_stop: Callable[[], bool]) -> None:
+        """Does not let a run end before its last step is saved, or somebody has had enough.
+
+        Raises:
+          UserError: when that was asked for while a step is not saved.
+        """
+        if self.failure is not None and not should_stop():
+            message = "the run is over and waits until it can be saved; Ctrl-C gives up."
+            warnings.warn(RunWarning(f"{message} ({self.failure})"), stacklevel=2)
+        while self._waiting and not self._try():
+            if should_stop():
+                raise UserError(
+                    f"step {self._waiting[-1].record['step']} could not be saved in {self._folder} "
+                    f"({self.failure}); go on from the one before with --resume."
+                )
+            time.sleep(_PAUSE)
+
+    def _try(self) -> bool:
+        """Saves what waits, the oldest first; says whether nothing is left."""
+        self.failure = None
+        try:
+            while self._waiting:
+                step = self._waiting[0]
+                with open_steps(self._folder, writable=True) as manager:
+                    save_step(manager, *step)
+                    prune_steps(manager)
+                write_metrics(self._folder, step.record["history"])
+                del self._waiting[0]
+        # Tensorstore raises ValueError, RuntimeError, ... where a disk is full.
+        except Exception as error:
+            self.failure = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            # What was half written takes the room that the next attempt needs.
+            clean_steps(self._folder)
+        return self.failure is None

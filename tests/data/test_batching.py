@@ -1,0 +1,135 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2s_jax.data.batching import (
+    Examples,
+    choose_buckets,
+    epoch_batches,
+    make_batch,
+    num_batches,
+    pad,
+)
+from s2s_jax.data.vocabulary import Vocabulary
+
+LENGTHS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=1, max_size=60)
+
+
+def examples_of(lengths):
+    """Pairs of the given lengths; pair i is made of the ids 4 + i, so that it can be told."""
+    return Examples(
+        [np.full(s, 4 + i, np.int32) for i, (s, _) in enumerate(lengths)],
+        [np.full(t, 4 + i, np.int32) for i, (_, t) in enumerate(lengths)],
+    )
+
+
+def rows_of(batch):
+    """What a batch says of each of its rows that is not padding: source and target ids."""
+    for k in range(len(batch.source)):
+        if batch.target_mask[k].any():
+            targets = batch.targets[k][batch.target_mask[k]]
+            inputs = batch.target_inputs[k][batch.target_mask[k]]
+            assert targets[-1] == Vocabulary.eos_id
+            assert inputs[0] == Vocabulary.bos_id
+            np.testing.assert_array_equal(inputs[1:], targets[:-1])
+            yield tuple(batch.source[k][batch.source_mask[k]]), tuple(targets[:-1])
+
+
+@given(LENGTHS, st.integers(1, 9), st.integers(1, 9), st.integers(0, 3) | st.none())
+def test_every_pair_is_seen_exactly_once_an_epoch(lengths, batch_size, max_buckets, seed):
+    examples = examples_of(lengths)
+    buckets = choose_buckets(examples.lengths(), max_buckets)
+    rng = None if seed is None else np.random.default_rng(seed)
+    batches = list(epoch_batches(examples, buckets, batch_size, rng))
+    seen = Counter(row for batch in batches for row in rows_of(batch))
+    wanted = Counter(
+        (tuple(s), tuple(t)) for s, t in zip(examples.sources, examples.targets, strict=True)
+    )
+    assert seen == wanted
+    assert len(batches) == num_batches(examples, batch_size)
+    shapes = {(b.source.shape, b.targets.shape) for b in batches}
+    assert len(shapes) <= max_buckets
+    assert {s[0] for s, _ in shapes} == {batch_size}
+
+
+@given(LENGTHS, st.integers(1, 9))
+def test_buckets_grow_and_the_last_holds_every_pair(lengths, max_buckets):
+    needed = examples_of(lengths).lengths()
+    buckets = choose_buckets(needed, max_buckets)
+    assert 1 <= len(buckets) <= max_buckets
+    assert buckets == sorted(buckets)
+    assert len({bucket.target for bucket in buckets}) == len(buckets)
+    assert tuple(np.maximum(needed.max(axis=0), 1)) == tuple(buckets[-1])
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=30), st.integers(1, 3))
+def test_no_other_choice_of_buckets_pads_less(targets, max_buckets):
+    lengths = np.array([(1, t) for t in targets])
+
+    def padded(edges):
+        return sum(min(e for e in edges if e >= t) for t in targets)
+
+    longest = max(targets)
+    every = [
+        {a, b, longest} if max_buckets == 3 else {a, longest} if max_buckets == 2 else {longest}
+        for a in range(1, longest + 1)
+        for b in range(1, longest + 1)
+    ]
+    chosen = [bucket.target for bucket in choose_buckets(lengths, max_buckets)]
+    assert padded(chosen) == min(padded(edges) for edges in every)
+
+
+def test_order_follows_the_generator_alone():
+    examples = examples_of([(k % 5, k % 7) for k in range(40)])
+    buckets = choose_buckets(examples.lengths(), 3)
+
+    def order(seed):
+        rng = np.random.default_rng(seed)
+        return [list(rows_of(b)) for b in epoch_batches(examples, buckets, 4, rng)]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+@given(LENGTHS, st.integers(1, 9), st.integers(1, 5), st.integers(0, 3))
+def test_the_batches_of_each_shape_are_spread_over_the_epoch(lengths, batch_size, most, seed):
+    examples = examples_of(lengths)
+    buckets = choose_buckets(examples.lengths(), most)
+    batches = epoch_batches(examples, buckets, batch_size, np.random.default_rng(seed))
+    is_shape = np.array([batch.targets.shape[1] for batch in batches])
+    is_shape = is_shape[:, None] == np.unique(is_shape)  # [batches, shapes]
+    total, shapes = is_shape.shape
+    # By chance alone all of a shape's might come last; spread, its share of what was done is that
+    # of the epoch, up to one batch of each shape.
+    share = np.arange(1, total + 1)[:, None] / total
+    of_shape = is_shape.sum(axis=0)
+    away = np.abs(is_shape.cumsum(axis=0) - share * of_shape)
+    assert (away <= 1 + shapes * of_shape / total).all()
+
+
+@pytest.mark.parametrize("first", [0, 3, 9, 10])
+def test_an_epoch_can_be_gone_on_with(first):
+    examples = examples_of([(k % 5, k % 7) for k in range(40)])
+    buckets = choose_buckets(examples.lengths(), 3)
+    batches = list(epoch_batches(examples, buckets, 4, np.random.default_rng(0)))
+    rest = list(epoch_batches(examples, buckets, 4, np.random.default_rng(0), first))
+    assert len(rest) == len(batches) - first
+    for wanted, found in zip(batches[first:], rest, strict=True):
+        for w, f in zip(wanted, found, strict=True):
+            np.testing.assert_array_equal(w, f)
+
+
+def test_padding_is_masked_and_rows_keep_their_ids():
+    ids, mask = pad([np.array([5, 6, 7]), np.array([8])], 3, 4)
+    np.testing.assert_array_equal(ids, [[5, 6, 7, 0], [8, 0, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(mask, ids != 0)
+
+
+def test_types_are_those_of_the_device():
+    examples = examples_of([(2, 3)])
+    bucket = choose_buckets(examples.lengths())[0]
+    batch = make_batch(examples, np.array([0]), 2, bucket)
+    assert [x.dtype for x in batch] == [np.int32, bool, np.int32, np.int32, bool]

@@ -1,0 +1,257 @@
+"""Data files of every kind, as `read_pairs` sees them."""
+
+import gzip
+import io
+import os
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from s2s_data_testing import GOOD, LINES, PAIRS, error_of, write
+
+from s2s_jax.data import files as reading
+from s2s_jax.data.corpus import Corpus, Pair, Skipped, normalize, read_pairs
+from s2s_jax.errors import UserError
+
+# Bytes in which the shapes that matter are likely: tabs, line ends, marks, NUL, broken UTF-8.
+data_bytes = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                *(b"\t", b"\n", b"\r\n", b"\r", b"\0", b"a", b"b", b" ", b"a\tb\n", b"\xc3\xa9"),
+                *(
+                    b"\xff\xfe",
+                    b"\xef\xbb\xbf",
+                    b"\xe2\x80\xa8",
+                    b"\xc2\x85",
+                    b"e\xcc\x81",
+                    b"\xe9",
+                ),
+            ]
+        ),
+        st.binary(max_size=4),
+    ),
+    max_size=30,
+).map(b"".join)
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members.items():
+            member = zipfile.ZipInfo("x", (2020, 1, 1, 0, 0, 0))
+            member.filename = name  # as it is: the constructor would repair it
+            member.compress_type = method
+            archive.writestr(member, content)
+    return buffer.getvalue()
+
+
+def outcome(path: Path, **options) -> Corpus | None:
+    """The corpus, or None for a UserError, which must then be one line."""
+    try:
+        return read_pairs(path, **options)
+    except UserError as error:
+        assert str(error).isprintable() and ";" in str(error)
+        return None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+# Properties
+
+
+@given(content=data_bytes, num_samples=st.integers(0, 3), swap=st.booleans())
+def test_any_bytes_give_a_corpus_or_one_line_and_the_same_in_every_form(
+    folder, content, num_samples, swap
+):
+    assume(not content.startswith((b"\x1f\x8b", b"PK\3\4")))
+    options = {"num_samples": num_samples, "swap": swap}
+    plain = outcome(write(folder, "a.txt", content), **options)
+    assert outcome(write(folder, "a.txt.gz", gzip.compress(content)), **options) == plain
+    assert outcome(write(folder, "z.zip", zipped({"a.txt": content})), **options) == plain
+    if plain:
+        assert 0 < len(plain.pairs) == len(set(plain.pairs))
+        assert len(plain.pairs) <= (num_samples or len(plain.pairs))
+        assert all(side and normalize(side) == side for pair in plain.pairs for side in pair)
+        assert all(s.count >= len(s.first_lines) > 0 for s in plain.skipped.values())
+
+
+@given(content=data_bytes, suffix=st.sampled_from([".gz", ".zip", ""]))
+def test_any_bytes_under_any_suffix(folder, content, suffix):
+    outcome(write(folder, f"raw{suffix}", content))
+
+
+@settings(max_examples=300)
+@given(
+    form=st.sampled_from([".gz", ".zip"]),
+    edits=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4),
+    keep=st.integers(0, 400),
+)
+def test_damaged_archives_give_a_corpus_or_one_line(folder, form, edits, keep):
+    whole = gzip.compress(GOOD) if form == ".gz" else zipped({"_about.txt": b"", "a.txt": GOOD})
+    content = bytearray(whole)
+    for place, value in edits:
+        content[place % len(content)] = value
+    outcome(write(folder, f"damaged{form}", bytes(content[: keep or None])))
+
+
+# Forms
+
+
+@pytest.mark.parametrize(
+    "content", [GOOD.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + GOOD, GOOD[:-1]]
+)
+def test_line_ends_and_byte_order_mark_change_nothing(tmp_path, content):
+    assert read_pairs(write(tmp_path, "a.txt", content)) == Corpus("a", PAIRS, {}, LINES)
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path):
+    path = write(
+        tmp_path, "a.txt", "a\u2028b\tc\u2029d\ne\x0bf\tg\nh\x85i\tj\nk\tl\rm\tn\n".encode()
+    )
+    corpus = read_pairs(path)
+    assert corpus.pairs == [Pair("a\u2028b", "c\u2029d")]
+    assert corpus.skipped == {"control character": Skipped(3, (2, 3, 4))}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_a_line_may_have_exactly_so_many_bytes(tmp_path, end):
+    longest = b"a\t" + b"b" * (reading.MAX_LINE_BYTES - 2)
+    path = write(tmp_path, "a.txt", b"x\ty\n" + longest + b"b" + end)
+    assert read_pairs(path).skipped == {"line too long": Skipped(1, (2,))}
+    assert len(read_pairs(write(tmp_path, "b.txt", longest + end)).pairs) == 1
+
+
+def test_a_huge_line_is_not_held_in_memory(tmp_path):
+    path = write(tmp_path, "a.txt", b"\xff" * (30 << 20) + b"\na\tb\n")
+    tracemalloc.start()
+    corpus = read_pairs(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert corpus == Corpus("a", [Pair("a", "b")], {"line too long": Skipped(1, (1,))}, [2])
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("file_name", ["fra.txt.gz", "FRA.GZ", "fra.bin"])
+def test_gzip_is_read_by_suffix_or_content(tmp_path, file_name):
+    corpus = read_pairs(write(tmp_path, file_name, gzip.compress(GOOD) + gzip.compress(b"a\tb")))
+    assert corpus.name.lower() == "fra"
+    assert corpus.pairs == [*PAIRS, Pair("a", "b")]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("file_name", ["fra-eng.zip", "download"])
+def test_zip_is_read_by_its_one_text(tmp_path, method, file_name):
+    members = {"_about.txt": b"x", "folder.txt/": b"", "__MACOSX/._fra.txt": b"x", "a.jpg": b"x"}
+    content = zipped({**members, "deep/Fra.TXT": GOOD}, method)
+    assert read_pairs(write(tmp_path, file_name, content)) == Corpus("Fra", PAIRS, {}, LINES)
+    assert [path.name for path in tmp_path.iterdir()] == [file_name]  # nothing was unpacked
+
+
+# Refusals
+
+
+def test_missing_files_and_folders(tmp_path):
+    assert "there is no" in error_of(tmp_path / "fra.txt")
+    assert "there is no" in error_of("fra_eng")
+    assert "there is no" in error_of("nul\0byte") and "\\x00" in error_of("nul\0byte")
+    assert "there is no" in error_of(write(tmp_path, "file", GOOD) / "below")
+    assert "folder" in error_of(tmp_path)
+    assert "cannot be opened" in error_of("x" * 5000)
+    assert "line\\nbreak" in error_of("line\nbreak")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_special_files_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe or a device" in error_of(tmp_path / "pipe")
+    assert "pipe or a device" in error_of("/dev/zero")
+
+
+def test_unreadable_file(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(reading, "open", refuse, raising=False)
+    assert "permissions" in error_of(write(tmp_path, "a.txt", GOOD))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
+def test_empty_files(tmp_path, content):
+    assert "is empty" in error_of(write(tmp_path, "a.txt", content))
+    assert "is empty" in error_of(write(tmp_path, "a.gz", gzip.compress(content)))
+    assert "is empty" in error_of(write(tmp_path, "a.zip", zipped({"a.txt": content})))
+    assert "is empty" in error_of(write(tmp_path, "b.zip", b""))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_other_unicode_encodings(tmp_path, encoding):
+    content = GOOD.decode().encode(encoding)
+    assert "save it as UTF-8" in error_of(write(tmp_path, "a.txt", content))
+    big_endian = "\ufeff".encode(f"{encoding}-be") + GOOD.decode().encode(f"{encoding}-be")
+    assert "save it as UTF-8" in error_of(write(tmp_path, "a.txt", big_endian))
+    unmarked = GOOD.decode().encode(f"{encoding}-le")
+    assert "looks like UTF-16" in error_of(write(tmp_path, "a.txt", unmarked))
+    accented = "é\tê\n".encode(f"{encoding}-le")
+    assert "looks like UTF-16" in error_of(write(tmp_path, "a.txt", accented))
+
+
+def test_invalid_utf8_names_line_and_byte(tmp_path):
+    message = error_of(write(tmp_path, "a.txt", GOOD + "caf\u00e9\tx\n".encode("latin1")))
+    assert "line 4" in message and "0xe9 at position 4" in message
+    assert "iconv -f latin1 -t utf-8" in message
+    surrogate = error_of(write(tmp_path, "a.txt", b"\xed\xa0\x80\tx\n"))
+    assert "line 1" in surrogate and "0xed" in surrogate
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({}, "has none"),
+        ({"_about.txt": b"x", "a.jpg": b"x", "__MACOSX/a.txt": b"x"}, "has none"),
+        ({"a.txt": GOOD, "b/c.tsv": GOOD}, "has 2: a.txt, b/c.tsv"),
+        ({f"{n}.txt": GOOD for n in range(9)}, "has 9: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4"),
+        *(
+            ({name: b"x", "a.txt": GOOD}, "leads out of it")
+            for name in ["../b.txt", "x/../../b", "/etc/b.txt", "C:/b.txt", "c:b.txt", "x\\b.txt"]
+        ),
+    ],
+)
+def test_zip_contents_that_are_refused(tmp_path, members, words):
+    assert words in error_of(write(tmp_path, "a.zip", zipped(members)))
+
+
+@pytest.mark.parametrize(
+    ("local", "central", "value", "words"), [(6, 8, 1, "encrypted"), (8, 10, 99, "method 99")]
+)
+def test_zip_kinds_that_are_refused(tmp_path, local, central, value, words):
+    content = bytearray(zipped({"a.txt": GOOD}))
+    content[local] = content[content.index(b"PK\1\2") + central] = value
+    assert words in error_of(write(tmp_path, "a.zip", bytes(content)))
+
+
+def test_broken_archives(tmp_path):
+    packed, archive = gzip.compress(GOOD), zipped({"a.txt": GOOD}, zipfile.ZIP_STORED)
+    wrong_sum = packed[:-8] + bytes(4) + packed[-4:]
+    for content in (packed[:-1], packed[:15], wrong_sum, b"plain\ttext\n", packed + b"garbage"):
+        assert "cannot be read" in error_of(write(tmp_path, "a.txt.gz", content))
+    for content in (archive[:-30], archive[40:], archive.replace(b"Go.", b"No."), b"plain"):
+        assert "fresh copy" in error_of(write(tmp_path, "a.zip", content))
+
+
+def test_archives_that_unpack_to_too_much(tmp_path, monkeypatch):
+    bomb = b"a\tb\n" + bytes(1 << 20)
+    packed = write(tmp_path, "a.gz", gzip.compress(bomb))
+    archive = write(tmp_path, "a.zip", zipped({"a.txt": bomb}))
+    assert read_pairs(packed).pairs == read_pairs(archive).pairs == [Pair("a", "b")]
+    monkeypatch.setattr(reading, "MAX_UNPACKED_BYTES", 1 << 20)
+    assert "unpacks to more than" in error_of(packed)
+    assert "unpacks to more than" in error_of(archive)
+    assert read_pairs(packed, num_samples=1).pairs == [Pair("a", "b")]
+    assert read_pairs(write(tmp_path, "a.txt", bomb)).pairs == [Pair("a", "b")]

@@ -1,0 +1,95 @@
+"""The exported decoder, run by the example alone."""
+
+import runpy
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from s2s_testing import PAIRS, ROOT
+
+from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.decoding.export import export
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.errors import UserError
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runs.folder import Run
+
+EXAMPLE = ROOT / "examples" / "run_exported.py"
+TEXTS = ["He eats.", "", "  Tom   runs. ", "日本", "Mary ßthinks.", "e\u0301", "e" * 40]
+
+
+def test_the_example_alone_answers_as_the_translator_does(trained, tmp_path, run_here):
+    _, folder = trained
+    path = tmp_path / "tiny.s2s"
+    done = run_here("decode.py", "--checkpoint", folder, "--export", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(path) in done.stdout
+    texts = TEXTS + [source for source, _ in PAIRS]
+    # Without this package: an import of it fails.
+    code = "import runpy, sys; sys.modules['s2s_jax'] = None; runpy.run_path(sys.argv.pop(1))"
+    found = subprocess.run(
+        [sys.executable, "-c", code, EXAMPLE, path, *texts],
+        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True,
+    )  # fmt: skip
+    assert found.stdout.split("\n")[:-1] == Translator.load(folder)(texts)
+
+
+@pytest.fixture(scope="module")
+def translator():
+    """Words, so that <unk> and the space before a word matter; random parameters."""
+    vocabularies = [
+        Vocabulary.from_texts(texts * 2, "word") for texts in (["a b, c d."], ["u' v w. x"])
+    ]
+    model = ModelConfig(*map(len, vocabularies), 8, source_length=6, source_filler=" b")
+    tokens = np.zeros((1, 1), np.int32)
+    init = jax.jit(Seq2Seq(model).init)
+    params = init(jax.random.key(1), tokens, tokens == 0, tokens)["params"]
+    params = jax.tree.map(lambda x: x * 4, params)
+    return Translator(
+        Run(RunConfig(DataConfig(), model, TrainConfig(), 9, ""), *vocabularies), params
+    )
+
+
+def run_example(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["run_exported.py", *map(str, arguments)])
+    runpy.run_path(str(EXAMPLE))
+    return capsys.readouterr().out.split("\n")[:-1]
+
+
+def test_words_unknown_ones_and_another_limit(translator, tmp_path, monkeypatch, capsys):
+    path, texts = tmp_path / "words.s2s", ["a b, c d.", "a zebra", "d", "c c c c c c c"]
+    export(translator, path, max_length=5)
+    found = run_example(monkeypatch, capsys, path, *texts)
+    assert found == translator(texts, max_length=5)
+    assert len(set(found)) > 1
+
+
+def test_a_damaged_file_answers_nothing_wrong(translator, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "words.s2s"
+    export(translator, path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(len(whole), size=20):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            found = run_example(monkeypatch, capsys, path, "a b")
+        except (Exception, SystemExit):
+            continue
+        assert found == translator(["a b"])
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Exception, match="zip"):
+        run_example(monkeypatch, capsys, path, "a b")
+
+
+def test_mistakes_are_named(translator, trained, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="cannot be written"):
+        export(translator, tmp_path / "missing" / "words.s2s")
+    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    with pytest.raises(UserError, match=r"needs the package flatbuffers.*\[export\]"):
+        export(translator, tmp_path / "words.s2s")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,98 @@
+import math
+
+import pytest
+
+from s2s_jax.data.corpus import Pair
+from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.translator import Hypothesis, Translation
+from s2s_jax.evaluation.evaluation import Answer, decoded_lines, evaluate, evaluation_lines
+from s2s_jax.evaluation.fingerprint import hashes
+
+PAIRS = [Pair("a", "A"), Pair("b", "xy"), Pair("a", "z"), Pair("b", "Bz"), Pair("c", "C!")]
+
+
+class Shouting:
+    """A translator that answers in capitals, at half a nat a token of any target."""
+
+    def __init__(self):
+        self.asked = []
+
+    def warm_up(self, texts, config):
+        pass
+
+    def translate(self, texts, config):
+        self.asked.append((list(texts), config))
+        return [Translation(text, (), (Hypothesis(text.upper()),)) for text in texts]
+
+    def score(self, pairs, *, batch_size):
+        return [
+            Translation(s, (), (Hypothesis(t, log_probs=(-0.5,) * (len(t) + 1)),))
+            for s, t in pairs
+        ]  # fmt: skip
+
+
+def run(training_sources=None, **options):
+    translator = Shouting()
+    return translator, evaluate(translator, PAIRS, DecodeConfig(**options), training_sources)
+
+
+def test_each_source_is_decoded_once_and_every_target_is_a_reference():
+    translator, found = run(beam=3, n_best=3, scores=True)
+    # The best answer is all that counts.
+    assert translator.asked == [(["a", "b", "c"], DecodeConfig(beam=3))]
+    assert found.answers == [
+        Answer("a", ("A", "z"), "A"),
+        Answer("b", ("xy", "Bz"), "B"),
+        Answer("c", ("C!",), "C"),
+    ]
+    assert [answer.exact for answer in found.answers] == [True, False, False]
+
+
+def test_the_figures_are_those_of_the_answers():
+    _, found = run()
+    figures = found.figures
+    assert (figures.sentences, figures.references, figures.exact) == (3, 5, 1)
+    # "A" is right; "B" lacks a letter of "Bz", and "C" one of "C!".
+    assert figures.cer == pytest.approx(2 / (1 + 2 + 2))
+    assert figures.loss == pytest.approx(0.5)
+    assert figures.perplexity == pytest.approx(math.exp(0.5))
+    assert found.in_training is None and found.not_in_training is None
+    assert any("unknown" in line for line in evaluation_lines(found))
+
+
+def test_sources_trained_on_are_counted_and_left_out():
+    _, found = run(hashes(["a", "elsewhere"]))
+    assert found.in_training == 1
+    assert found.figures == run()[1].figures
+    assert found.not_in_training.sentences == 2
+    assert found.not_in_training.exact == 0
+    assert found.not_in_training.cer == pytest.approx(2 / 4)
+    lines = evaluation_lines(found)
+    assert any(line.startswith("Warning: 1 of 3 sentences were trained on") for line in lines)
+    assert sum(line.startswith("Exactly right") for line in lines) == 2
+    assert found.to_dict()["not_in_training"]["sentences"] == 2
+
+
+def test_without_others_there_is_one_set_of_figures():
+    _, none = run(hashes([]))
+    assert none.in_training == 0 and none.not_in_training is None
+    assert not any("Warning" in line for line in evaluation_lines(none))
+    _, all_of_them = run(hashes(["a", "b", "c"]))
+    assert all_of_them.in_training == 3 and all_of_them.not_in_training is None
+    assert any("Warning: 3 of 3" in line for line in evaluation_lines(all_of_them))
+
+
+def test_chrf_and_bleu_carry_their_signatures_or_say_how_to_get_them(monkeypatch):
+    pytest.importorskip("sacrebleu")
+    _, found = run()
+    assert "nrefs:var" in found.figures.chrf_signature
+    assert any(found.figures.bleu_signature in line for line in evaluation_lines(found))
+    monkeypatch.setattr("s2s_jax.evaluation.evaluation.translation_metrics", lambda *_: {})
+    _, found = run()
+    assert found.figures.chrf is None and found.figures.bleu is None
+    assert "[eval]" in evaluation_lines(found)[-1]
+
+
+def test_decoded_lines_are_source_reference_and_answer():
+    _, found = run()
+    assert decoded_lines(found.answers)[:3] == ["a\tA\tA", "a\tz\tA", "b\txy\tB"]

@@ -1,0 +1,57 @@
+"""What several tests share: a tiny corpus, random pairs, and the scripts as a user runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from s2s_jax.data.batching import Examples
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Targets of two lengths only: two shapes to compile.
+PAIRS = [
+    (f"{subject} {verb}.", f"{sujet} {verbe}.")
+    for subject, sujet in (("He", "Il"), ("She", "Elle"), ("Tom", "Thom"), ("Mary", "Mary"))
+    for verb, verbe in (
+        ("eats", "mange"),
+        ("sleeps", "somme"),
+        ("runs", "court"),
+        ("talks", "parle"),
+        ("thinks", "pense"),
+    )
+]
+
+
+def write_pairs(path: Path, pairs=PAIRS) -> Path:
+    """A data file of pairs."""
+    path.write_text("".join(f"{s}\t{t}\n" for s, t in pairs), encoding="utf-8")
+    return path
+
+
+def run_script(script, *arguments, cwd, stdin="", **options):
+    """train.py or decode.py as a user runs them, from another folder."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+SMALL = ["--latent-dim", 32, "--batch-size", 4, "--optimizer", "adam", "--learning-rate", 0.02]
+
+
+def draw(pairs, seed):
+    """Random pairs of few lengths, so that few shapes are compiled."""
+    rng = np.random.default_rng(seed)
+    return Examples(
+        [rng.integers(4, 12, rng.choice([1, 3, 5])).astype(np.int32) for _ in range(pairs)],
+        [rng.integers(4, 14, rng.choice([1, 6])).astype(np.int32) for _ in range(pairs)],
+    )

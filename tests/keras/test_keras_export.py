@@ -1,0 +1,208 @@
+"""What is refused is refused without Keras; the rest asks Keras itself, where it is installed."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from s2s_testing import PAIRS
+
+from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.errors import UserError
+from s2s_jax.keras.exporting import (
+    ExportRequest,
+    build,
+    export_model,
+    keras_view,
+    own_characters,
+    refuse_what_keras_cannot,
+)
+from s2s_jax.keras.importing import ImportRequest, convert, import_model
+from s2s_jax.keras.weights import NEVER
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runs.folder import Run
+
+FIXTURE = Path(__file__).parent / "fixture"
+NONE = Path("none")
+
+
+def random_run(tokens="char", embedding_dim=0):
+    """A run that was begun here, with lively parameters."""
+    sources, targets = zip(*PAIRS, strict=True)
+    vocabularies = [Vocabulary.from_texts(texts, tokens) for texts in (sources, targets)]
+    model = ModelConfig(*map(len, vocabularies), latent_dim=6, embedding_dim=embedding_dim)
+    run = Run(RunConfig(DataConfig(), model, TrainConfig(), 12, ""), *vocabularies)
+    ids = np.zeros((1, 1), np.int32)
+    params = jax.jit(Seq2Seq(model).init)(jax.random.key(1), ids, ids == 0, ids)["params"]
+    return run, jax.tree.map(lambda x: np.asarray(x) * 3, params)
+
+
+def test_a_feature_that_keras_has_no_layer_for_is_named():
+    @dataclasses.dataclass(frozen=True)
+    class Newer(ModelConfig):
+        attention_heads: int = 0
+
+    refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3, source_length=4))
+    with pytest.raises(UserError, match="cannot express --attention-heads 2"):
+        refuse_what_keras_cannot(Newer(9, 9, attention_heads=2))
+
+
+def test_without_keras_it_says_how_to_get_it(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    request = ExportRequest(trained[1], tmp_path / "s2s.keras", True, "best", False)
+    with pytest.raises(UserError, match="pip install keras"):
+        export_model(request)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("s2s.onnx", r"\.keras or \.h5"), ("no/s2s.keras", "no such folder"), ("a.h5", "is there")],
+)
+def test_where_to_is_checked_first(trained, tmp_path, out, message):
+    (tmp_path / "a.h5").touch()
+    with pytest.raises(UserError, match=message):
+        export_model(ExportRequest(trained[1], tmp_path / out, False, "best", False))
+
+
+@pytest.mark.parametrize(("tokens", "embedding_dim"), [("char", 0), ("word", 0), ("char", 4)])
+def test_a_run_of_ours_has_the_tutorial_s_characters(tokens, embedding_dim):
+    run, params = random_run(tokens, embedding_dim)
+    characters, weights = keras_view(run, params, NONE)
+    assert characters == own_characters(run)
+    assert characters.target_characters[:2] == ("\t", "\n")
+    assert (characters.input_characters[0] == "<pad>") == (embedding_dim > 0)
+    assert ("<unk>" in characters.input_characters) == (tokens == "word")
+    never = [c for c, b in zip(characters.target_characters, weights.output_bias) if b == NEVER]  # noqa: B905
+    assert never == ["\t"] + ["<unk>"] * (tokens == "word")
+    assert weights.encoder.vocab_size == len(characters.input_characters)
+    # Those rows are the run's.
+    i = characters.input_characters.index(run.source_vocabulary.symbols[-1])
+    rows = params["encoder"]["inputs"]
+    wanted = rows["embedding"]["embedding"] if embedding_dim else rows["kernel"]
+    found = weights.encoder.embedding if embedding_dim else weights.encoder.kernel
+    np.testing.assert_array_equal(found[i], wanted[-1])
+
+
+def test_names_that_do_not_fit_the_run_are_refused(tmp_path):
+    run, params = random_run()
+    path = tmp_path / "keras.json"
+    path.write_text(json.dumps(own_characters(run).to_json()), encoding="utf-8")
+    with pytest.raises(UserError, match="does not fit"):
+        keras_view(run, params, path)
+
+
+class Tutorial:
+    """What the tutorial's decode loop needs, from the JSON beside an exported model."""
+
+    def __init__(self, characters, ids):
+        self.input_characters = list(characters["input_characters"])
+        self.target_characters = list(characters["target_characters"])
+        self.target_length = characters["max_decoder_seq_length"]
+        self.source_length = characters.get("max_encoder_seq_length", 20)
+        self.ids = ids
+        self.padding = characters["source_padding"]
+
+    def encoded(self, tokens, symbols, length):
+        rows = np.zeros((1, length), "int32")
+        rows[0, : len(tokens)] = [symbols.index(token) for token in tokens]
+        if self.padding == "space" and symbols is self.input_characters:
+            rows[0, len(tokens) :] = symbols.index(" ")
+        one_hot = np.eye(len(symbols), dtype="float32")[rows]
+        if self.padding != "space":
+            one_hot[0, len(tokens) :] = 0
+        return rows if self.ids else one_hot
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tokens", "embedding_dim"), [("char", 0), ("word", 0), ("char", 4)])
+def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_dim):
+    keras = pytest.importorskip("keras")
+    from keras_fixture.make import decode_sequence
+
+    run, params = random_run(tokens, embedding_dim)
+    characters, weights = keras_view(run, params, NONE)
+    models = build(keras, run.config.model, run.config.train, weights)
+    data = Tutorial(characters.to_json() | {"max_decoder_seq_length": 11}, embedding_dim > 0)
+    translator = Translator(run, params)
+    vocabulary = run.source_vocabulary
+    for source, target in PAIRS[::5]:
+        known = [vocabulary.symbols[i] for i in vocabulary.encode_source(source)]
+        inputs = data.encoded(known, data.input_characters, 20)
+        (answer,) = translator.translate([source])
+        if tokens == "char":
+            decoded = decode_sequence(models.encoder, models.decoder, data, inputs)
+            assert decoded == answer.text + ("\n" if answer.complete else "")
+        ids = np.append(Vocabulary.bos_id, run.target_vocabulary.encode(target))
+        named = {Vocabulary.bos_id: "\t"}
+        reads = [named.get(i, run.target_vocabulary.symbols[i]) for i in ids.tolist()]
+        reads = data.encoded(reads, data.target_characters, len(ids))
+        found = np.asarray(models.training([inputs, reads]))[0]
+        logits = translator.model.apply(
+            {"params": translator.params},
+            vocabulary.encode_source(source)[None],
+            np.ones((1, len(known)), bool),
+            ids[None],
+        )[0]
+        # What decoding never writes has no share.
+        logits = logits.at[:, [Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id]].set(-1e9)
+        places = characters.ids(vocabulary, run.target_vocabulary).target_outputs
+        wanted = np.asarray(jax.nn.softmax(logits))[:, places]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_files_of_an_imported_run_are_keras_s_again(tmp_path, suffix):
+    keras = pytest.importorskip("keras")
+    from keras_fixture.make import Data, decode_sequence, read_pairs
+
+    asked = ImportRequest(
+        FIXTURE / "tutorial.keras",
+        str(FIXTURE / "pairs.txt"),
+        24,
+        None,
+        None,
+        tmp_path / "r",
+        False,
+    )
+    import_model(asked)
+    out = tmp_path / f"s2s{suffix}"
+    request = ExportRequest(tmp_path / "r", out, True, "best", False)
+    assert export_model(request) == 0
+    with pytest.raises(UserError, match="is there already"):
+        export_model(request)
+    again = convert(asked._replace(model=out))
+    for one, other in zip(
+        jax.tree.leaves(again.params), jax.tree.leaves(convert(asked).params), strict=True
+    ):
+        assert one.tobytes() == other.tobytes()
+    encoder, decoder = (
+        keras.models.load_model(tmp_path / f"s2s_{name}{suffix}") for name in ("encoder", "decoder")
+    )
+    expected = json.loads((FIXTURE / "expected.json").read_text(encoding="utf-8"))
+    data = Data(read_pairs())
+    for source, text in expected["tutorial.keras"]["decoded"].items():
+        assert decode_sequence(encoder, decoder, data, data.source([source])) == text
+
+
+@pytest.mark.slow
+def test_files_of_our_run_are_trained_on_by_keras_and_come_back(trained, tmp_path):
+    keras = pytest.importorskip("keras")
+    out = tmp_path / "s2s.keras"
+    export_model(ExportRequest(trained[1], out, False, "best", False))
+    training = keras.models.load_model(out)
+    assert training.optimizer.name == "adam"
+    names = tmp_path / "s2s_characters.json"
+    found = convert(ImportRequest(out, None, 1, names, None, None, False))
+    sources = [source for source, _ in PAIRS]
+    assert Translator(found.run, found.params)(sources) == Translator.load(trained[1])(sources)
+    again = ExportRequest(tmp_path / "r", tmp_path / "again.keras", False, "best", False)
+    import_model(ImportRequest(out, None, 1, names, None, tmp_path / "r", False))
+    export_model(again)
+    assert again.out.with_name("again_characters.json").read_text() == names.read_text()

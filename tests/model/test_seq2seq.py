@@ -1,0 +1,196 @@
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from s2s_jax.config import ModelConfig
+from s2s_jax.model.recurrence import product
+from s2s_jax.model.seq2seq import Seq2Seq
+
+BATCH, SOURCE, TARGET = 3, 7, 6
+
+
+@functools.partial(jax.jit, static_argnames=("model", "method"))
+def apply(model, params, *inputs, method="__call__"):
+    """One program instead of one for each operation."""
+    return model.apply(params, *inputs, method=method)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def init(model, *inputs):
+    return model.init(jax.random.key(0), *inputs)
+
+
+@pytest.fixture(scope="module", params=[0, 5], ids=["one-hot", "embedded"])
+def model(request):
+    return Seq2Seq(ModelConfig(11, 13, latent_dim=8, embedding_dim=request.param))
+
+
+@pytest.fixture(scope="module")
+def batch():
+    rng = np.random.default_rng(0)
+    source = rng.integers(4, 11, (BATCH, SOURCE))
+    mask = np.arange(SOURCE) < np.array([[7], [4], [1]])
+    return source * mask, mask, rng.integers(1, 13, (BATCH, TARGET))
+
+
+@pytest.fixture(scope="module")
+def params(model, batch):
+    return init(model, *batch)
+
+
+def test_teacher_forced_logits_equal_chained_decode_steps(model, params, batch):
+    source, mask, target = batch
+    logits = apply(model, params, *batch)
+    assert logits.shape == (BATCH, TARGET, 13)
+    carry, memory = apply(model, params, source, mask, method="encode")
+    for t in range(TARGET):
+        carry, step_logits = apply(model, params, carry, memory, target[:, t], method="decode_step")
+        np.testing.assert_allclose(step_logits, logits[:, t], rtol=1e-5, atol=1e-6)
+
+
+def test_one_set_of_parameters_serves_all_views(model, params, batch):
+    source, mask, target = batch
+    state = apply(model, params, source, mask, method="encode")
+
+    def shapes_of(method, *inputs):
+        init = functools.partial(model.init, method=method)
+        return jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0), *inputs)["params"])
+
+    shapes = jax.tree.map(jnp.shape, params["params"])
+    assert set(shapes) == {"encoder", "decoder"}
+    assert shapes_of("encode", source, mask) == {"encoder": shapes["encoder"]}
+    assert shapes_of("decode_step", *state, target[:, 0]) == {"decoder": shapes["decoder"]}
+
+
+@pytest.mark.parametrize("extra", [1, 5])
+def test_extra_padding_changes_nothing(model, params, batch, extra):
+    source, mask, _ = batch
+    wanted, _ = apply(model, params, source, mask, method="encode")
+    # Whatever ids stand in the padding.
+    junk = np.full((BATCH, extra), 9)
+    found, _ = apply(
+        model, params, np.hstack([source, junk]), np.hstack([mask, junk < 0]), method="encode"
+    )
+    for f, w in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(f, w)
+
+
+def test_padding_gets_no_gradient(model, params, batch):
+    source, mask, target = batch
+
+    @jax.jit
+    @jax.grad
+    def gradient(params, source):
+        return jnp.square(model.apply(params, source, mask, target)).sum()
+
+    junk = np.where(mask, source, 10)
+    wanted = gradient(params, source)
+    found = gradient(params, junk)
+    jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, atol=1e-5), found, wanted)
+
+
+def test_rows_do_not_see_each_other(model, params, batch):
+    source, mask, target = batch
+    together = apply(model, params, *batch)
+    for row in range(BATCH):
+        one = slice(row, row + 1)
+        alone = apply(model, params, source[one], mask[one], target[one])
+        np.testing.assert_allclose(alone[0], together[row], rtol=1e-5, atol=1e-6)
+
+
+def test_an_empty_source_leaves_the_initial_carry(model, params):
+    tokens = np.full((2, 3), 5)
+    carry, _ = apply(model, params, tokens, np.zeros((2, 3), bool), method="encode")
+    assert all((x == 0).all() for x in carry)
+
+
+def test_decoder_does_not_see_the_future(model, params, batch):
+    source, mask, target = batch
+    changed = target.copy()
+    changed[:, 3:] = 2
+    before = apply(model, params, source, mask, target)[:, :3]
+    after = apply(model, params, source, mask, changed)[:, :3]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_row_lookup_equals_multiplying_one_hots(batch):
+    model = Seq2Seq(ModelConfig(11, 13, latent_dim=8))
+    params = init(model, *batch)
+    source = batch[0]
+    inputs = params["params"]["encoder"]["inputs"]
+    one_hot = jax.nn.one_hot(source, 11) @ inputs["kernel"] + inputs["bias"]
+    looked_up = model.apply(params, source, method=lambda m, x: m.encoder.inputs(x))
+    np.testing.assert_allclose(looked_up, one_hot, rtol=1e-6, atol=1e-7)
+
+
+def test_initialisers_are_keras_s(model, params):
+    lstm = params["params"]["encoder"]
+    bias = np.asarray(lstm["inputs"]["bias"]).reshape(4, 8)
+    np.testing.assert_array_equal(bias, [[0] * 8, [1] * 8, [0] * 8, [0] * 8])
+    kernel = np.asarray(lstm["inputs"]["kernel"])
+    limit = np.sqrt(6 / sum(kernel.shape))  # Glorot & Bengio (2010).
+    assert limit / 2 < np.abs(kernel).max() <= limit
+    assert (np.asarray(params["params"]["decoder"]["output"]["bias"]) == 0).all()
+
+
+def lowered_products(model, params, batch):
+    """The matrix products of a training gradient and of a decode step, as they are compiled."""
+
+    def loss(params):
+        return model.apply(params, *batch).sum()
+
+    def step(params):
+        state = model.apply(params, *batch[:2], method="encode")
+        return model.apply(params, *state, batch[2][:, 0], method="decode_step")
+
+    text = "".join(jax.jit(f).lower(params).as_text() for f in (jax.grad(loss), step))
+    return [line for line in text.splitlines() if "dot_general" in line]
+
+
+def test_every_float32_product_is_one_on_every_device(model, params, batch):
+    products = lowered_products(model, params, batch)
+    assert len(products) >= 11
+    assert all("precision = [HIGHEST, HIGHEST]" in line for line in products)
+
+
+def test_bfloat16_is_for_products_alone(model, params, batch):
+    half = Seq2Seq(model.config, dtype=jnp.bfloat16)
+    jax.tree.map(np.testing.assert_array_equal, init(half, *batch), params)
+    carry, _ = apply(half, params, *batch[:2], method="encode")
+    logits = apply(half, params, *batch)
+    assert {x.dtype for x in (*carry, logits)} == {jnp.dtype("float32")}
+    wanted = apply(model, params, *batch)
+    assert (logits != wanted).any()
+    np.testing.assert_allclose(logits, wanted, atol=0.03)
+    scan = [line for line in lowered_products(half, params, batch) if "8x32xbf16" in line]
+    assert len(scan) >= 4  # Both recurrent kernels, forward and backward.
+
+
+def test_bfloat16_products_are_summed_in_float32():
+    ones = jnp.ones((1, 1000))
+    assert product("ij,kj->ik", ones, ones, jnp.bfloat16) == 1000  # bfloat16 has 8 bits.
+
+
+def test_zeros_beyond_the_end_are_read_and_have_no_weight(batch):
+    """As Keras's encoder goes on through all-zero one-hot vectors."""
+    config = ModelConfig(11, 13, latent_dim=8)
+    plain, filled = Seq2Seq(config), Seq2Seq(dataclasses.replace(config, source_length=7))
+    source, _, target = batch
+    everywhere = np.ones_like(source, bool)
+    params = init(plain, source, everywhere, target)["params"]
+
+    @functools.partial(jax.jit, static_argnames="model")
+    def loss(params, model):
+        return jnp.square(model.apply({"params": params}, source, everywhere, target)).sum()
+
+    kernel = params["encoder"]["inputs"]["kernel"].at[0].set(0)
+    inputs = {**params["encoder"]["inputs"], "kernel": kernel}
+    zeroed = {**params, "encoder": {**params["encoder"], "inputs": inputs}}
+    np.testing.assert_allclose(loss(params, filled), loss(zeroed, plain), rtol=1e-6)
+    assert loss(params, filled) != loss(params, plain)
+    gradient = jax.grad(loss)(params, filled)["encoder"]["inputs"]["kernel"]
+    assert (gradient[0] == 0).all() and (gradient[5] != 0).any()

@@ -1,0 +1,74 @@
+import pytest
+
+from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.translator import Hypothesis
+from s2s_jax.errors import UserError
+from s2s_jax.serving.conversation import changed, coloured, described, is_setting
+
+
+def after(*lines):
+    config = DecodeConfig(max_length=30)
+    for line in lines:
+        assert is_setting(line)
+        config = changed(config, line)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ([":beam 5"], {"beam": 5}),
+        ([":beam 5", ":nbest 3", ":penalty 1"], {"beam": 5, "n_best": 3, "length_penalty": 1.0}),
+        ([":beam 5", ":nbest 5", ":beam 2"], {"beam": 2, "n_best": 2}),
+        ([":temperature 0.8"], {"sample": True, "temperature": 0.8}),
+        ([":topk 3", ":topp 0.9"], {"sample": True, "top_k": 3, "top_p": 0.9}),
+        ([":seed 4", ":seed 5"], {"sample": True, "seed": 5}),
+        # The last thing said is meant.
+        ([":beam 5", ":nbest 2", ":temperature 0.8"], {"sample": True, "temperature": 0.8}),
+        ([":temperature 0.8", ":topk 2", ":beam 5"], {"beam": 5}),
+        ([":temperature 0.8", ":greedy"], {}),
+        ([":beam 5", ":nbest 2", ":greedy"], {}),
+    ],
+)
+def test_settings_are_as_said(lines, wanted):
+    assert after(*lines) == DecodeConfig(max_length=30, **wanted)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (":nonsense 1", ":nonsense is no setting"),
+        (":beam", ":beam needs a whole number"),
+        (":beam many", "'many'"),
+        (":beam 0", "--beam"),
+        (":nbest 3", "--n-best 3"),
+        (":temperature -1", "--temperature"),
+        (":topp 2", "--top-p"),
+    ],
+)
+def test_mistakes_are_named(line, words):
+    with pytest.raises(UserError, match=words):
+        after(line)
+
+
+def test_sentences_may_begin_with_a_colon():
+    assert not any(map(is_setting, [":)", ": x", ":", "Go :beam 5", ""]))
+
+
+def test_settings_are_described():
+    assert described(after(":maxlength 9")) == "greedy"
+    assert described(after(":beam 5", ":nbest 2")) == "beam 5, n-best 2, length penalty 0.6"
+    assert "temperature 0.8" in described(after(":temperature 0.8"))
+
+
+def test_what_the_model_is_not_sure_of_is_coloured():
+    tokens, log_probs = ("V", "a", "!", "<eos>"), (-0.01, -0.5, -2.0, -9.0)
+    line = coloured(Hypothesis("Va!", True, tokens, log_probs))
+    assert line.plain == "Va!"
+    assert [(span.start, span.style) for span in line.spans if span.style] == [
+        (1, "yellow"), (2, "red"),
+    ]  # fmt: skip
+    # A word that stood behind a space in training stands without it at the beginning.
+    words = coloured(Hypothesis("il va", True, (" il", " va", "<eos>"), (-0.1, -2.0, -0.1)))
+    assert words.plain == "il va"
+    assert coloured(Hypothesis("Va")).plain == "Va"

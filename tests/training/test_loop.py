@@ -1,0 +1,283 @@
+import dataclasses
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from s2s_testing import draw
+
+from s2s_jax.config import ModelConfig, TrainConfig
+from s2s_jax.data.batching import Examples, batch_rows, choose_buckets, epoch_batches
+from s2s_jax.model.losses import Sums
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.training.loop import MOST_SKIPPED, NotFinite, epoch_metrics, fit, validation_sums
+from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.step import make_state, train_step
+
+CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
+MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
+
+
+TRAINING, VALIDATION = draw(30, 0), draw(7, 1)
+NOTHING = Examples([], [])
+# To be learned: the first symbol. One shape, so that a step is compiled once.
+COPIES = Examples(TRAINING.sources, [ids[:1] for ids in TRAINING.sources])
+
+
+class Watcher:
+    """A listener that remembers, and stops training after some steps."""
+
+    def __init__(self, stop_after=math.inf):
+        self.metrics, self.asked, self.stop_after = [], 0, stop_after
+
+    def on_step(self, progress):
+        assert progress.sums.tokens > 0
+
+    def on_epoch(self, metrics):
+        self.metrics.append(metrics)
+
+    def should_stop(self):
+        self.asked += 1
+        return self.asked >= self.stop_after
+
+
+def train(state=None, progress=None, config=CONFIG, validation=VALIDATION, listener=None):
+    """Fits; returns the last state, the progress, and everything that was saved."""
+    saved = []
+
+    def save(state, progress, val_loss):
+        saved.append((jax.device_get((state.params, state.opt_state)), progress, val_loss))
+
+    state, progress = fit(
+        state or make_state(MODEL, config), progress or TrainingProgress(),
+        TRAINING, validation, config, save=save, listener=listener or Watcher(),
+    )  # fmt: skip
+    return state, progress, saved
+
+
+def assert_same(found, wanted):
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+
+
+def without_times(history):
+    return [{k: v for k, v in epoch.items() if "second" not in k} for epoch in history]
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit():
+    wanted, progress, _ = train()
+    reached_steps = set()
+    for stop_after in (1, 8, 11, 20):  # Within and at the end of epochs of 8 batches.
+        _, _, saved = train(listener=Watcher(stop_after))
+        (params, opt_state), reached, _ = saved[-1]
+        reached_steps.add(reached.step)
+        state = make_state(MODEL, CONFIG).replace(
+            params=jax.device_put(params), opt_state=jax.device_put(opt_state)
+        )
+        found, resumed, _ = train(state, reached)
+        assert_same(found.params, wanted.params)
+        assert_same(found.opt_state, wanted.opt_state)
+        assert resumed.step == progress.step == 24
+        assert without_times(resumed.history) == without_times(progress.history)
+    assert len(reached_steps - {24}) == 4
+
+
+def test_more_epochs_later_equal_more_epochs_at_once():
+    wanted, _, _ = train()
+    state, progress, _ = train(config=dataclasses.replace(CONFIG, epochs=1))
+    found, _, _ = train(state, progress)
+    assert_same(found.params, wanted.params)
+
+
+def test_metrics_are_those_of_the_parameters_saved():
+    _, progress, saved = train()
+    for (params, _), at, val_loss in saved:
+        state = make_state(MODEL, CONFIG).replace(params=jax.device_put(params))
+        sums = validation_sums(state, VALIDATION, choose_buckets(VALIDATION.lengths()), 4)
+        assert sums.tokens == sum(len(t) + 1 for t in VALIDATION.targets)
+        assert val_loss == pytest.approx(sums.loss / sums.tokens, rel=1e-6)
+        assert at.history[-1]["val_loss"] == val_loss
+    assert [epoch["epoch"] for epoch in progress.history] == [1, 2, 3]
+
+
+def test_it_learns_what_can_be_learned():
+    config = TrainConfig(epochs=60, batch_size=4, optimizer="adam", learning_rate=0.02)
+    _, progress = fit(
+        make_state(MODEL, config), TrainingProgress(), COPIES, NOTHING, config,
+        save=lambda *_: None, listener=Watcher(),
+    )  # fmt: skip
+    assert progress.history[-1]["accuracy"] > 0.99
+    assert progress.history[-1]["loss"] < 0.1
+    assert "val_loss" not in progress.history[-1]
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw", "sgd"])
+def test_every_optimizer_lowers_the_loss(optimizer):
+    config = dataclasses.replace(CONFIG, optimizer=optimizer, epochs=6)
+    _, progress = fit(
+        make_state(MODEL, config), TrainingProgress(), COPIES, NOTHING, config,
+        save=lambda *_: None, listener=Watcher(),
+    )  # fmt: skip
+    assert progress.history[-1]["loss"] < progress.history[0]["loss"]
+
+
+def test_patience_ends_a_run_that_gets_no_better():
+    config = dataclasses.replace(
+        CONFIG, optimizer="sgd", learning_rate=1e-12, epochs=50, patience=3
+    )
+    _, progress, _ = train(config=config)
+    losses = [epoch["val_loss"] for epoch in progress.history]
+    assert len(losses) < 50
+    assert len(losses) - 1 - losses.index(min(losses)) == 3
+
+
+@pytest.mark.slow
+def test_bfloat16_learns_nearly_what_float32_does():
+    config = dataclasses.replace(CONFIG, optimizer="adam", learning_rate=0.01, epochs=5)
+    losses = []
+    for dtype in (jnp.float32, jnp.bfloat16):
+        state, progress, _ = train(make_state(Seq2Seq(MODEL.config, dtype), config), config=config)
+        losses.append(progress.history[-1]["val_loss"])
+        kept = {x.dtype for x in jax.tree.leaves((state.params, state.opt_state)) if x.ndim}
+        assert kept == {jnp.dtype("float32")}
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+
+
+def test_seed_decides_everything():
+    def run(seed):
+        return train(config=dataclasses.replace(CONFIG, seed=seed, epochs=1))[0].params
+
+    first = run(5)
+    assert_same(run(5), first)
+    different = jax.tree.map(lambda a, b: (a != b).any(), first, run(6))
+    assert any(jax.tree.leaves(different))
+
+
+def test_metrics_divide_once():
+    progress = TrainingProgress(step=8, epoch=2, batch=8, sums=Sums(30.0, 5.0, 20.0), seconds=4.0)
+    assert epoch_metrics(progress, Sums(8.0, 3.0, 4.0)) == {
+        "epoch": 3,
+        "loss": 1.5,
+        "accuracy": 0.25,
+        "val_loss": 2.0,
+        "val_accuracy": 0.75,
+        "seconds": 4.0,
+        "target_tokens_per_second": 5.0,
+    }
+
+
+def test_a_stop_after_the_last_batch_completes_the_epoch():
+    batches = 8
+    _, progress, saved = train(listener=Watcher(stop_after=batches))
+    assert (progress.epoch, progress.batch, progress.step) == (1, 0, batches)
+    assert saved[-1][2] == progress.history[-1]["val_loss"]
+
+
+@functools.cache  # The same function is compiled once.
+def poisoned_apply(what):
+    """A model whose loss, or gradient alone, is not finite in batches with the symbol 11."""
+
+    def apply_fn(variables, source, mask, target_inputs):
+        logits = MODEL.apply(variables, source, mask, target_inputs)
+        bad = (source == 11).any()
+        if what == "loss":
+            return logits * jnp.where(bad, jnp.nan, 1.0)
+        total = sum(leaf.sum() for leaf in jax.tree.leaves(variables))
+        # Zero, and for the symbol 11 of infinite slope.
+        return logits + jnp.sqrt(jnp.where(bad, 0.0, 1.0) + total * 0.0) - jnp.where(bad, 0.0, 1.0)
+
+    return apply_fn
+
+
+def poisoned(what):
+    """A state of such a model."""
+    return make_state(MODEL, CONFIG).replace(apply_fn=poisoned_apply(what))
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_an_update_that_is_not_finite_changes_nothing_and_is_counted(what):
+    state = poisoned(what)
+    before = jax.device_get((state.params, state.opt_state))
+    good = Examples([np.int32([4, 5, 6])] * 4, [np.int32([4])] * 4)
+    bad = Examples([np.int32([4, 5, 11])] * 4, good.targets)
+    good, bad = (
+        next(epoch_batches(e, choose_buckets(e.lengths()), CONFIG.batch_size)) for e in (good, bad)
+    )
+    state, sums = train_step(state, bad, 9.0)
+    assert_same(jax.device_get((state.params, state.opt_state)), before)
+    assert tuple(map(float, sums)) == (0, 0, 0)
+    state, sums = train_step(state, good, 9.0)
+    alone, wanted = train_step(poisoned(what), good, 9.0)
+    assert_same((state.params, state.opt_state, sums), (alone.params, alone.opt_state, wanted))
+    assert float(sums.tokens) > 0
+
+
+def some_poisoned(share):
+    """The training pairs, with the symbol 11 in some of the sources and in no other."""
+    rng = np.random.default_rng(3)
+    sources = [np.minimum(source, 10) for source in TRAINING.sources]
+    sources = [
+        np.append(s[:-1], 11).astype(np.int32) if rng.random() < share else s for s in sources
+    ]
+    return Examples(sources, TRAINING.targets)
+
+
+def fit_poisoned(examples, state, progress=None, listener=None):
+    saved = []
+
+    def save(state, progress, val_loss):
+        saved.append((jax.device_get((state.params, state.opt_state)), progress))
+
+    try:
+        fit(state, progress or TrainingProgress(), examples, NOTHING, CONFIG, save=save,
+            listener=listener or Watcher())  # fmt: skip
+    except NotFinite as stopped:
+        return saved, stopped
+    return saved, None
+
+
+def test_skipped_updates_are_in_the_metrics_and_not_in_the_loss():
+    examples = some_poisoned(0.05)
+    saved, stopped = fit_poisoned(examples, poisoned("loss"))
+    assert stopped is None
+    history = saved[-1][1].history
+    assert sum(epoch["skipped_updates"] for epoch in history) >= 3
+    assert all(math.isfinite(epoch["loss"]) for epoch in history)
+    # An interruption anywhere changes neither.
+    (arrays, broken_off), *_ = fit_poisoned(examples, poisoned("loss"), listener=Watcher(5))[0]
+    params, opt_state = jax.device_put(arrays)
+    state = poisoned("loss").replace(params=params, opt_state=opt_state)
+    resumed, _ = fit_poisoned(examples, state, broken_off)
+    assert_same(resumed[-1][0], saved[-1][0])
+    assert without_times(resumed[-1][1].history) == without_times(history)
+
+
+def test_several_in_a_row_end_the_run_with_its_state_saved_and_the_batch_named():
+    examples = some_poisoned(1.0)
+    before = jax.device_get(make_state(MODEL, CONFIG).params)
+    saved, stopped = fit_poisoned(examples, poisoned("loss"))
+    (arrays, progress) = saved[-1]
+    assert_same(arrays[0], before)
+    assert progress.step == stopped.step == progress.skipped >= MOST_SKIPPED
+    rng = np.random.default_rng([CONFIG.seed, 0])
+    buckets = choose_buckets(examples.lengths())
+    rows = batch_rows(examples, buckets, CONFIG.batch_size, rng)[progress.batch - 1]
+    assert stopped.rows.tolist() == rows.tolist()
+
+
+def test_a_run_saved_every_few_steps_goes_on_from_each_of_them_exactly():
+    config = dataclasses.replace(CONFIG, save_every=3)
+    state, progress, saved = train(config=config)
+    whole, _, _ = train()
+    assert_same(state.params, whole.params)
+    steps = [p.step for _, p, _ in saved]
+    assert {n for n in range(1, progress.step) if n % 3 == 0} < set(steps)
+    for (params, opt_state), reached, val_loss in saved[1:4]:
+        assert (val_loss is None) == (reached.batch > 0)
+        params, opt_state = jax.device_put((params, opt_state))
+        again = make_state(MODEL, config).replace(params=params, opt_state=opt_state)
+        again, end, _ = train(again, reached, config)
+        assert_same((again.params, again.opt_state), (state.params, state.opt_state))
+        assert without_times(end.history) == without_times(progress.history)

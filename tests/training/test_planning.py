@@ -1,0 +1,99 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from s2s_jax.config import TrainConfig
+from s2s_jax.errors import UserError
+from s2s_jax.runs.folder import Run, create_run
+from s2s_jax.training.planning import Request, choose_folder, configure, extend, saved_run
+from s2s_jax.training.progress import TrainingProgress
+
+
+def request(data=None, model=None, train=None, **options):
+    return Request(data or {}, model or {}, train or {}, **options)
+
+
+@pytest.fixture
+def begun(tmp_path, data_file):
+    """A run folder that was begun, and the configuration in it."""
+    config, prepared = configure(
+        request({"data": str(data_file)}, {"latent_dim": 8}, {"epochs": 3}), None, progress=False
+    )
+    folder = tmp_path / "run"
+    create_run(folder, Run(config, prepared.source_vocabulary, prepared.target_vocabulary))
+    return folder, config
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("some/where/fra.txt", "fra"),
+        ("fra.TSV.gz", "fra"),
+        ("https://example.org/anki/fra-eng.zip", "fra-eng"),
+        ("fra-eng", "fra-eng"),
+        ("été 1.txt", "été_1"),
+        ("..", "run"),
+        ("sample", "sample"),
+    ],
+)
+def test_a_run_is_named_after_its_data(data, name):
+    assert choose_folder(request({"data": data})) == Path("checkpoints") / name
+    assert choose_folder(request({"data": data}, out=Path("mine"))) == Path("mine")
+
+
+def test_defaults_are_the_tutorial_s(data_file):
+    config, prepared = configure(request({"data": str(data_file)}), None, progress=False)
+    assert config.train == TrainConfig(
+        epochs=100, batch_size=64, optimizer="rmsprop", learning_rate=0, seed=0
+    )
+    assert (config.model.latent_dim, config.model.embedding_dim) == (256, 0)
+    assert config.data.num_samples == 10_000
+    assert config.max_length == max(len(pair.target) for pair in prepared.training) + 1
+    assert config.data_hash == prepared.data_hash
+
+
+def test_what_is_given_goes_before_the_defaults_of_the_embedded_corpus():
+    given = {"num_samples": 50, "tokens": "char"}
+    config, prepared = configure(request(given, {}, {"epochs": 9}), None, progress=False)
+    assert (config.data.num_samples, config.data.tokens, config.train.epochs) == (50, "char", 9)
+    assert len(prepared.corpus.pairs) == 50
+
+
+def test_mistakes_come_before_the_data_are_read():
+    with pytest.raises(UserError, match="--latent-dim"):
+        configure(request({"data": "missing.txt"}, {"latent_dim": 0}), None, progress=False)
+
+
+def test_a_resumed_run_takes_what_is_saved(begun):
+    folder, config = begun
+    saved = saved_run(request(resume=True), folder)
+    assert configure(request(resume=True), saved, progress=False)[0] == config
+    more, _ = configure(request({}, {}, {"epochs": 7}, resume=True), saved, progress=False)
+    assert more.train.epochs == 7
+
+
+def test_changes_that_the_state_depends_on_are_listed(begun):
+    folder, _ = begun
+    change = request({"tokens": "word"}, {"latent_dim": 9}, {"seed": 2, "epochs": 8}, resume=True)
+    with pytest.raises(UserError) as error:
+        configure(change, saved_run(change, folder), progress=False)
+    message = str(error.value)
+    for part in ("--tokens saved char, given word", "--latent-dim saved 8, given 9", "--seed"):
+        assert part in message
+    assert "--epochs" not in message
+
+
+def test_nothing_saved_is_nothing_to_go_on_with(tmp_path):
+    for options in ({}, {"resume": True}, {"overwrite": True}):
+        assert saved_run(request(**options), tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("epochs", "done", "finished", "until"),
+    [(5, 3, False, 5), (5, 5, False, 5), (5, 5, True, 10), (2, 4, True, 6), (7, 4, True, 7)],
+)
+def test_only_a_finished_run_goes_on_for_more(begun, epochs, done, finished, until):
+    _, config = begun
+    config = replace(config, train=replace(config.train, epochs=epochs))
+    assert extend(config, TrainingProgress(epoch=done), finished).train.epochs == until

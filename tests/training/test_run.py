@@ -1,0 +1,111 @@
+import json
+import os
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from s2s_jax.data.corpus import Pair
+from s2s_jax.data.preparation import prepare
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.errors import UserError
+from s2s_jax.runs.folder import read_run
+from s2s_jax.runs.locking import locked
+from s2s_jax.training import run
+from s2s_jax.training.planning import Request, configure
+from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.run import summarize, train
+
+MODEL, TRAIN = {"latent_dim": 16}, {"epochs": 2, "batch_size": 4}
+
+
+@pytest.fixture
+def request_for(data_file, tmp_path):
+    def make(**train_options):
+        return Request({"data": str(data_file)}, MODEL, TRAIN | train_options, tmp_path / "run")
+
+    return make
+
+
+def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, capsys):
+    assert train(request_for(), TrainingReport()) == 0
+    folder = tmp_path / "run"
+    run = read_run(folder)
+    prepared = prepare(run.config.data, 0, (run.source_vocabulary, run.target_vocabulary))
+    answers = Translator.load(folder)([pair.source for pair in prepared.validation])
+    exact = sum(a == pair.target for a, pair in zip(answers, prepared.validation, strict=True))
+    assert f"Exactly right: {exact} of {len(answers)}" in capsys.readouterr().out
+    saved = json.loads((folder / "evaluation.json").read_text())
+    assert (saved["sentences"], saved["exact"]) == (len(answers), exact)
+    lines = [line.split("\t") for line in (folder / "validation.tsv").read_text().splitlines()]
+    assert [Pair(*line[:2]) for line in lines] == prepared.validation
+    assert [line[2] for line in lines] == answers
+
+
+def test_a_run_killed_before_its_end_is_not_taken_for_finished(request_for, tmp_path):
+    """The evaluation is the mark of the end; without it the epochs asked for are all there is."""
+    train(request_for(), TrainingReport())
+    (tmp_path / "run" / "evaluation.json").unlink()
+    assert train(request_for()._replace(resume=True), TrainingReport()) == 0
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "run" / "evaluation.json").exists()
+    assert train(request_for()._replace(resume=True), TrainingReport()) == 0
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 4
+
+
+def test_metrics_lost_with_a_kill_come_back_from_the_step(request_for, tmp_path):
+    train(request_for(), TrainingReport())
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    before = metrics.read_text()
+    metrics.unlink()
+    train(request_for(epochs=3)._replace(resume=True), TrainingReport())
+    assert metrics.read_text().startswith(before)
+
+
+def test_a_summary_writes_nothing(request_for, tmp_path, capsys):
+    assert summarize(request_for(), TrainingReport()) == 0
+    assert "Seq2Seq" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+    assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_a_run_that_goes_astray_names_step_and_lines_and_keeps_what_was_good(request_for, tmp_path):
+    request = request_for(optimizer="sgd", learning_rate=1e38, epochs=9)
+    with pytest.raises(UserError) as stopped:
+        train(request, TrainingReport())
+    assert re.search(
+        r"5 updates .* up to step \d+ \(lines \d+, \d+, \d+, \d+ of", str(stopped.value)
+    )
+    assert "--learning-rate" in str(stopped.value)
+    # What is saved can be read, and holds nothing but numbers.
+    params = Translator.load(tmp_path / "run", "latest").params
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
+
+
+def test_a_folder_that_changed_while_the_data_were_read_is_refused(
+    request_for, tmp_path, monkeypatch
+):
+    """Two processes begun at once: the second must not replace what the first has made."""
+
+    def meanwhile(*arguments):
+        prepared = configure(*arguments)
+        if not (tmp_path / "run").exists():
+            monkeypatch.setattr(run, "configure", configure)
+            train(request_for(epochs=1), TrainingReport())
+        return prepared
+
+    monkeypatch.setattr(run, "configure", meanwhile)
+    with pytest.raises(UserError, match="holds a run already"):
+        train(request_for(), TrainingReport())
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_run_that_is_being_trained_is_refused(request_for, tmp_path):
+    train(request_for(), TrainingReport())
+    with (
+        locked(tmp_path / "run"),
+        pytest.raises(UserError, match=f"being trained in by process {os.getpid()}"),
+    ):
+        train(request_for()._replace(resume=True), TrainingReport())

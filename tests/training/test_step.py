@@ -1,0 +1,112 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from s2s_testing import draw
+
+from s2s_jax.config import ModelConfig, TrainConfig
+from s2s_jax.data.batching import choose_buckets, epoch_batches
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.training.step import eval_step, loss_fn, make_optimizer, make_state, train_step
+
+CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
+MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
+
+EXAMPLES = draw(30, 0)
+loss_and_gradient = jax.jit(jax.value_and_grad(loss_fn, has_aux=True), static_argnums=1)
+
+
+def test_padding_and_batch_size_change_neither_loss_nor_gradient():
+    state = make_state(MODEL, CONFIG)
+    tight, wide = choose_buckets(EXAMPLES.lengths()), choose_buckets(EXAMPLES.lengths(), 1)
+    assert len(tight) > 1
+
+    def totals(buckets, size):
+        batches = epoch_batches(EXAMPLES, buckets, size)
+        return np.sum([eval_step(state, batch) for batch in batches], axis=0)
+
+    for buckets, size in ((wide, 7), (wide, 64)):
+        np.testing.assert_allclose(totals(buckets, size), totals(tight, 4), rtol=1e-5)
+
+    def gradient(size):
+        (batch,) = epoch_batches(EXAMPLES, wide, size)
+        return loss_and_gradient(state.params, state.apply_fn, batch, 50.0)[1]
+
+    jax.tree.map(
+        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
+        gradient(64),
+        gradient(30),
+    )
+
+
+def test_the_batches_of_an_epoch_teach_what_all_pairs_at_once_teach():
+    """However they are divided: every token weighs the same."""
+    state, tokens = make_state(MODEL, CONFIG), EXAMPLES.lengths()[:, 1].sum()
+
+    def gradient(buckets, size):
+        batches = list(epoch_batches(EXAMPLES, buckets, size))
+        each = [
+            loss_and_gradient(state.params, state.apply_fn, batch, tokens / len(batches))[1]
+            for batch in batches
+        ]
+        return jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *each)
+
+    whole, several = choose_buckets(EXAMPLES.lengths(), 1), choose_buckets(EXAMPLES.lengths())
+    jax.tree.map(
+        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
+        gradient(several, 4),
+        gradient(whole, 30),
+    )
+
+
+def test_a_batch_of_padding_alone_is_harmless():
+    state = make_state(MODEL, CONFIG)
+    (batch,) = epoch_batches(EXAMPLES, choose_buckets(EXAMPLES.lengths(), 1), 64)
+    empty = jax.tree.map(np.zeros_like, batch)
+    (loss, sums), gradient = loss_and_gradient(state.params, state.apply_fn, empty, 50.0)
+    assert loss == sums.loss == sums.tokens == 0
+    assert all((g == 0).all() for g in jax.tree.leaves(gradient))
+
+
+def test_one_compilation_per_shape():
+    state = make_state(MODEL, CONFIG)
+    buckets = choose_buckets(EXAMPLES.lengths())
+    before = train_step._cache_size(), eval_step._cache_size()
+    for epoch in range(3):
+        for batch in epoch_batches(EXAMPLES, buckets, 4, np.random.default_rng(epoch)):
+            eval_step(state, batch)
+            state, _ = train_step(state, batch, 9.0)
+    after = train_step._cache_size(), eval_step._cache_size()
+    assert after[0] - before[0] <= len(buckets)
+    assert after[1] - before[1] <= len(buckets)
+
+
+def test_rmsprop_is_keras_s():
+    """theta -= lr * g / sqrt(nu + eps), nu = 0.9 nu + 0.1 g^2 from zero, eps 1e-7."""
+    optimizer = make_optimizer(TrainConfig())
+    gradients = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32) * 1e-3
+    theta = found = jnp.zeros(4)
+    nu, state = np.zeros(4), optimizer.init(found)
+    for g in gradients:
+        nu = 0.9 * nu + 0.1 * g**2
+        theta = theta - 1e-3 * g / np.sqrt(nu + 1e-7)
+        updates, state = optimizer.update(jnp.asarray(g), state)
+        found = optax.apply_updates(found, updates)
+    np.testing.assert_allclose(found, theta, rtol=1e-5)
+
+
+def test_clip_norm_bounds_the_step():
+    def largest_step(clip_norm):
+        config = dataclasses.replace(CONFIG, optimizer="sgd", learning_rate=1.0, epochs=1)
+        state = make_state(MODEL, dataclasses.replace(config, clip_norm=clip_norm))
+        before = jax.device_get(state.params)
+        (batch,) = epoch_batches(EXAMPLES, choose_buckets(EXAMPLES.lengths(), 1), 64)
+        after, _ = train_step(state, batch, 200.0)
+        steps = jax.tree.leaves(jax.tree.map(np.subtract, jax.device_get(after.params), before))
+        return np.sqrt(sum(float((step**2).sum()) for step in steps))
+
+    assert largest_step(0.01) == pytest.approx(0.01, rel=1e-4)
+    assert largest_step(0.0) > 0.01
