@@ -17,12 +17,12 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.cache import cache_folder
 from s2s_jax.runtime.files import safe_name, shown
+from s2s_jax.runtime.progress_bar import progress_bar
 
 NAMES = re.compile(r"[a-z]{3}-eng")
 MAX_BYTES = 256 << 20
@@ -126,7 +126,8 @@ def _body(url: str, name: str, progress: bool) -> Iterator[bytes]:
         with _open(url, time.monotonic() + MAX_SECONDS) as response:
             if response.headers.get_content_type() == "text/html":
                 raise _failed(url, "the server sent a web page (text/html) instead of data")
-            with _bar(progress) as bar:
+            figures = DownloadColumn(), TransferSpeedColumn()
+            with progress_bar(*figures, enabled=progress) as bar:
                 task = bar.add_task(name, total=response.length)
                 for chunk in _bounded(response, url):
                     yield chunk
@@ -158,12 +159,6 @@ def _bounded(response: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
         raise _failed(url, "the server sent nothing")
     if expected is not None and total != expected:
         raise _failed(url, f"it broke off after {total} of {expected} bytes")
-
-
-def _bar(progress: bool) -> Progress:
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    return Progress(*columns, console=console, disable=not (progress and console.is_terminal))
 
 
 def _open(url: str, deadline: float) -> http.client.HTTPResponse:

@@ -6,15 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from s2s_jax.data.corpus import Corpus, read_pairs
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate, evaluation_lines
 from s2s_jax.evaluation.fingerprint import read_training_sources
 from s2s_jax.runtime.files import write_lines
+from s2s_jax.runtime.progress_bar import progress_bar
 
 
 def judge(
@@ -65,14 +63,10 @@ def _evaluate(
     translator: Translator, corpus: Corpus, config: DecodeConfig, folder: Path
 ) -> Evaluation:
     """The evaluation under a progress bar where a person looks."""
-    console = Console(stderr=True)
-    columns = (TextColumn("evaluating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     training_sources = read_training_sources(folder)
     total = len({pair.source for pair in corpus.pairs}) + len(corpus.pairs)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=total)
+    with progress_bar() as bar:
+        task = bar.add_task("evaluating", total=total)
         return evaluate(
             translator,
             corpus.pairs,

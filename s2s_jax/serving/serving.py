@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
 from s2s_jax.decoding.translator import Hypothesis, Translation, Translator
@@ -22,6 +19,7 @@ from s2s_jax.runs.folder import ROOT, newest_run
 from s2s_jax.runtime.cache import keep_compiled_programs
 from s2s_jax.runtime.devices import DeviceRequest, start
 from s2s_jax.runtime.files import write_lines
+from s2s_jax.runtime.progress_bar import progress_bar
 from s2s_jax.serving.conversation import converse
 from s2s_jax.serving.output import json_line, plain_line, problems_of, score_line
 from s2s_jax.serving.streaming import Line, read_chunks, to_line
@@ -133,12 +131,8 @@ def _answers(
     chunks: Iterator[list[Line]], answer: Callable[[list[Line], int], list[str]], size: int | None
 ) -> Iterator[list[str]]:
     """Answers chunk by chunk, with a bar where a person looks and knows how much there is."""
-    console = Console(stderr=True)
-    columns = (TextColumn("decoding"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=size is None or not console.is_terminal
-    ) as bar:
-        task, first = bar.add_task("", total=size), 1
+    with progress_bar(enabled=size is not None) as bar:
+        task, first = bar.add_task("decoding", total=size), 1
         for lines in chunks:
             yield answer(lines, first)
             first += len(lines)

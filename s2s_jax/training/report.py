@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from s2s_jax.data.batching import Bucket, Examples, choose_buckets
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.evaluation.evaluation import Answer, Evaluation, evaluation_lines
+from s2s_jax.runtime.progress_bar import progress_bar
 from s2s_jax.training.progress import TrainingProgress
 
 _EXAMPLES = 10
@@ -54,23 +55,13 @@ class TrainingReport:
     def start(self, batches: int, epochs: int, progress: TrainingProgress) -> None:
         """Begins the bar; `batches` is the number of batches an epoch."""
         self._batches, self._epochs = batches, epochs
-        self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=self.console,
-            transient=True,
-            disable=not (self.console.is_terminal or self.console.is_jupyter),
-            # The first step of each shape compiles: a short window forgets it soon.
-            speed_estimate_period=60,
+        self._bar = progress_bar(
+            "{task.fields[figures]}", TimeRemainingColumn(), "left", console=self.console
         )
         self._task = self._bar.add_task(
-            "",
+            f"epoch {self._epoch(progress.epoch)}",
             total=batches * epochs,
             completed=batches * progress.epoch + progress.batch,
-            epoch=self._epoch(progress.epoch),
             figures="compiling",
         )
         self._bar.start()
@@ -90,7 +81,7 @@ class TrainingReport:
         self._bar.update(
             self._task,
             completed=self._batches * progress.epoch + progress.batch,
-            epoch=self._epoch(progress.epoch),
+            description=f"epoch {self._epoch(progress.epoch)}",
             figures=f"loss {loss / tokens:.3f}  accuracy {correct / tokens:.3f}",
         )
 
