@@ -22,6 +22,10 @@ LEARNING_RATES = {"rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 """The optimizers offered, with the learning rate that each takes when none is given."""
 
 
+HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
+"""clip(slope * z + 0.5, 0, 1) in place of an LSTM's sigmoid: Keras changed the slope in Keras 3."""
+
+
 def _flag(field: str) -> str:
     return "--" + field.replace("_", "-")
 
@@ -119,6 +123,7 @@ class ModelConfig(_Config):
     `source_length` 0 masks what stands beyond a source's end, and so does every run begun here.
     Else the encoder goes on, up to so many tokens, through the symbol `source_filler`, as models
     from Keras do: `<pad>` is then an all-zero one-hot vector, and a space is a space.
+    `recurrent_activation` is "sigmoid" in every run begun here; models from Keras may have another.
     """
 
     source_vocab_size: int
@@ -127,12 +132,14 @@ class ModelConfig(_Config):
     embedding_dim: int = 0
     source_length: int = 0
     source_filler: str = "<pad>"
+    recurrent_activation: str = "sigmoid"
 
     def __post_init__(self) -> None:
         for field in ("source_vocab_size", "target_vocab_size", "latent_dim"):
             self._integer(field, 1)
         self._integer("embedding_dim", 0)
         self._integer("source_length", 0)
+        self._choice("recurrent_activation", ("sigmoid", *HARD_SIGMOID_SLOPES))
         if not isinstance(self.source_filler, str):
             raise UserError(f"source_filler must be a symbol, not {self.source_filler!r}.")
 

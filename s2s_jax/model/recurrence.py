@@ -8,6 +8,8 @@ its gates in Keras's order: input i, forget f, candidate g, output o.
     c_t     = f c_{t-1} + i g
     h_t     = o tanh(c_t)
 
+In models from Keras that say so, a piecewise linear `hard_sigmoid` stands for the sigmoid.
+
 `inputs` is the share of the tokens: x W + b, computed for all time steps at once (see
 `models.GateInputs`), so that the scan holds nothing but what depends on the step before.
 """
@@ -20,6 +22,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from s2s_jax.config import HARD_SIGMOID_SLOPES
 
 Carry = tuple[jax.Array, jax.Array]
 """`(c, h)`, each `[batch, features]`: Flax's order (Keras has `[h, c]`)."""
@@ -43,10 +47,12 @@ class LSTMCell(nn.RNNCellBase):
     Attributes:
       features: units of the cell; `inputs` are `[batch, 4 * features]`.
       dtype: what matrix products are computed in; all else is float32.
+      recurrent_activation: of the gates i, f, o: "sigmoid", or a key of `HARD_SIGMOID_SLOPES`.
     """
 
     features: int
     dtype: Any = jnp.float32
+    recurrent_activation: str = "sigmoid"
 
     def setup(self) -> None:
         """Makes the one parameter."""
@@ -67,12 +73,24 @@ class LSTMCell(nn.RNNCellBase):
     def gates(self, h: jax.Array, inputs: jax.Array) -> list[jax.Array]:
         """The four activated gates i, f, g, o, each `[batch, features]`."""
         z = inputs + product("bh,hg->bg", h, self.recurrent_kernel, self.dtype)
+        is_sigmoid = jnp.repeat(jnp.array([True, True, False, True]), self.features)
+        if self.recurrent_activation != "sigmoid":
+            slope = HARD_SIGMOID_SLOPES[self.recurrent_activation]
+            hard = jnp.clip(slope * z + 0.5, 0, 1)
+            return jnp.split(jnp.where(is_sigmoid, hard, jnp.tanh(z)), 4, axis=-1)
         # sigmoid(z) = (tanh(z / 2) + 1) / 2: one tanh over all four gates costs a seventh of
         # three logistics and a tanh on XLA's CPU backend.
-        is_sigmoid = jnp.repeat(jnp.array([True, True, False, True]), self.features)
         scale = jnp.where(is_sigmoid, 0.5, 1.0)
         offset = jnp.where(is_sigmoid, 0.5, 0.0)
         return jnp.split(jnp.tanh(z * scale) * scale + offset, 4, axis=-1)
+
+    @nn.nowrap
+    def times_slope(self, factor: jax.Array, gate: jax.Array) -> jax.Array:
+        """`factor` times the derivative of the gates' activation, from the gate's value."""
+        if self.recurrent_activation == "sigmoid":
+            return factor * gate * (1 - gate)
+        slope = HARD_SIGMOID_SLOPES[self.recurrent_activation]
+        return jnp.where((gate > 0) & (gate < 1), slope * factor, 0)
 
     @nn.nowrap
     def initialize_carry(self, rng: jax.Array, input_shape: tuple[int, ...]) -> Carry:
@@ -110,7 +128,12 @@ def _unroll_saving(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> tuple[Car
         # d c_t / d (z_i, z_f, z_g) and d h_t / d z_o; formed here, while the gates are in cache.
         new_c = f * c + i * g
         tanh_c = jnp.tanh(new_c)
-        dz = [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
+        dz = [
+            cell.times_slope(g, i),
+            cell.times_slope(c, f),
+            i * (1 - g * g),
+            cell.times_slope(tanh_c, o),
+        ]
         dh_dc = o * (1 - tanh_c * tanh_c)
         new = (new_c, o * tanh_c)
         return new, (new, (jnp.concatenate(dz, axis=-1), f, dh_dc))

@@ -72,12 +72,13 @@ class Encoder(nn.Module):
     embedding_dim: int = 0
     dtype: Any = jnp.float32
     zero_pad: bool = False
+    recurrent_activation: str = "sigmoid"
 
     def setup(self) -> None:
         self.inputs = GateInputs(
             self.vocab_size, self.features, self.embedding_dim, self.dtype, self.zero_pad
         )
-        self.cell = LSTMCell(self.features, self.dtype)
+        self.cell = LSTMCell(self.features, self.dtype, self.recurrent_activation)
 
     def __call__(self, tokens: jax.Array, mask: jax.Array) -> Carry:
         """Ids and mask `[batch, time]` -> `(c, h)` after each row's last real token.
@@ -107,11 +108,12 @@ class Decoder(nn.Module):
     features: int
     embedding_dim: int = 0
     dtype: Any = jnp.float32
+    recurrent_activation: str = "sigmoid"
 
     def setup(self) -> None:
         """Makes the layers that both methods share."""
         self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim, self.dtype)
-        self.cell = LSTMCell(self.features, self.dtype)
+        self.cell = LSTMCell(self.features, self.dtype, self.recurrent_activation)
         self.output = nn.Dense(
             self.vocab_size,
             kernel_init=nn.initializers.glorot_uniform(),
@@ -147,8 +149,9 @@ class Seq2Seq(nn.Module):
         config = self.config
         sizes = (config.latent_dim, config.embedding_dim)
         zero_pad = config.source_length > 0
-        self.encoder = Encoder(config.source_vocab_size, *sizes, self.dtype, zero_pad)
-        self.decoder = Decoder(config.target_vocab_size, *sizes, self.dtype)
+        activation = config.recurrent_activation
+        self.encoder = Encoder(config.source_vocab_size, *sizes, self.dtype, zero_pad, activation)
+        self.decoder = Decoder(config.target_vocab_size, *sizes, self.dtype, activation)
 
     def __call__(
         self, source: jax.Array, source_mask: jax.Array, target_inputs: jax.Array

@@ -16,9 +16,10 @@ class Unrolled(nn.Module):
 
     how: object
     features: int = FEATURES
+    recurrent_activation: str = "sigmoid"
 
     def setup(self):
-        self.cell = LSTMCell(self.features)
+        self.cell = LSTMCell(self.features, recurrent_activation=self.recurrent_activation)
 
     def __call__(self, carry, inputs):
         return self.how(self.cell, carry, inputs)
@@ -77,19 +78,42 @@ def test_cell_equals_flax_optimized_lstm_cell_step_by_step(problem):
         np.testing.assert_allclose(carry[0], flax_carry[0], rtol=1e-5, atol=1e-6)
 
 
-@functools.partial(jax.jit, static_argnames="how")
+@pytest.mark.parametrize(
+    ("activation", "hard_sigmoid"),
+    [
+        ("hard_sigmoid", lambda z: jnp.clip((z + 3) / 6, 0, 1)),
+        ("keras2_hard_sigmoid", lambda z: jnp.clip(0.2 * z + 0.5, 0, 1)),
+    ],
+)
+def test_hard_gates_are_those_of_keras(problem, activation, hard_sigmoid):
+    params, (c, h), inputs, _ = problem
+    inputs = 3 * inputs[0]  # Some gates are fully open or shut.
+    z = inputs + h @ params["params"]["cell"]["recurrent_kernel"]
+    i, f, g, o = jnp.split(z, 4, axis=-1)
+    wanted_c = hard_sigmoid(f) * c + hard_sigmoid(i) * jnp.tanh(g)
+    wanted_h = hard_sigmoid(o) * jnp.tanh(wanted_c)
+    model = Unrolled(unroll, recurrent_activation=activation)
+    (found_c, found_h), _ = apply(model, params, (c, h), inputs, method="one_step")
+    np.testing.assert_allclose(found_c, wanted_c, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found_h, wanted_h, rtol=1e-5, atol=1e-6)
+
+
+@functools.partial(jax.jit, static_argnames=("how", "activation"))
 @functools.partial(jax.grad, argnums=(0, 1, 2))
-def weighted_gradient(params, carry, inputs, weights, how):
-    cs, hs = Unrolled(how).apply(params, carry, inputs)
+def weighted_gradient(params, carry, inputs, weights, how, activation):
+    cs, hs = Unrolled(how, recurrent_activation=activation).apply(params, carry, inputs)
     return (weights[0] * cs).sum() + (weights[1] * jnp.sin(hs)).sum()
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_gradients_equal_autodiff_through_the_plain_scan(problem, seed):
+@pytest.mark.parametrize(
+    ("seed", "activation"),
+    [*((seed, "sigmoid") for seed in range(5)), (0, "hard_sigmoid"), (1, "keras2_hard_sigmoid")],
+)
+def test_gradients_equal_autodiff_through_the_plain_scan(problem, seed, activation):
     params, carry, inputs, _ = problem
     weights = jax.random.normal(jax.random.key(seed), (2, TIME, BATCH, FEATURES))
-    found = weighted_gradient(params, carry, inputs, weights, unroll)
-    wanted = weighted_gradient(params, carry, inputs, weights, plain_unroll)
+    found = weighted_gradient(params, carry, inputs, weights, unroll, activation)
+    wanted = weighted_gradient(params, carry, inputs, weights, plain_unroll, activation)
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
     for f, w in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         assert relative_error(f, w) < 1e-5
