@@ -15,7 +15,7 @@ from s2s_jax.data.corpus import Pair
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.fingerprint import trained_on
-from s2s_jax.evaluation.metrics import character_errors, translation_metrics
+from s2s_jax.evaluation.metrics import edit_errors, translation_metrics
 
 _CHUNK = 4096  # Sentences between two reports of progress.
 
@@ -148,7 +148,7 @@ def _losses(
 
 def figures_of(answers: Sequence[Answer], losses: np.ndarray) -> Figures:
     """The figures about some answers and their `_losses`."""
-    errors = [character_errors(answer.decoded, answer.references) for answer in answers]
+    errors = [edit_errors(answer.decoded, answer.references) for answer in answers]
     metrics = translation_metrics(
         [answer.decoded for answer in answers], [answer.references for answer in answers]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 
@@ -14,35 +14,17 @@ class Metric(NamedTuple):
     signature: str
 
 
-def edit_distance(a: str, b: str) -> int:
-    """The fewest insertions, deletions and substitutions of characters that turn `a` into `b`.
+def edit_errors(
+    decoded: Sequence[Hashable], references: Sequence[Sequence[Hashable]]
+) -> tuple[int, int]:
+    """The edit distance to the closest reference (the first of equals), and that one's length.
 
-    A column of Levenshtein's table is held as the bits of two integers, where it rises and
-    where it falls (Myers 1999; in the form of Hyyrö 2003, section 3).
+    Of strings the units are characters; of sequences, their elements.
     """
-    if not a or not b:
-        return len(a) + len(b)
-    places: dict[str, int] = {}
-    for i, character in enumerate(a):
-        places[character] = places.get(character, 0) | 1 << i
-    everywhere, last = (1 << len(a)) - 1, 1 << (len(a) - 1)
-    rises, falls, distance = everywhere, 0, len(a)
-    for character in b:
-        here = places.get(character, 0)
-        diagonal = (((here & rises) + rises) ^ rises) | here | falls
-        right_rises = falls | ~(diagonal | rises)
-        right_falls = rises & diagonal
-        distance += bool(right_rises & last) - bool(right_falls & last)
-        right_rises = right_rises << 1 | 1
-        rises = (right_falls << 1 | ~(diagonal | right_rises)) & everywhere
-        falls = right_rises & diagonal & everywhere
-    return distance
+    from rapidfuzz.distance import Levenshtein  # Not needed to decode, which starts sooner.
 
-
-def character_errors(decoded: str, references: Sequence[str]) -> tuple[int, int]:
-    """Edit distance to the closest reference (the first of equals), and that one's length."""
     return min(
-        ((edit_distance(decoded, reference), len(reference)) for reference in references),
+        ((Levenshtein.distance(decoded, r), len(r)) for r in references),
         key=lambda found: found[0],
     )
 

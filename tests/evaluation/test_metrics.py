@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.evaluation.metrics import character_errors, edit_distance, translation_metrics
+from s2s_jax.evaluation.metrics import edit_errors, translation_metrics
 
 TEXT = st.text("abcé ", max_size=12)
 
@@ -19,6 +19,10 @@ def distance_by_table(a, b):
     return row[-1]
 
 
+def edit_distance(a, b):
+    return edit_errors(a, [b])[0]
+
+
 @given(TEXT, TEXT)
 def test_the_edit_distance_is_the_one_of_the_table(a, b):
     assert edit_distance(a, b) == distance_by_table(a, b) == edit_distance(b, a)
@@ -29,10 +33,16 @@ def test_long_texts_have_an_edit_distance():
     assert edit_distance(a, b) == distance_by_table(a, b)
 
 
+def test_characters_are_code_points_of_any_plane_and_other_units_count_too():
+    assert edit_errors("日本\U0001f600", ["日木\U0001f601"]) == (2, 3)
+    assert edit_errors("e\u0301", ["é"]) == (2, 1)  # Whoever compares has composed them before.
+    assert edit_errors(["b", "ɔ̃", "ʒ", "u"], [["b", "ɔ", "ʒ", "u", "ʁ"]]) == (2, 5)
+
+
 def test_the_closest_reference_counts():
-    assert character_errors("Va !", ["Marche !", "Vas !", "Vo !"]) == (1, 5)
-    assert character_errors("Va !", ["Marche !", "Va !"]) == (0, 4)
-    assert character_errors("", ["ab"]) == (2, 2)
+    assert edit_errors("Va !", ["Marche !", "Vas !", "Vo !"]) == (1, 5)
+    assert edit_errors("Va !", ["Marche !", "Va !"]) == (0, 4)
+    assert edit_errors("", ["ab"]) == (2, 2)
 
 
 def test_any_reference_will_do_for_bleu_and_chrf():
