@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from s2s_jax.errors import RunWarning, UserError
+from s2s_jax.errors import RunWarning, UserError, spell_options
 
 _show_warning = warnings.showwarning
 
@@ -78,7 +78,7 @@ def _silence() -> None:
 def _warn(message: Warning, category: type[Warning], *where: Any) -> None:
     """Ours are one line; others come as Python shows them."""
     if issubclass(category, RunWarning):
-        print(f"{_program()}: warning: {' '.join(str(message).split())}", file=sys.stderr)
+        print(f"{_program()}: warning: {_one_line(str(message))}", file=sys.stderr)
     else:
         _show_warning(message, category, *where)
 
@@ -88,5 +88,9 @@ def _program() -> str:
 
 
 def _complain(message: str) -> int:
-    print(f"{_program()}: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{_program()}: error: {_one_line(message)}", file=sys.stderr)
     return 2
+
+
+def _one_line(message: str) -> str:
+    return " ".join(spell_options(message).split())

@@ -27,7 +27,7 @@ HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
 
 
 def _flag(field: str) -> str:
-    return "--" + field.replace("_", "-")
+    return f"`{field}`"
 
 
 class _Config:
@@ -102,7 +102,7 @@ class DataConfig(_Config):
 
     def __post_init__(self) -> None:
         if not isinstance(self.data, str) or not self.data:
-            raise UserError("--data must be a path, a URL or a name such as fra-eng.")
+            raise UserError("`data` must be a path, a URL or a name such as fra-eng.")
         for field in ("num_samples", "max_source_length", "max_target_length"):
             self._integer(field, 0)
         self._boolean("swap")
@@ -111,7 +111,7 @@ class DataConfig(_Config):
         self._number("validation_split", 0, inclusive=True)
         if self.validation_split >= 1:
             raise UserError(
-                f"--validation-split must be below 1, not {self.validation_split}: "
+                f"`validation_split` must be below 1, not {self.validation_split}: "
                 "nothing would be left to train on."
             )
 

@@ -1,4 +1,10 @@
-"""What a user is meant to read when something is wrong."""
+"""What a user is meant to read when something is wrong.
+
+Messages name options in backquotes, as Python spells them: `n_best`. A library shows them so;
+each command line spells them its own way.
+"""
+
+import re
 
 
 class UserError(Exception):
@@ -15,3 +21,8 @@ class RunWarning(UserWarning):
     The message is one line: what is wrong and what is done about it. The command lines print
     it to stderr.
     """
+
+
+def spell_options(message: str, prefix: str = "--") -> str:
+    """The message with its options as a command line spells them: `n_best` becomes --n-best."""
+    return re.sub(r"`([a-z_]+)`", lambda found: prefix + found[1].replace("_", "-"), message)

@@ -95,6 +95,7 @@ def test_help_is_printed_with_status_0(tool):
     ("failure", "line"),
     [
         ("mistake('take\\n  another')", "tool.py: error: take another\n"),
+        ("mistake('`n_best` 3 needs a `beam`')", "tool.py: error: --n-best 3 needs a --beam\n"),
         ("mistake('no \\ud800 here')", "tool.py: error: no \\ud800 here\n"),
         ("open('missing.txt')", "tool.py: error: missing.txt: No such file or directory\n"),
         ("open('/')", "tool.py: error: /: Is a directory\n"),

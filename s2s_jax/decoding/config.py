@@ -66,20 +66,19 @@ class DecodeConfig(_Config):
             ("length_penalty", _STEEPEST_PENALTY),
         ):
             if getattr(self, field) > most:
-                flag = "--" + field.replace("_", "-")
-                raise UserError(f"{flag} must be at most {most}, not {getattr(self, field)}.")
+                raise UserError(f"`{field}` must be at most {most}, not {getattr(self, field)}.")
         self._check_together()
 
     def _check_together(self) -> None:
         if self.n_best > self.beam:
             raise UserError(
-                f"--n-best {self.n_best} needs a beam of at least that many hypotheses, but "
-                f"--beam is {self.beam}; raise --beam or lower --n-best."
+                f"`n_best` {self.n_best} needs a beam of at least that many hypotheses, but "
+                f"`beam` is {self.beam}; raise `beam` or lower `n_best`."
             )
         if self.sample and self.beam > 1:
-            raise UserError("--sample draws answers and --beam searches for them; give one.")
+            raise UserError("`sample` draws answers and `beam` searches for them; give one.")
         shaping = (self.temperature, self.top_k, self.top_p)
         if not self.sample and shaping != (1.0, 0, 1.0):
             raise UserError(
-                "--temperature, --top-k and --top-p say how to draw; give --sample with them."
+                "`temperature`, `top_k` and `top_p` say how to draw; give `sample` with them."
             )

@@ -224,7 +224,7 @@ def _refuse(unseen: list[tuple[str, ...]], first: int) -> None:
         if symbols:
             raise UserError(
                 f"line {number} has symbols that training never saw: "
-                f"{' '.join(map(repr, symbols))}; leave out --strict to skip them."
+                f"{' '.join(map(repr, symbols))}; leave out `strict` to skip them."
             )
 
 

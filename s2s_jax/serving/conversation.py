@@ -15,7 +15,7 @@ from rich.text import Text
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Hypothesis, Translator
-from s2s_jax.errors import UserError
+from s2s_jax.errors import UserError, spell_options
 from s2s_jax.runtime.cache import cache_folder
 from s2s_jax.serving.output import problems_of, score_columns
 
@@ -49,7 +49,7 @@ def converse(translator: Translator, folder: Path, config: DecodeConfig) -> int:
                 else:
                     _answer(console, translator, text, config)
             except UserError as error:
-                print(error, file=sys.stderr)
+                print(spell_options(str(error), ":"), file=sys.stderr)
     return 0
 
 

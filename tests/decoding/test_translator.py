@@ -96,7 +96,7 @@ def test_unseen_characters_are_named_and_left_out(translator):
     (found,) = translator.translate(["aßb日c"])
     assert found.text == clean
     assert found.unseen == ("ß", "日")
-    with pytest.raises(UserError, match=r"line 8 .*'ß' '日'.*--strict"):
+    with pytest.raises(UserError, match=r"line 8 .*'ß' '日'.*`strict`"):
         translator.translate(["abc", "aßb日c"], DecodeConfig(strict=True), first=7)
 
 
@@ -136,9 +136,9 @@ def test_a_long_text_among_short_ones_changes_nothing(translator):
 def test_mistakes_are_named(translator):
     with pytest.raises(UserError, match="a list of sentences"):
         translator("abc")
-    with pytest.raises(UserError, match="--batch-size"):
+    with pytest.raises(UserError, match="`batch_size`"):
         translator(["abc"], batch_size=0)
-    with pytest.raises(UserError, match="--max-length"):
+    with pytest.raises(UserError, match="`max_length`"):
         translator(["abc"], max_length=-1)
     assert translator([]) == []
 

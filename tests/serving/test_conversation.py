@@ -40,10 +40,10 @@ def test_settings_are_as_said(lines, wanted):
         (":nonsense 1", ":nonsense is no setting"),
         (":beam", ":beam needs a whole number"),
         (":beam many", "'many'"),
-        (":beam 0", "--beam"),
-        (":nbest 3", "--n-best 3"),
-        (":temperature -1", "--temperature"),
-        (":topp 2", "--top-p"),
+        (":beam 0", "`beam`"),
+        (":nbest 3", "`n_best` 3"),
+        (":temperature -1", "`temperature`"),
+        (":topp 2", "`top_p`"),
     ],
 )
 def test_mistakes_are_named(line, words):

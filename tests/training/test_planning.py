@@ -61,7 +61,7 @@ def test_what_is_given_goes_before_the_defaults_of_the_embedded_corpus():
 
 
 def test_mistakes_come_before_the_data_are_read():
-    with pytest.raises(UserError, match="--latent-dim"):
+    with pytest.raises(UserError, match="`latent_dim`"):
         configure(request({"data": "missing.txt"}, {"latent_dim": 0}), None, progress=False)
 
 
