@@ -14,6 +14,19 @@ from s2s_jax.errors import UserError
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
+def stand_in(start: bytes) -> str:
+    """What lies in the place of a file that was never fetched, and the remedy; empty if it is none.
+
+    Args:
+      start: the first bytes of the file, at least a hundred if it has as many.
+    """
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer instead of the file itself; fetch that with: git lfs pull"
+    if re.match(rb"\s*(<!doctype html|<html|<head)", start.removeprefix(b"\xef\xbb\xbf").lower()):
+        return "a web page instead of the file itself; download that (on GitHub: the raw file)"
+    return ""
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A file to be written that replaces `path` whole, or not at all when the body raises."""
