@@ -23,10 +23,12 @@ if hashlib.sha256(program).hexdigest() != about["sha256"]:
     sys.exit(f"{path} is damaged; export it again.")
 decode = jax.export.deserialize(bytearray(program)).call
 
+# A file of format 1 has the same tokens on both sides.
+source_tokens, target_tokens = about.get("source", about), about.get("target", about)
 ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
 rows = []
 for text in texts:
-    tokens = re.findall(about["token_pattern"], unicodedata.normalize("NFC", text).strip())
+    tokens = re.findall(source_tokens["token_pattern"], unicodedata.normalize("NFC", text).strip())
     found = [ids.get(token, about["unk_id"]) for token in tokens]
     row = [i for i in found if i is not None]
     length, filler = about["fill"]
@@ -39,4 +41,4 @@ for answer in np.asarray(decode(source, np.array([len(row) for row in rows], np.
     # Behind the end of an answer stands padding, and an answer may be cut off before its end.
     symbols = [about["target_symbols"][i] for i in answer if i not in (0, about["eos_id"])]
     text = "".join(symbols)
-    print(text.lstrip() if about["tokens"] == "word" else text)
+    print(text.lstrip() if target_tokens.get("strip", target_tokens["tokens"] == "word") else text)

@@ -20,7 +20,7 @@ import jax
 import jax.export  # `import jax` alone does not bring it in jax 0.7.2.
 import jax.numpy as jnp
 
-from s2s_jax.data.vocabulary import WORD_PATTERN, Vocabulary
+from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.programs import greedy
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
@@ -57,15 +57,15 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
     source, target = translator.run.source_vocabulary, translator.run.target_vocabulary
     length, filler = translator.run.config.model.filling
     manifest = {
-        "format": 1,
+        "format": 2,
         "jax": jax.__version__,
         "sha256": hashlib.sha256(program).hexdigest(),
         "max_length": max_length,
-        "tokens": source.tokens,
-        "token_pattern": WORD_PATTERN if source.tokens == "word" else "(?s:.)",
+        "source": source.tokenizer.to_manifest(),
+        "target": target.tokenizer.to_manifest(),
         "eos_id": Vocabulary.eos_id,
-        # Unseen words are read as <unk>; unseen characters are left out.
-        "unk_id": Vocabulary.unk_id if source.tokens == "word" else None,
+        # What unseen symbols of a source are read as; null: they are left out.
+        "unk_id": Vocabulary.unk_id if source.tokenizer.reads_unseen else None,
         # A source of fewer ids than the first number is filled up with the second.
         "fill": [length, source.symbols.index(filler)],
         "source_symbols": source.symbols,

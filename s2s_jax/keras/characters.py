@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from s2s_jax.data.files import open_chunks
+from s2s_jax.data.tokenizers import read_tokenizer
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
@@ -64,6 +65,7 @@ class Characters:
     max_decoder_seq_length: int = 0
 
     def __post_init__(self) -> None:
+        tokenizer = read_tokenizer({"tokens": self.tokens})
         for key in ("input_characters", "target_characters"):
             symbols = getattr(self, key)
             if not symbols or not all(isinstance(symbol, str) for symbol in symbols):
@@ -71,18 +73,20 @@ class Characters:
             if len(set(symbols)) != len(symbols):
                 raise UserError(f"{key} must hold each character once.")
             known = {*_PLACES, self.start, self.end}
-            long = [symbol for symbol in symbols if len(symbol) != 1 and symbol not in known]
-            if self.tokens == "char" and long:
-                raise UserError(f"{key} must hold single characters; found {shown(long[0], 40)!r}.")
+            odd = [s for s in symbols if s not in known and tokenizer.divide(s) != [s]]
+            if odd:
+                raise UserError(
+                    f"{key} must hold single {tokenizer.unit}; found {shown(odd[0], 40)!r}."
+                )
         if not {self.start, self.end} <= set(self.target_characters) or self.start == self.end:
             raise UserError(
                 f"target_characters must hold the start {self.start!r} and the end {self.end!r} "
                 'of a target; name others with the keys "start" and "end".'
             )
-        if self.tokens not in ("char", "word") or self.source_padding not in ("", *PADDINGS):
+        if self.source_padding not in ("", *PADDINGS):
             raise UserError(
-                f'"tokens" is char or word and "source_padding" one of {", ".join(PADDINGS)}; '
-                f"found {shown(self.tokens, 40)!r} and {shown(self.source_padding, 40)!r}."
+                f"source_padding must be one of {', '.join(PADDINGS)}, not "
+                f"{shown(self.source_padding, 40)!r}."
             )
         for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
             if type(getattr(self, key)) is not int or getattr(self, key) < 0:
@@ -98,7 +102,8 @@ class Characters:
             [s for s in symbols if s not in SPECIALS and s not in _PLACES and s != end]
             for symbols, end in ((self.input_characters, None), (self.target_characters, self.end))
         ]
-        source, target = (Vocabulary((*SPECIALS, *symbols), self.tokens) for symbols in own)
+        tokenizer = read_tokenizer({"tokens": self.tokens})
+        source, target = (Vocabulary((*SPECIALS, *symbols), tokenizer) for symbols in own)
         return source, target
 
     def ids(self, source: Vocabulary, target: Vocabulary) -> Ids:

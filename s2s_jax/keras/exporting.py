@@ -119,8 +119,8 @@ def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]
 
 def own_characters(run: Run) -> Characters:
     """The names for a run that was trained here: the tutorial's, where it has any."""
-    words = run.source_vocabulary.tokens == "word"
-    unknown = SPECIALS[3:] if words else ()  # Characters are never unknown: they are left out.
+    tokenizer = run.source_vocabulary.tokenizer
+    unknown = SPECIALS[3:] if tokenizer.reads_unseen else ()
     # A masked Embedding skips the id 0.
     masked = SPECIALS[:1] if run.config.model.embedding_dim else ()
     source, target = (
@@ -130,7 +130,7 @@ def own_characters(run: Run) -> Characters:
     return Characters(
         (*masked, *unknown, *source),
         ("\t", "\n", *unknown, *target),
-        tokens=run.source_vocabulary.tokens,
+        tokens=tokenizer.kind,
         source_padding="mask",
         max_decoder_seq_length=run.config.max_length - 1,
     )

@@ -154,12 +154,12 @@ def opening_rows(
     """
     pairs = (len(prepared.training), len(prepared.validation))
     rows = corpus_rows(config.data.data, prepared.corpus, *pairs)
-    symbols = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
-    kind = "characters" if config.data.tokens == "char" else "words"
-    rows.append((f"Unique {kind}", f"source {symbols[0] - 4:,}, target {symbols[1] - 4:,}"))
+    source, target = prepared.source_vocabulary, prepared.target_vocabulary
+    unit = target.tokenizer.unit
+    rows.append((f"Unique {unit}", f"source {len(source) - 4:,}, target {len(target) - 4:,}"))
     lengths = training.lengths()
     longest = lengths.max(axis=0) - (0, 1)
-    rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {kind}"))
+    rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {unit}"))
     rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.data.vocabulary import SPECIALS, Vocabulary, tokenize
+from s2s_jax.data.tokenizers import make_tokenizer
+from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.errors import UserError
 
 TEXTS = st.lists(st.text(), max_size=8)
@@ -38,8 +39,8 @@ def test_any_text_comes_back_from_its_words_without_outer_white_space(texts):
 
 @given(st.text() | WORDS)
 def test_tokens_joined_are_the_text(text):
-    assert "".join(tokenize(text, "char")) == text
-    assert "".join(tokenize(text, "word")) == text.rstrip()
+    assert "".join(make_tokenizer("char").divide(text)) == text
+    assert "".join(make_tokenizer("word").divide(text)) == text.rstrip()
 
 
 @given(TEXTS, st.sampled_from(["char", "word"]))
@@ -73,7 +74,7 @@ def test_new_texts_never_get_ids_with_another_meaning(texts, text, tokens):
     assert not np.isin(ids, [vocabulary.pad_id, vocabulary.bos_id, vocabulary.eos_id]).any()
     unseen = vocabulary.unseen(text)
     assert len(set(unseen)) == len(unseen)
-    for token, i in zip(tokenize(text, tokens), ids, strict=True):
+    for token, i in zip(make_tokenizer(tokens).divide(text), ids, strict=True):
         if token in unseen:
             assert i == vocabulary.unk_id
         else:

@@ -1,0 +1,98 @@
+"""How a text is divided into symbols, and how symbols are joined to a text again.
+
+Each side of a run has a tokenizer, saved with its vocabulary. It alone knows what kind of symbols
+a run is made of: everything else asks it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from s2s_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokenizer:
+    """Divides texts at the matches of a regular expression.
+
+    Attributes:
+      kind: its name, as in `--tokens`.
+      unit: what messages call its symbols, in the plural.
+      pattern: what one symbol matches.
+      version: of the pattern; a run keeps the one that it began with.
+      strip: whether an answer loses the white space that its first symbol begins with.
+      least: symbols that are rarer in the training part stay out of the vocabulary.
+      reads_unseen: whether an unseen symbol of a source is read as `<unk>`; otherwise it is left
+        out, because nothing has trained `<unk>`.
+    """
+
+    kind: str
+    unit: str
+    pattern: str
+    version: int = 1
+    strip: bool = False
+    least: int = 1
+    reads_unseen: bool = False
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
+
+    def divide(self, text: str) -> list[str]:
+        """The symbols of a text, in order."""
+        return self._pattern.findall(text)
+
+    def join(self, symbols: Iterable[str]) -> str:
+        """The text of some symbols; undoes `divide`, white space around the text aside."""
+        text = "".join(symbols)
+        return text.lstrip() if self.strip else text
+
+    def symbols(self, texts: Iterable[str]) -> list[str]:
+        """What a vocabulary for these texts should hold, sorted."""
+        counts = Counter(symbol for text in texts for symbol in self.divide(text))
+        return sorted(symbol for symbol, count in counts.items() if count >= self.least)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON, by which `read_tokenizer` finds this tokenizer again."""
+        version = {} if self.version == 1 else {"version": self.version}
+        return {"tokens": self.kind, **version}
+
+    def to_manifest(self) -> dict[str, Any]:
+        """What a program without this package needs to divide a text and to join an answer."""
+        return {"tokens": self.kind, "token_pattern": self.pattern, "strip": self.strip}
+
+
+_TOKENIZERS = (
+    Tokenizer("char", "characters", "(?s:.)"),
+    # A word keeps the white space before it and the apostrophe behind it ("j'", "don'"), so that
+    # joining gives the text back, whatever its punctuation. An answer may begin with a word that
+    # training saw only after a space.
+    Tokenizer("word", "words", r"\s*(?:\w+['’]?|[^\w\s])", strip=True, least=2, reads_unseen=True),
+)
+"""Every kind in every version; of each the newest comes last."""
+
+
+def make_tokenizer(kind: str) -> Tokenizer:
+    """The newest tokenizer of a kind."""
+    return {tokenizer.kind: tokenizer for tokenizer in _TOKENIZERS}[kind]
+
+
+def read_tokenizer(values: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer that `Tokenizer.to_dict` describes.
+
+    Raises:
+      UserError: when this version of s2s_jax has none like it.
+    """
+    for tokenizer in _TOKENIZERS:
+        if tokenizer.to_dict() == values:
+            return tokenizer
+    kinds = ", ".join(dict.fromkeys(tokenizer.kind for tokenizer in _TOKENIZERS))
+    raise UserError(
+        f"tokens must be one of {kinds}, not {values.get('tokens')!r} (written by a newer version "
+        "of s2s_jax?)."
+    )
