@@ -9,6 +9,8 @@ Names are imported when they are first used: `--help` and a mistyped flag need n
 # ruff: noqa: F401
 from etils import epy
 
+__version__ = "0.1.0"
+
 with epy.lazy_api_imports(globals()):
     from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
     from s2s_jax.data.vocabulary import Vocabulary

@@ -1,18 +1,24 @@
-"""What train.py and decode.py have in common: one line and status 2 for a user's mistake."""
+"""What the commands have in common: flags from options, and one line for a user's mistake."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from s2s_jax import __version__
+from s2s_jax.config.options import Config
 from s2s_jax.errors import RunWarning, UserError, spell_options
+
+VERSION = f"s2s_jax {__version__}"
+"""What `--version` prints."""
 
 _show_warning = warnings.showwarning
 
@@ -29,12 +35,37 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help.")
 
 
+def add_options(
+    group: argparse._ActionsContainer, config: type[Config], names: Collection[str] | None = None
+) -> None:
+    """Adds a flag for each option of a configuration, or for those named.
+
+    What is not given stays out of the parsed arguments: the defaults are the configuration's.
+    """
+    for name, (field, about) in config.options().items():
+        if names is not None and name not in names:
+            continue
+        flag, help_text = spell_options(f"`{name}`"), about.help.replace("%", "%%")
+        if field.type is bool:
+            group.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=help_text)
+            continue
+        default = f"{field.default:g}" if field.type is float else field.default
+        group.add_argument(
+            flag,
+            type=field.type,
+            choices=about.choices or None,
+            metavar=about.metavar,
+            default=argparse.SUPPRESS,
+            help=f"{help_text} (default: {default})",
+        )
+
+
 def main(command: Callable[[], int]) -> NoReturn:
     """Runs a command and leaves with its status; no mistake of the user's is a traceback."""
     # Threads of tensorstore report to an event loop that a failed read has closed.
     sys.unraisablehook = lambda _: None
     # Answers are UTF-8 whatever the locale; a terminal that cannot show a symbol shows its code.
-    if sys.stdout is not None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
         encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     warnings.simplefilter("always", RunWarning)
@@ -63,7 +94,14 @@ def main(command: Callable[[], int]) -> NoReturn:
 def command(script: str, folder: Path, *more: str) -> str:
     """A command line to type next."""
     flag = "--checkpoint" if script == "decode.py" else "--out"
-    return shlex.join(["python", script, flag, str(folder), *more])
+    return shlex.join([*typed(script).split(), flag, str(folder), *more])
+
+
+def typed(script: str) -> str:
+    """How a script is started: by its file, or as a console command where this one was."""
+    if _program().startswith("s2s-"):
+        return "s2s-" + script.removesuffix(".py")
+    return "python " + script
 
 
 def _silence() -> None:

@@ -8,21 +8,26 @@ import re
 
 
 class UserError(Exception):
-    """A mistake that the user can put right.
+    """A mistake that the user can correct.
 
-    The message is one line: what was required, what came, and the remedy. The command
-    lines print it to stderr and leave with status 2.
+    The message is one line: what was required, what came, and the remedy. The command lines print
+    it to stderr and exit with status 2.
     """
 
 
 class RunWarning(UserWarning):
-    """Something is wrong with a run, and the work goes on all the same.
+    """Something is wrong with a run, but the work continues.
 
-    The message is one line: what is wrong and what is done about it. The command lines print
-    it to stderr.
+    The message is one line: what is wrong and what is done about it. The command lines print it to
+    stderr.
     """
 
 
 def spell_options(message: str, prefix: str = "--") -> str:
     """The message with its options as a command line spells them: `n_best` becomes --n-best."""
     return re.sub(r"`([a-z_]+)`", lambda found: prefix + found[1].replace("_", "-"), message)
+
+
+def quote_options(message: str) -> str:
+    """The message with its options in quotes: in a file they are keys, not flags."""
+    return message.replace("`", "'")

@@ -1,75 +1,72 @@
 """How answers are searched for: one frozen dataclass, for the command line and the library."""
 
-from __future__ import annotations
-
 import dataclasses
 
-from s2s_jax.config import _Config
+from s2s_jax.config.options import Config, option
 from s2s_jax.errors import UserError
-
-_LARGEST_BEAM = 1_000
-_LONGEST_ANSWER = 100_000  # Tokens; room for an answer of this length is set aside at once.
-_STEEPEST_PENALTY = 5  # The longest answer's power of it is still a number in single precision.
 
 
 @dataclasses.dataclass(frozen=True)
-class DecodeConfig(_Config):
-    """Greedy decoding unless something else is asked for; valid, or it does not exist.
+class DecodeConfig(Config):
+    """Greedy decoding unless something else is asked for; a configuration that exists is valid.
 
     Attributes:
       beam: hypotheses kept for each sentence; 1 is greedy.
       length_penalty: alpha of Wu et al. (2016), eq. 14, by which beam search ranks; 0 ranks by
         log-probability alone, which favours short answers.
-      n_best: how many of the hypotheses are given.
-      sample: draw each token from the model's distribution in place of searching.
-      temperature: divides the logits before drawing; above 1 is bolder, below 1 tamer.
+      n_best: how many of the hypotheses are returned.
+      sample: draw each token from the model's distribution instead of searching.
+      temperature: divides the logits before drawing; above 1 is bolder, below 1 more cautious.
       top_k: draw among the k likeliest tokens only; 0 among all.
       top_p: draw among the likeliest tokens that together reach this probability; 1 among all.
       seed: of the drawing; the answer to a sentence depends on it and on the sentence alone.
-      scores: give the log-probability of every token, too; it takes a second pass.
-      max_length: at most so many tokens an answer; 0 takes the longest of training.
-      batch_size: at most so many hypotheses at a time.
-      strict: refuse sentences with symbols never seen in training, in place of leaving these out.
+      scores: also return the log-probability of every token; this takes a second pass.
+      max_length: the most tokens in an answer; 0 takes the longest of training.
+      batch_size: the most hypotheses at a time.
+      strict: refuse sentences with symbols never seen in training instead of dropping those.
 
     Raises:
       UserError: for a value out of its range, and for values that contradict each other.
     """
 
-    beam: int = 1
-    length_penalty: float = 0.6
-    n_best: int = 1
-    sample: bool = False
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    seed: int = 0
-    scores: bool = False
-    max_length: int = 0
-    batch_size: int = 512
-    strict: bool = False
+    beam: int = option(
+        1, least=1, most=1000, metavar="N", help="keep the N likeliest hypotheses at every step"
+    )
+    # With a penalty of 5 the longest answer's length to that power still fits single precision.
+    length_penalty: float = option(
+        0.6, least=0, most=5, metavar="A",
+        help="rank by log-probability / ((5 + length) / 6) ** A (Wu et al. 2016); 0 = none",
+    )  # fmt: skip
+    n_best: int = option(1, least=1, metavar="K", help="give the K best answers; at most the beam")
+    sample: bool = option(False, help="draw each symbol from the model's distribution")
+    temperature: float = option(
+        1.0, above=0, metavar="T", help="below 1 more cautious, above 1 bolder"
+    )
+    top_k: int = option(0, least=0, metavar="K", help="draw among the K likeliest symbols; 0 = all")
+    top_p: float = option(
+        1.0, above=0, most=1, metavar="P",
+        help="draw among the likeliest symbols that together reach probability P; 1 = all",
+    )  # fmt: skip
+    seed: int = option(
+        0, least=0, most=2**32 - 1, metavar="N",
+        help="a sentence and a seed give the same answer in every batch",
+    )  # fmt: skip
+    scores: bool = option(
+        False,
+        help="after each answer its log-probability and the mean per token, separated by tabs",
+    )
+    # Room for an answer of this length is set aside at once.
+    max_length: int = option(
+        0, least=0, most=100_000, metavar="N",
+        help="cut answers off after N tokens; 0 = the longest of training",
+    )  # fmt: skip
+    batch_size: int = option(512, least=1, metavar="N", help="hypotheses decoded at a time")
+    strict: bool = option(
+        False, help="refuse sentences with symbols never seen in training; else these are dropped"
+    )
 
     def __post_init__(self) -> None:
-        for field in ("beam", "n_best", "batch_size"):
-            self._integer(field, 1)
-        for field in ("top_k", "seed", "max_length"):
-            self._integer(field, 0)
-        for field in ("sample", "scores", "strict"):
-            self._boolean(field)
-        self._number("length_penalty", 0, inclusive=True)
-        self._number("temperature", 0)
-        self._number("top_p", 0)
-        for field, most in (
-            ("beam", _LARGEST_BEAM),
-            ("max_length", _LONGEST_ANSWER),
-            ("seed", 2**32 - 1),
-            ("top_p", 1),
-            ("length_penalty", _STEEPEST_PENALTY),
-        ):
-            if getattr(self, field) > most:
-                raise UserError(f"`{field}` must be at most {most}, not {getattr(self, field)}.")
-        self._check_together()
-
-    def _check_together(self) -> None:
+        super().__post_init__()
         if self.n_best > self.beam:
             raise UserError(
                 f"`n_best` {self.n_best} needs a beam of at least that many hypotheses, but "

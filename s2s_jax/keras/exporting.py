@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s2s_jax.config import LEARNING_RATES, ModelConfig, TrainConfig
+from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.decoding.translator import param_shapes
 from s2s_jax.errors import UserError
@@ -159,9 +159,8 @@ def build(keras: Any, config: ModelConfig, train: TrainConfig, weights: Weights)
     for lstm, side in ((encoder_lstm, weights.encoder), (decoder_lstm, weights.decoder)):
         lstm.set_weights([side.kernel, side.recurrent_kernel, side.bias])
     dense.set_weights([weights.output_kernel, weights.output_bias])
-    rate = train.learning_rate or LEARNING_RATES[train.optimizer]
     optimizer = keras.optimizers.get(
-        {"class_name": train.optimizer, "config": {"learning_rate": rate}}
+        {"class_name": train.optimizer, "config": {"learning_rate": train.learning_rate}}
     )
     models.training.compile(optimizer=optimizer, loss="categorical_crossentropy")
     return models

@@ -43,14 +43,12 @@ class DecodeRequest(NamedTuple):
     platform: str | None = None
     devices: int | None = None
     export: Path | None = None
+    beside: Path | None = None
+    """Where else to look for `checkpoints/` when there is none here."""
 
 
-def decode(request: DecodeRequest, beside: Path) -> int:
+def decode(request: DecodeRequest) -> int:
     """Answers texts, a file, standard input, or a person; or judges a run.
-
-    Args:
-      request: what was asked for.
-      beside: where else to look for `checkpoints/` when there is none here.
 
     Raises:
       UserError: when the request cannot be fulfilled; an output file is then as it was.
@@ -58,8 +56,8 @@ def decode(request: DecodeRequest, beside: Path) -> int:
     _check(request)
     keep_compiled_programs()
     mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
-    here = any(ROOT.glob("*/steps"))
-    folder = request.checkpoint or newest_run(ROOT if here else beside / ROOT)
+    here = request.beside is None or any(ROOT.glob("*/steps"))
+    folder = request.checkpoint or newest_run(ROOT if here else request.beside / ROOT)
     if request.export is not None:
         export(Translator.load(folder, request.step), request.export, request.config.max_length)
         print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")

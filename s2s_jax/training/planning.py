@@ -11,17 +11,12 @@ from typing import Any, NamedTuple
 from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.preparation import Prepared, prepare
 from s2s_jax.errors import UserError
+from s2s_jax.recipes import default_recipe, read_recipe
 from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
 from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
 from s2s_jax.training.progress import TrainingProgress
 
-# What learns the embedded corpus in under two minutes on a laptop: its sentences are composed of
-# words, and word by word they are a fifth as long.
-_SAMPLE_DEFAULTS = {
-    "data": {"num_samples": 30_000, "tokens": "word", "validation_split": 0.05},
-    "train": {"epochs": 7, "optimizer": "adam", "learning_rate": 2e-3},
-}
 # On resume. The state does not depend on these; the precision is the device's affair.
 _MAY_CHANGE = {"epochs", "patience", "save_every", "data", "precision"}
 
@@ -36,6 +31,35 @@ class Request(NamedTuple):
     resume: bool = False
     overwrite: bool = False
     devices: DeviceRequest = DeviceRequest()
+    recipe: str | None = None
+
+
+def with_recipe(request: Request) -> Request:
+    """The request, with the settings of the recipe asked for beneath those given.
+
+    Raises:
+      UserError: when the recipe cannot be read, or does not name its data where it has to.
+    """
+    named = request.data.get("data", "")
+    if named.endswith(".toml"):
+        if request.recipe is not None:
+            raise UserError("`data` names a recipe already; leave out `recipe`, or name the data.")
+        request = request._replace(
+            data={key: value for key, value in request.data.items() if key != "data"}, recipe=named
+        )
+    if request.recipe is None:
+        return request
+    recipe = read_recipe(request.recipe)
+    if named.endswith(".toml") and "data" not in recipe.data:
+        raise UserError(
+            f"{named} does not name its data; add data = ... to its section [data], or give it "
+            "by `recipe` beside `data`."
+        )
+    return request._replace(
+        data={**recipe.data, **request.data},
+        model={**recipe.model, **request.model},
+        train={**recipe.train, **request.train},
+    )
 
 
 def choose_folder(request: Request) -> Path:
@@ -68,10 +92,10 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
       UserError: for a value out of its range, unusable data, or what does not fit a saved run.
     """
     if saved is None:
-        is_sample = request.data.get("data", EMBEDDED) == EMBEDDED
-        defaults = _SAMPLE_DEFAULTS if is_sample else {"data": {}, "train": {}}
-        data = DataConfig(**{**defaults["data"], **request.data})
-        train = TrainConfig(**{**defaults["train"], **request.train})
+        if request.recipe is None:
+            recipe = default_recipe(request.data.get("data", EMBEDDED))
+            request = with_recipe(request._replace(recipe=recipe))
+        data, train = DataConfig(**request.data), TrainConfig(**request.train)
         model = ModelConfig(1, 1, **request.model)
         prepared = prepare(data, train.seed, progress=progress)
         model = dataclasses.replace(
@@ -104,10 +128,12 @@ def _refuse_changes(request: Request, config: RunConfig) -> None:
     """Refuses to resume with anything that the saved state depends on."""
     changes = []
     for section in ("data", "model", "train"):
-        for field, given in getattr(request, section).items():
-            kept = getattr(getattr(config, section), field)
+        saved = getattr(config, section)
+        wanted = dataclasses.replace(saved, **getattr(request, section))
+        for field in getattr(request, section):
+            kept, given = getattr(saved, field), getattr(wanted, field)
             if given != kept and field not in _MAY_CHANGE:
-                changes.append(f"--{field.replace('_', '-')} saved {kept}, given {given}")
+                changes.append(f"`{field}` saved {kept}, given {given}")
     if changes:
         raise UserError(
             f"a run is resumed with the settings it was begun with ({'; '.join(changes)}); "

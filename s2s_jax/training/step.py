@@ -12,7 +12,7 @@ import optax
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
-from s2s_jax.config import LEARNING_RATES, TrainConfig
+from s2s_jax.config import TrainConfig
 from s2s_jax.data.batching import Batch
 from s2s_jax.model.losses import Sums, token_sums
 from s2s_jax.model.seq2seq import Seq2Seq
@@ -24,8 +24,7 @@ Total = Callable[[Any], Any]
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
-    rate = config.learning_rate or LEARNING_RATES[config.optimizer]
-    return _make_optimizer(config.optimizer, rate, config.clip_norm)
+    return _make_optimizer(config.optimizer, config.learning_rate, config.clip_norm)
 
 
 @functools.lru_cache(maxsize=8)  # Equal settings share their compiled steps.

@@ -79,9 +79,9 @@ def test_changes_that_the_state_depends_on_are_listed(begun):
     with pytest.raises(UserError) as error:
         configure(change, saved_run(change, folder), progress=False)
     message = str(error.value)
-    for part in ("--tokens saved char, given word", "--latent-dim saved 8, given 9", "--seed"):
+    for part in ("`tokens` saved char, given word", "`latent_dim` saved 8, given 9", "`seed`"):
         assert part in message
-    assert "--epochs" not in message
+    assert "epochs" not in message
 
 
 def test_nothing_saved_is_nothing_to_go_on_with(tmp_path):

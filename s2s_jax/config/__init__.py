@@ -1,0 +1,167 @@
+"""What a run is made of: frozen dataclasses that turn into JSON and back.
+
+A configuration that exists is valid, whether its values came from a flag, a recipe or a damaged
+`config.json`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from s2s_jax.config.options import Config, limits, option
+from s2s_jax.errors import UserError
+
+EMBEDDED = "sample"
+"""The name of the built-in corpus."""
+
+MAX_LENGTH = 1 << 17
+"""Tokens of an answer; no line of a data file is longer."""
+
+LEARNING_RATES = {"rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
+"""The optimizers offered, and the default learning rate of each."""
+
+HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
+"""clip(slope * z + 0.5, 0, 1) in place of an LSTM's sigmoid: Keras changed the slope in Keras 3."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig(Config):
+    """Which pairs a run is trained on, and how they are read and split."""
+
+    data: str = option(
+        EMBEDDED,
+        metavar="PATH|URL|NAME",
+        help="source<TAB>target lines in .txt, .tsv, .gz or .zip; a URL; a name such as fra-eng "
+        "(manythings.org); or a recipe (.toml) that names its data",
+    )
+    num_samples: int = option(10_000, least=0, metavar="N", help="read the first N pairs; 0 = all")
+    swap: bool = option(False, help="translate from the second column to the first")
+    tokens: str = option("char", choices=("char", "word"), help="unit of text")
+    max_source_length: int = option(
+        500, least=0, metavar="N", help="skip pairs with a longer source, in characters; 0 = none"
+    )
+    max_target_length: int = option(
+        500, least=0, metavar="N", help="skip pairs with a longer target, in characters; 0 = none"
+    )
+    validation_split: float = option(
+        0.2, least=0, below=1, metavar="SHARE", help="share of the pairs held out for validation"
+    )
+    split: str = option(
+        "source",
+        choices=("source", "tail"),
+        help="hold out whole source sentences drawn at random, or the last pairs as the tutorial "
+        "does",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.data:
+            raise UserError("`data` must be a path, a URL or a name such as fra-eng, not empty.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(Config):
+    """The sizes of a `Seq2Seq`.
+
+    A `source_length` of 0 masks everything beyond the end of a source, as every run trained here
+    does. Otherwise the encoder reads on, up to that many tokens, through copies of
+    `source_filler`, as models from Keras do: `<pad>` is then an all-zero one-hot vector, and a
+    space is a space. `recurrent_activation` is "sigmoid" in every run trained from the start; models
+    from Keras may have another.
+    """
+
+    source_vocab_size: int = dataclasses.field(metadata=limits(least=1))
+    target_vocab_size: int = dataclasses.field(metadata=limits(least=1))
+    latent_dim: int = option(256, least=1, metavar="N", help="LSTM units")
+    embedding_dim: int = option(
+        0, least=0, metavar="N", help="size of the token embeddings; 0 = one-hot"
+    )
+    source_length: int = option(0, least=0)
+    source_filler: str = "<pad>"
+    recurrent_activation: str = option("sigmoid", choices=("sigmoid", *HARD_SIGMOID_SLOPES))
+
+    @property
+    def filling(self) -> tuple[int, str]:
+        """How far sources are filled up, and with what: for `Vocabulary.encode_source`."""
+        return self.source_length, self.source_filler
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig(Config):
+    """How the parameters are fitted.
+
+    A `learning_rate` of 0 is replaced by the optimizer's default, so that a configuration always
+    holds the rate used. `precision` is that of matrix products alone: parameters, optimizer and
+    sums are float32, and decoding is float32 throughout.
+    """
+
+    epochs: int = option(100, least=1, metavar="N", help="train until epoch N")
+    batch_size: int = option(64, least=1, metavar="N", help="pairs per update")
+    optimizer: str = option("rmsprop", choices=tuple(LEARNING_RATES), help="update rule")
+    learning_rate: float = option(
+        0.0,
+        least=0,
+        metavar="RATE",
+        help="0 = the optimizer's default: "
+        + ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items()),
+    )
+    clip_norm: float = option(
+        0.0, least=0, metavar="NORM", help="bound on the norm of the gradient; 0 = none"
+    )
+    patience: int = option(
+        0, least=0, metavar="N",
+        help="stop after N epochs without a better validation loss; 0 = never",
+    )  # fmt: skip
+    save_every: int = option(
+        0, least=0, metavar="N",
+        help="also save after every N updates; 0 = only at the end of each epoch",
+    )  # fmt: skip
+    seed: int = option(0, least=0, metavar="N", help="seed of every random choice")
+    precision: str = option(
+        "float32",
+        choices=("float32", "bfloat16"),
+        help="of matrix products; bfloat16 suits TPUs and GPUs",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.learning_rate:
+            object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(Config):
+    """Everything in a run folder's `config.json`.
+
+    `max_length` is the longest target of the training part in tokens, including `<eos>`: decoding
+    stops after that many steps unless told otherwise. `data_hash` is the SHA-256 of the pairs, so
+    that a run is resumed on the data it was begun with.
+    """
+
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+    max_length: int = dataclasses.field(metadata=limits(least=1, most=MAX_LENGTH))
+    data_hash: str
+
+    FORMAT: ClassVar[int] = 1
+    """Raised when programs of the format before could not read the run; they then refuse it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"format": self.FORMAT, **super().to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`.
+
+        Raises:
+          UserError: for another format, and for keys that are unknown, missing or invalid.
+        """
+        found = values.get("format") if isinstance(values, Mapping) else None
+        if found != cls.FORMAT:
+            raise UserError(
+                f"run folders of format {cls.FORMAT} can be read here, this one has {found!r}; "
+                "use the version of s2s_jax that wrote it, or a newer one."
+            )
+        return super().from_dict({key: values[key] for key in values if key != "format"})

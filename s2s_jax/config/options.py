@@ -1,0 +1,136 @@
+"""Options, each declared once: its default, its range, and what it means.
+
+The checks at construction, the flags of the command lines and the settings of the prompt all come
+from the declaration.
+"""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple, Self
+
+from s2s_jax.errors import UserError, quote_options
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+class Option(NamedTuple):
+    """What is known of a field beside its name, type and default."""
+
+    help: str = ""
+    """Empty for what a run works out itself: neither a flag nor a recipe can set it."""
+    metavar: str | None = None
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    choices: Collection[str] = ()
+    missing: Any = dataclasses.MISSING
+    """The value that a `config.json` written before the field existed stands for, where that is
+    not today's default."""
+
+
+def limits(**about: Any) -> dict[str, Option]:
+    """The metadata of a field of a `Config`; `about` are the fields of an `Option`."""
+    return {"option": Option(**about)}
+
+
+def option(default: Any, **about: Any) -> Any:
+    """A field of a `Config` with a default; `about` are the fields of an `Option`."""
+    return dataclasses.field(default=default, metadata=limits(**about))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Checks at construction and conversion to and from JSON, from the declared options."""
+
+    def __post_init__(self) -> None:
+        self.check({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any]) -> None:
+        """Checks the values of some fields, each by itself.
+
+        Raises:
+          UserError: for a value of another type or outside the declared range.
+        """
+        for field in dataclasses.fields(cls):
+            if field.name in values:
+                _check(field, values[field.name])
+
+    @classmethod
+    def options(cls) -> dict[str, tuple[dataclasses.Field, Option]]:
+        """The fields that a user can set, by name, as they are declared."""
+        fields = {field.name: (field, _option(field)) for field in dataclasses.fields(cls)}
+        return {name: (field, about) for name, (field, about) in fields.items() if about.help}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`, for files of this and of earlier versions.
+
+        Raises:
+          UserError: for a key that is unknown or missing, and for an invalid value.
+        """
+        if not isinstance(values, Mapping):
+            raise UserError(f"{cls.__name__} must be an object, not {values!r}.")
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        refuse_unknown(values, fields, f"{cls.__name__} (written by a newer version of s2s_jax?)")
+        read = {}
+        for name, field in fields.items():
+            value = values.get(name, _option(field).missing)
+            if value is dataclasses.MISSING:
+                value = field.default
+            if value is dataclasses.MISSING:
+                raise UserError(f"{cls.__name__} needs {name}, which is missing.")
+            kind = _kind(field)
+            read[name] = kind.from_dict(value) if issubclass(kind, Config) else value
+        try:
+            return cls(**read)
+        except UserError as error:
+            raise UserError(quote_options(str(error))) from None
+
+
+def refuse_unknown(names: Iterable[str], known: Collection[str], where: str) -> None:
+    """Raises `UserError` for a name that is not known, with the nearest one that is."""
+    for name in names:
+        if name not in known:
+            nearest = difflib.get_close_matches(str(name), known, 1, cutoff=0)
+            hint = f"the nearest name is {nearest[0]}" if nearest else "none is known"
+            raise UserError(f"unknown name {name} in {where}; {hint}.")
+
+
+def _option(field: dataclasses.Field) -> Option:
+    return field.metadata.get("option", Option())
+
+
+def _kind(field: dataclasses.Field) -> type:
+    assert isinstance(field.type, type), "annotations must not be imported from __future__"
+    return field.type
+
+
+def _check(field: dataclasses.Field, value: Any) -> None:
+    about, kind = _option(field), _kind(field)
+    fits = isinstance(value, (int, float) if kind is float else kind)
+    fits = fits and (kind is bool or not isinstance(value, bool))
+    fits = fits and (kind is not float or math.isfinite(value))
+    wanted = _KINDS.get(kind, kind.__name__)
+    if about.choices:
+        wanted = "one of " + ", ".join(about.choices)
+        fits = fits and value in about.choices
+    if about.least is not None:
+        wanted += f" of at least {about.least}"
+        fits = fits and value >= about.least
+    if about.above is not None:
+        wanted += f" above {about.above}"
+        fits = fits and value > about.above
+    if fits and about.most is not None and value > about.most:
+        wanted, fits = f"at most {about.most}", False
+    if fits and about.below is not None and value >= about.below:
+        wanted, fits = f"below {about.below}", False
+    if not fits:
+        raise UserError(f"`{field.name}` must be {wanted}, not {value!r}.")

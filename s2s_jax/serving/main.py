@@ -1,0 +1,98 @@
+"""The command that decodes: decode.py, or s2s-decode where the package is installed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from s2s_jax.command_line import VERSION, Parser, add_options, main, typed
+from s2s_jax.decoding.config import DecodeConfig
+
+
+def parser() -> Parser:
+    """The flags, and what `--help` says of them; none of it needs JAX."""
+    p = Parser(
+        description="Decode new texts with a trained model. Without texts and without --input it\n"
+        "prompts for sentences on a terminal, and otherwise reads lines from standard\ninput.",
+        epilog=_examples(),
+        argument_default=argparse.SUPPRESS,
+    )
+    p.add_argument("--version", action="version", version=VERSION)
+    p.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="sentences to decode")
+    p.add_argument("--checkpoint", type=Path, metavar="DIR",
+        help="run folder (default: the newest in checkpoints/, here or beside decode.py)",
+    )  # fmt: skip
+    p.add_argument("--step", metavar="best|latest|N",
+        help="which saved step (default: best, by validation loss)")  # fmt: skip
+    add_options(p, DecodeConfig, ("max_length", "batch_size", "strict"))
+    p.add_argument("--platform", choices=["cpu", "gpu", "tpu"],
+        help="kind of device (default: the best that JAX finds)")  # fmt: skip
+    p.add_argument("--devices", type=int, metavar="N",
+        help="how many of them (default: all that JAX finds)")  # fmt: skip
+    p.add_argument("--export", type=Path, metavar="FILE",
+        help="write the greedy decoder as one file that needs JAX but not this package, and stop",
+    )  # fmt: skip
+    _add_streams(p.add_argument_group("input and output"))
+    search = p.add_argument_group("search (default: the likeliest symbol at every step)")
+    add_options(search, DecodeConfig, ("beam", "length_penalty", "n_best"))
+    drawing = ("sample", "temperature", "top_k", "top_p", "seed")
+    add_options(p.add_argument_group("sampling"), DecodeConfig, drawing)
+    _add_judging(p.add_argument_group("scores and evaluation"))
+    return p
+
+
+def _add_streams(streams: argparse._ArgumentGroup) -> None:
+    streams.add_argument("--input", metavar="FILE",
+        help="one sentence per line, answered in that order; - is standard input")  # fmt: skip
+    streams.add_argument("--output", type=Path, metavar="FILE",
+        help="written as a whole at the end, or left as it was (default: standard output)",
+    )  # fmt: skip
+    streams.add_argument("--json", action="store_true",
+        help="one JSON object per line: source, text, score, log-probabilities, n-best, warnings",
+    )  # fmt: skip
+
+
+def _add_judging(judging: argparse._ArgumentGroup) -> None:
+    add_options(judging, DecodeConfig, ("scores",))
+    judging.add_argument("--score", action="store_true",
+        help="lines are source<TAB>target: the target's log-probability and the mean per token",
+    )  # fmt: skip
+    judging.add_argument("--evaluate", type=Path, metavar="FILE",
+        help="evaluate the run on a file of source<TAB>target lines; --output takes the answers",
+    )  # fmt: skip
+    judging.add_argument("--swap", action="store_true",
+        help="the columns of --score and --evaluate are target<TAB>source")  # fmt: skip
+
+
+def _examples() -> str:
+    decode = typed("decode.py")
+    return (
+        "examples:\n"
+        f"  {decode}                              prompt for sentences, newest run\n"
+        f"  {decode} 'Go.' 'I won!'               one answer per line\n"
+        f"  {decode} --beam 5 --n-best 3 'Go.'    the three best answers, side by side\n"
+        f"  {decode} --sample --temperature 0.8 --seed 7 'Go.'\n"
+        f"  {decode} --input sentences.txt --output out.txt\n"
+        f"  {decode} --evaluate checkpoints/fra/validation.tsv --beam 5"
+    )
+
+
+def run() -> int:
+    """Does what the command line asks for."""
+    flags = vars(parser().parse_args())
+    config = DecodeConfig(
+        **{name: flags.pop(name) for name in DecodeConfig.options() if name in flags}
+    )
+
+    from s2s_jax.serving.serving import DecodeRequest, decode  # After --help, which needs no JAX.
+
+    script = Path(sys.argv[0])
+    beside = script.resolve().parent if script.name == "decode.py" else None
+    return decode(DecodeRequest(config=config, beside=beside, **flags))
+
+
+def command() -> NoReturn:
+    """The console command."""
+    main(run)

@@ -1,0 +1,102 @@
+"""The command that trains: train.py, or s2s-train where the package is installed."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import NoReturn
+
+from s2s_jax.command_line import VERSION, Parser, add_options, main, typed
+from s2s_jax.errors import spell_options
+from s2s_jax.recipes import SECTIONS, built_in, read_recipe
+
+
+def parser() -> Parser:
+    """The flags, and what `--help` says of them; none of it needs JAX."""
+    p = Parser(
+        description="Train an LSTM sequence-to-sequence model from tab-separated sentence pairs.",
+        epilog=f"{_recipes()}\n\n{_examples()}",
+        argument_default=argparse.SUPPRESS,
+    )
+    p.add_argument("--version", action="version", version=VERSION)
+    data = p.add_argument_group("data", "Defaults are the tutorial's; see the recipes below.")
+    add_options(data, SECTIONS["data"])
+    add_options(p.add_argument_group("model"), SECTIONS["model"])
+    add_options(p.add_argument_group("training"), SECTIONS["train"])
+    _add_run(p.add_argument_group("run"))
+    _add_devices(p.add_argument_group("devices", "By default all that JAX finds are used."))
+    return p
+
+
+def _add_run(run: argparse._ArgumentGroup) -> None:
+    run.add_argument("--recipe", metavar="NAME|FILE",
+        help="take the settings of a recipe, of a .toml file, or of the config.json of another "
+        "run; flags override them")  # fmt: skip
+    run.add_argument("--out", type=Path, metavar="DIR",
+        help="run folder (default: checkpoints/<name of the data>)")  # fmt: skip
+    run.add_argument("--resume", action="store_true",
+        help="continue the run in that folder, if there is one")  # fmt: skip
+    run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
+    run.add_argument("--summary", action="store_true", help="print the model and stop")
+
+
+def _add_devices(devices: argparse._ArgumentGroup) -> None:
+    devices.add_argument("--platform", choices=["cpu", "gpu", "tpu"], help="kind of device")
+    devices.add_argument("--devices", type=int, metavar="N",
+        help="how many in each process; the batch size is that of all together")  # fmt: skip
+    devices.add_argument("--coordinator", metavar="HOST:PORT",
+        help="address of process 0, to train in several processes; TPU pods and SLURM need no "
+        "flags")  # fmt: skip
+    devices.add_argument("--num-processes", type=int, metavar="N", help="number of processes")
+    devices.add_argument("--process-id", type=int, metavar="K", help="which one this is, from 0")
+
+
+def _recipes() -> str:
+    """The recipes that come with the package, and what each sets."""
+    lines = ["recipes (default: embedded without --data, else tutorial):"]
+    for name in built_in():
+        recipe = read_recipe(name)
+        lines.append(f"  {name:<10}  {recipe.description}")
+        settings = {**recipe.data, **recipe.model, **recipe.train}
+        flags = " ".join(
+            spell_options(f"`{key}`") + ("" if value is True else f" {value}")
+            for key, value in settings.items()
+        )
+        lines += textwrap.wrap(flags, initial_indent=" " * 14, subsequent_indent=" " * 14, width=79)
+    return "\n".join(lines)
+
+
+def _examples() -> str:
+    train = typed("train.py")
+    return (
+        "examples:\n"
+        f"  {train}                          the built-in English-French corpus\n"
+        f"  {train} --data fra.txt           the Keras tutorial's settings\n"
+        f"  {train} --data fra.txt --resume  continue where a run stopped\n"
+        f"  {train} --data cmn.txt --optimizer adam --latent-dim 128"
+    )
+
+
+def run() -> int:
+    """Does what the command line asks for."""
+    flags = vars(parser().parse_args())
+
+    from s2s_jax.runtime.devices import DeviceRequest  # After --help, which needs no JAX.
+    from s2s_jax.training.planning import Request, with_recipe
+    from s2s_jax.training.report import TrainingReport
+    from s2s_jax.training.run import summarize, train
+
+    action = summarize if flags.pop("summary", False) else train
+    sections = {
+        name: {key: flags.pop(key) for key in section.options() if key in flags}
+        for name, section in SECTIONS.items()
+    }
+    devices = {key: flags.pop(key) for key in DeviceRequest._fields if key in flags}
+    request = Request(**sections, devices=DeviceRequest(**devices), **flags)
+    return action(with_recipe(request), TrainingReport())
+
+
+def command() -> NoReturn:
+    """The console command."""
+    main(run)
