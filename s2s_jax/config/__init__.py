@@ -66,7 +66,7 @@ class ModelConfig(Config):
     A `source_length` of 0 masks everything beyond the end of a source, as every run trained here
     does. Otherwise the encoder reads on, up to that many tokens, through copies of
     `source_filler`, as models from Keras do: `<pad>` is then an all-zero one-hot vector, and a
-    space is a space. `recurrent_activation` is "sigmoid" in every run trained from the start; models
+    space is a space. `recurrent_activation` is "sigmoid" in every run trained here; models
     from Keras may have another.
     """
 
