@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import shlex
 import signal
@@ -17,8 +18,11 @@ from s2s_jax import __version__
 from s2s_jax.config.options import Config
 from s2s_jax.errors import RunWarning, UserError, spell_options
 
-VERSION = f"s2s_jax {__version__}"
-"""What `--version` prints."""
+_CONSOLE = {
+    "train.py": "s2s-train",
+    "decode.py": "s2s-decode",
+    "-m s2s_jax.keras": "s2s-keras",
+}
 
 _show_warning = warnings.showwarning
 
@@ -29,6 +33,10 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
+        )
+        version = f"s2s_jax {__version__}"
+        self.add_argument(
+            "--version", action="version", version=version, help="show the version and exit"
         )
 
     def error(self, message: str) -> NoReturn:
@@ -62,8 +70,7 @@ def add_options(
 
 def main(command: Callable[[], int]) -> NoReturn:
     """Runs a command and leaves with its status; no mistake of the user's is a traceback."""
-    # Threads of tensorstore report to an event loop that a failed read has closed.
-    sys.unraisablehook = lambda _: None
+    _quiet_libraries()
     # Answers are UTF-8 whatever the locale; a terminal that cannot show a symbol shows its code.
     if isinstance(sys.stdout, io.TextIOWrapper):
         encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
@@ -98,10 +105,20 @@ def command(script: str, folder: Path, *more: str) -> str:
 
 
 def typed(script: str) -> str:
-    """How a script is started: by its file, or as a console command where this one was."""
-    if _program().startswith("s2s-"):
-        return "s2s-" + script.removesuffix(".py")
-    return "python " + script
+    """How `python train.py` and its like are typed: as console commands where this is one."""
+    return _CONSOLE[script] if _program().startswith("s2s-") else f"python {script}"
+
+
+def _quiet_libraries() -> None:
+    """Hides what Orbax logs of its own affairs, and repetitions of a failed read that we report."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").addFilter(
+        lambda record: "never retrieved" not in record.getMessage()
+    )
+    # Threads of tensorstore report to the event loop of such a read after it was closed.
+    sys.unraisablehook = lambda fault: (
+        None if str(fault.exc_value) == "Event loop is closed" else sys.__unraisablehook__(fault)
+    )
 
 
 def _silence() -> None:

@@ -2,18 +2,20 @@
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-from s2s_jax.command_line import Parser, main
+from s2s_jax.command_line import Parser, main, typed
 
 
 def parser() -> Parser:
     """The commands and their flags."""
+    program = typed("-m s2s_jax.keras")
     p = Parser(
-        prog="python -m s2s_jax.keras",
+        prog=program,
         description="Open a model of the Keras sequence-to-sequence tutorial, and give one back.",
         epilog="examples:\n"
-        "  python -m s2s_jax.keras import s2s.h5 --data fra.txt --out checkpoints/fra-keras\n"
-        "  python -m s2s_jax.keras export checkpoints/fra --out s2s.keras --inference",
+        f"  {program} import s2s.h5 --data fra.txt --out checkpoints/fra-keras\n"
+        f"  {program} export checkpoints/fra --out s2s.keras --inference",
     )
     commands = p.add_subparsers(dest="command", required=True, metavar="import|export")
     _add_import(commands.add_parser("import", help="a .h5 or .keras file -> a run folder"))
@@ -63,6 +65,11 @@ def run() -> int:
     return export_model(ExportRequest(**flags))
 
 
+def command() -> NoReturn:
+    """The console command."""
+    main(run)
+
+
 if __name__ == "__main__":
     sys.argv[0] = "s2s_jax.keras"  # What error messages begin with.
-    main(run)
+    command()

@@ -8,7 +8,6 @@ optimizer steps done; `steps` is about which of them there are.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,6 @@ import orbax.checkpoint as ocp
 
 from s2s_jax.errors import UserError
 from s2s_jax.runs.integrity import check_sizes, hash_of_json, hashes_of_arrays
-
-logging.getLogger("absl").setLevel(logging.ERROR)  # 59 lines a save otherwise.
-logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # Repeats what a failed read raises.
 
 
 def save_step(

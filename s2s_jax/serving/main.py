@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from s2s_jax.command_line import VERSION, Parser, add_options, main, typed
+from s2s_jax.command_line import Parser, add_options, main, typed
 from s2s_jax.decoding.config import DecodeConfig
 
 
@@ -19,7 +19,6 @@ def parser() -> Parser:
         epilog=_examples(),
         argument_default=argparse.SUPPRESS,
     )
-    p.add_argument("--version", action="version", version=VERSION)
     p.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="sentences to decode")
     p.add_argument("--checkpoint", type=Path, metavar="DIR",
         help="run folder (default: the newest in checkpoints/, here or beside decode.py)",

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import NoReturn
 
-from s2s_jax.command_line import VERSION, Parser, add_options, main, typed
+from s2s_jax.command_line import Parser, add_options, main, typed
 from s2s_jax.errors import spell_options
 from s2s_jax.recipes import SECTIONS, built_in, read_recipe
 
@@ -19,7 +19,6 @@ def parser() -> Parser:
         epilog=f"{_recipes()}\n\n{_examples()}",
         argument_default=argparse.SUPPRESS,
     )
-    p.add_argument("--version", action="version", version=VERSION)
     data = p.add_argument_group("data", "Defaults are the tutorial's; see the recipes below.")
     add_options(data, SECTIONS["data"])
     add_options(p.add_argument_group("model"), SECTIONS["model"])
