@@ -92,6 +92,8 @@ def _of_toml(values: dict[str, Any]) -> Recipe:
     refuse_unknown(values, {"description", *SECTIONS}, "a recipe")
     sections = {name: values.get(name, {}) for name in SECTIONS}
     for name, section in SECTIONS.items():
+        if not isinstance(sections[name], dict):
+            raise UserError(f"{name} must be a section, [{name}], not {sections[name]!r}.")
         refuse_unknown(sections[name], section.options(), f"[{name}]")
         section.check(sections[name])
     return Recipe(str(values.get("description", "")), **sections)

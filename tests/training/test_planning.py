@@ -6,7 +6,14 @@ import pytest
 from s2s_jax.config import TrainConfig
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run, create_run
-from s2s_jax.training.planning import Request, choose_folder, configure, extend, saved_run
+from s2s_jax.training.planning import (
+    Request,
+    choose_folder,
+    configure,
+    extend,
+    saved_run,
+    with_recipe,
+)
 from s2s_jax.training.progress import TrainingProgress
 
 
@@ -97,3 +104,45 @@ def test_only_a_finished_run_goes_on_for_more(begun, epochs, done, finished, unt
     _, config = begun
     config = replace(config, train=replace(config.train, epochs=epochs))
     assert extend(config, TrainingProgress(epoch=done), finished).train.epochs == until
+
+
+def test_a_recipe_lies_beneath_what_is_given(tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[data]\ndata = 'a.txt'\nswap = true\n[train]\nepochs = 3\nseed = 4\n")
+    given = request({"data": "b.txt"}, {}, {"epochs": 5}, recipe=str(recipe))
+    found = with_recipe(given)
+    assert found.data == {"data": "b.txt", "swap": True}
+    assert found.train == {"epochs": 5, "seed": 4}
+    assert with_recipe(request({"data": "b.txt"})) == request({"data": "b.txt"})
+
+
+def test_a_recipe_that_is_asked_for_takes_the_place_of_the_default_one():
+    asked = with_recipe(request({"num_samples": 50}, recipe="tutorial"))
+    config, _ = configure(asked, None, progress=False)
+    assert (config.data.tokens, config.train.optimizer) == ("char", "rmsprop")
+
+
+def test_data_may_be_a_recipe_that_names_its_data(tmp_path, data_file):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(f"[data]\ndata = '{data_file}'\nvalidation_split = 0.5\n")
+    found = with_recipe(request({"data": str(recipe)}))
+    assert choose_folder(found) == Path("checkpoints/tiny")
+    assert configure(found, None, progress=False)[0].data.validation_split == 0.5
+    with pytest.raises(UserError, match="leave out `recipe`"):
+        with_recipe(request({"data": str(recipe)}, recipe="tutorial"))
+    recipe.write_text("[train]\nepochs = 1\n")
+    with pytest.raises(UserError, match="does not name its data"):
+        with_recipe(request({"data": str(recipe)}))
+
+
+def test_a_run_is_resumed_with_a_recipe_that_says_the_same(begun):
+    folder, config = begun
+    same = with_recipe(request(resume=True, recipe=str(folder)))
+    assert configure(same, saved_run(same, folder), progress=False)[0] == config
+
+
+def test_the_learning_rate_that_a_run_used_is_written_and_may_be_given(begun):
+    folder, config = begun
+    assert config.train.learning_rate == 0.001
+    same = request({}, {}, {"learning_rate": 0.001}, resume=True)
+    assert configure(same, saved_run(same, folder), progress=False)[0] == config
