@@ -102,6 +102,9 @@ def _read_record(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
         raise ValueError("progress differs from what was saved")
     if record["step"] != step:
         raise ValueError(f"it is a copy of step {record['step']}")
+    if "val_loss" not in record:  # In early runs the history alone has it.
+        ended = record["history"][-1:] if record["batch"] == 0 else []
+        record["val_loss"] = ended[0].get("val_loss") if ended else None
     return record
 
 

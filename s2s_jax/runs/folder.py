@@ -174,7 +174,9 @@ def read_run(folder: Path) -> Run:
 
 
 def _check_hash(path: Path, values: Any, hashes: Any) -> None:
-    """Raises when a file says something else than it did when the run was begun."""
+    """Raises unless a file says what it did when it was written; early runs have no hashes."""
+    if hashes is None:
+        return
     if not isinstance(hashes, dict) or hashes.get(path.name) != hash_of_json(values):
         raise UserError(
             f"{path} is not as train.py wrote it: it is damaged, was edited, or is of another run; "
