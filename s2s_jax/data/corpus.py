@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import NamedTuple
@@ -48,13 +48,15 @@ class Corpus:
     """The distinct pairs of a data file in its order, and what was left out and why.
 
     `name` is the stem of the text file and can be used as the name of a folder; `lines` are the
-    numbers (from 1) of the lines that the pairs stand on.
+    numbers (from 1) of the lines that the pairs stand on. The sources of the pairs in
+    `always_train` are never held out for validation.
     """
 
     name: str
     pairs: list[Pair]
     skipped: dict[str, Skipped]
     lines: list[int]
+    always_train: frozenset[Pair] = frozenset()
 
 
 def normalize(text: str) -> str:
@@ -138,16 +140,21 @@ def collect_pairs(
 
 
 def split_pairs(
-    pairs: Sequence[Pair], fraction: float, how: str, seed: int
+    pairs: Sequence[Pair],
+    fraction: float,
+    how: str,
+    seed: int,
+    always_train: Collection[Pair] = (),
 ) -> tuple[list[Pair], list[Pair]]:
-    """Parts the pairs into (training, validation), each in the order given.
+    """Divides the pairs into (training, validation), each in the order given.
 
     Args:
-      pairs: what to part.
+      pairs: what to divide.
       fraction: the share for validation, at least 0 and less than 1; 0 means none.
       how: "source" draws whole source sentences at random, so that none stands on both sides;
         "tail" takes the last pairs, as Keras's `validation_split` does.
       seed: decides which sources are drawn.
+      always_train: pairs whose sources are never held out.
 
     Raises:
       UserError: an argument is out of its range, or a part would be left empty.
@@ -163,13 +170,16 @@ def split_pairs(
         raise UserError(f"--seed must be 0 or more, but is {seed}; give 0 or more")
     if fraction == 0:
         return list(pairs), []
+    kept = {pair.source for pair in pairs if pair in always_train}
+    free = [place for place, pair in enumerate(pairs) if pair.source not in kept]
     if how == "tail":
-        cut = int(len(pairs) * (1 - fraction))
-        training, validation = list(pairs[:cut]), list(pairs[cut:])
+        first = int(len(pairs) * (1 - fraction))
+        held_out = {place for place in free if place >= first}
     else:
-        held_out = _draw_sources(pairs, fraction, seed)
-        training = [pair for pair in pairs if pair.source not in held_out]
-        validation = [pair for pair in pairs if pair.source in held_out]
+        drawn = _draw_sources([pairs[place] for place in free], fraction * len(pairs), seed)
+        held_out = {place for place in free if pairs[place].source in drawn}
+    training = [pair for place, pair in enumerate(pairs) if place not in held_out]
+    validation = [pair for place, pair in enumerate(pairs) if place in held_out]
     if not training or not validation:
         sources = len({pair.source for pair in pairs})
         raise UserError(
@@ -223,15 +233,14 @@ def _unusable(origin: str, lines: int, skipped: dict[str, Skipped], nul_lines: i
     )
 
 
-def _draw_sources(pairs: Sequence[Pair], fraction: float, seed: int) -> set[str]:
-    """Sources that together have the share of the pairs, or all but one of the sources."""
+def _draw_sources(pairs: Sequence[Pair], wanted: float, seed: int) -> set[str]:
+    """Sources that together have as many pairs as wanted, or all but one of the sources."""
     counts = Counter(pair.source for pair in pairs)  # in the order of the file, so reproducible
     sources = list(counts)
-    wanted = round(fraction * len(pairs))
     drawn: set[str] = set()
     held = 0
     for index in np.random.default_rng(seed).permutation(len(sources))[:-1]:
-        if held >= wanted:
+        if held >= round(wanted):
             break
         drawn.add(sources[index])
         held += counts[sources[index]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from s2s_jax.config import EMBEDDED, DataConfig
 from s2s_jax.data.batching import Examples
 from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs, split_pairs
 from s2s_jax.data.download import resolve
-from s2s_jax.data.embedded import embedded_pairs
+from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 
 
@@ -64,7 +65,9 @@ def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus
     }
     if config.data == EMBEDDED:
         lines = map("\t".join, embedded_pairs(seed))
-        return collect_pairs(EMBEDDED, enumerate(lines, 1), **limits)
+        corpus = collect_pairs(EMBEDDED, enumerate(lines, 1), **limits)
+        by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
+        return dataclasses.replace(corpus, always_train=frozenset(by_heart))
     return read_pairs(resolve(config.data, progress), **limits)
 
 
@@ -87,7 +90,9 @@ def prepare(
       UserError: when the pairs cannot be had, or a part would be empty.
     """
     corpus = load_corpus(config, seed, progress)
-    training, validation = split_pairs(corpus.pairs, config.validation_split, config.split, seed)
+    training, validation = split_pairs(
+        corpus.pairs, config.validation_split, config.split, seed, corpus.always_train
+    )
     if vocabularies is None:
         vocabularies = [
             Vocabulary.from_texts((pair[side] for pair in training), config.tokens)

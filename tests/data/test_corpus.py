@@ -69,6 +69,19 @@ def test_split_parts_the_pairs(pairs, fraction, how, seed):
         assert enough or len({pair.source for pair in training}) == 1
 
 
+@given(some_pairs, st.sampled_from(["source", "tail"]), st.integers(0, 9), st.data())
+def test_what_is_always_trained_on_is_never_held_out(pairs, how, seed, data):
+    kept = frozenset(data.draw(st.sets(st.sampled_from(pairs)))) if pairs else frozenset()
+    try:
+        training, validation = split_pairs(pairs, 0.4, how, seed, kept)
+    except UserError:
+        return
+    assert sorted(training + validation) == sorted(pairs)
+    assert not {pair.source for pair in kept} & {pair.source for pair in validation}
+    if not kept:
+        assert (training, validation) == split_pairs(pairs, 0.4, how, seed)
+
+
 # Reading
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 
 import pytest
 
-from s2s_jax.data.embedded import embedded_pairs
+from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.embedded.clauses import NARROW_SPACE, negation, present_tense
 from s2s_jax.data.embedded.drawing import all_patterns, draw
 from s2s_jax.data.embedded.lexicon import ADJECTIVES, NOUNS, SUBJECTS
@@ -22,11 +22,18 @@ from s2s_jax.data.embedded.numerals import (
     time_of_day,
 )
 from s2s_jax.data.embedded.patterns import LONGEST_ENGLISH, LONGEST_FRENCH
+from s2s_jax.data.embedded.phrasebook import CALLED
 from s2s_jax.data.embedded.phrases import find_adjective, find_noun, noun_phrase
 from s2s_jax.data.embedded.verbs import VERBS
 from s2s_jax.errors import UserError
 
 MANY = 50_000
+WORD = re.compile(r"\w+")
+
+
+def called(source: str) -> bool:
+    """Whether a set phrase is said to somebody by name."""
+    return any(source[:-1].endswith(f", {name}") for name, _ in CALLED)
 
 
 def cases(names: str, text: str) -> pytest.MarkDecorator:
@@ -97,12 +104,27 @@ def test_the_draw_ends_with_the_grammar(monkeypatch):
     assert set(embedded_pairs(0)) == held
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_every_set_phrase_is_drawn_and_none_of_its_words_is_rare(seed):
+    drawn = first_pairs(30_000, seed)
+    plain = {pair for pair in set_phrases() if not called(pair[0])}
+    assert len(plain) > 250 and plain <= set(drawn[:15_000])
+    for side in (0, 1):
+        words = Counter(word for pair in drawn for word in WORD.findall(pair[side]))
+        assert min(words[word] for pair in plain for word in WORD.findall(pair[side])) >= 3
+
+
 def test_no_sentence_type_is_rare_or_dominant():
     kinds = Counter(kind for kind, _ in islice(draw(0), 20_000))
     shares = {kind: count / 20_000 for kind, count in kinds.items()}
     assert len(shares) >= 12
     assert min(shares.values()) >= 0.03
     assert max(shares.values()) <= 0.25
+
+
+def test_inverted_pronouns_take_a_hyphen(grammar):
+    wrong = re.compile(r"\b(?:est|es|sont|as|vas|appelles) (?:tu|ils?|elles?)\b")
+    assert not [target for target in grammar.values() if wrong.search(target)]
 
 
 # Typography
@@ -383,6 +405,15 @@ It is the eleventh of August. | C'est le onze août.
 It is the first of May. | C'est le premier mai. ; We are eating some bread. | Nous mangeons du pain.
 She was born in April. | Elle est née en avril. ; The girls are happy. | Les filles sont heureuses.
 What a beautiful house! | Quelle belle maison ! ; I am eighty years old. | J'ai quatre-vingts ans.
+Go. | Va. ; I won! | J'ai gagné ! ; Hi. | Salut. ; Hello! | Bonjour ! ; Thank you. | Merci.
+Good morning! | Bonjour ! ; Help! | Au secours ! ; Wait! | Attends ! ; Stop! | Arrête !
+Come in. | Entre. ; Sit down. | Assieds-toi. ; I'm tired. | Je suis fatigué. ; I lost. | J'ai perdu.
+Thanks, Mom! | Merci, maman ! ; How are you? | Comment vas-tu ? ; I don't know. | Je ne sais pas.
+Don't cry, Tom. | Ne pleure pas, Tom. ; Where are they? | Où sont-ils ? ; He is hot. | Il a chaud.
+She's not hungry. | Elle n'a pas faim. ; We're sad. | Nous sommes tristes.
+Tom is sleeping. | Tom dort. ; The girls fell. | Les filles sont tombées.
+Did they win? | Est-ce qu'ils ont gagné ? ; Marie didn't laugh. | Marie n'a pas ri.
+My name is Paul. | Je m'appelle Paul. ; You lost! | Tu as perdu !
 They are not tired. | Ils ne sont pas fatigués. ; I am talking about the film. | Je parle du film.
 It is the eighth of March. | C'est le huit mars. ; He has some small dogs. | Il a de petits chiens.
 """

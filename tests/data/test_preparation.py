@@ -115,6 +115,16 @@ def test_no_source_sentence_stands_on_both_sides():
     assert sides[0] and sides[1] and not sides[0] & sides[1]
 
 
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("split", ["source", "tail"])
+def test_set_phrases_are_trained_on_and_never_judged(split, swap):
+    config = DataConfig(num_samples=3_000, validation_split=0.3, split=split, swap=swap)
+    prepared = prepare(config, 0)
+    set_phrases = prepared.corpus.always_train
+    assert len(set_phrases & set(prepared.training)) > 100
+    assert not {pair.source for pair in set_phrases} & {pair.source for pair in prepared.validation}
+
+
 def test_no_bound_on_the_embedded_corpus_means_all_of_it(monkeypatch):
     # A tenth of the grammar, which takes seconds to go through.
     few = list(itertools.islice(preparation.embedded_pairs(0), 15_000))

@@ -112,11 +112,12 @@ def _is_there(phrase: NounPhrase, place: Place) -> Pair:
 def _place_patterns() -> list[Pattern]:
     definite = [phrase for phrase in noun_phrases() if phrase.definite]
     things = [phrase for phrase in definite if "portable" in phrase.noun.kinds]
-    people = [subject for subject in SUBJECTS if subject.en not in ("I", "you")]
+    # Inverting a pronoun takes a hyphen: "où sont-ils".
+    named = [subject for subject in SUBJECTS if " " in subject.fr or subject.fr[0].isupper()]
     located = [(subject, place) for subject in SUBJECTS for place in _ROOMS]
     located += [(phrase.as_subject(), place) for phrase in things for place in _SPOTS]
     asked = [pair for pair in located if pair[0].en != "I"]
-    sought = people[3:] + [phrase.as_subject() for phrase in definite]
+    sought = named + [phrase.as_subject() for phrase in definite]
     present_things = [phrase for phrase in noun_phrases("portable") if not phrase.definite]
     return [
         Pattern("place", 2, _is_in("statement"), (located,)),

@@ -8,6 +8,7 @@ from random import Random
 
 from .actions import action_patterns
 from .descriptions import description_patterns
+from .everyday import everyday_patterns
 from .moments import moment_patterns
 from .motions import motion_patterns
 from .patterns import Pair, Pattern
@@ -16,7 +17,13 @@ from .patterns import Pair, Pattern
 @cache
 def all_patterns() -> tuple[Pattern, ...]:
     """Return every sentence pattern of the grammar."""
-    return (*action_patterns(), *motion_patterns(), *description_patterns(), *moment_patterns())
+    return (
+        *action_patterns(),
+        *motion_patterns(),
+        *description_patterns(),
+        *moment_patterns(),
+        *everyday_patterns(),
+    )
 
 
 def _shuffled(size: int, rng: Random) -> Iterator[int]:

@@ -135,6 +135,7 @@ SUBJECTS = (
     Subject("we", "nous", 3, plural=True),
     Subject("they", "ils", 4, plural=True),
     Subject("Paul", "Paul", 2),
+    Subject("Tom", "Tom", 2),
     Subject("Marie", "Marie", 2, "f"),
     Subject("Alice", "Alice", 2, "f"),
     Subject("my brother", "mon frère", 2),

@@ -156,6 +156,52 @@ RETURN = _verb(
     participle="revenu",
     auxiliary="être",
 )
+EVERYDAY_VERBS = (
+    _verb("win wins won winning", "gagner"),
+    _verb(
+        "lose loses lost losing",
+        "perdre",
+        "",
+        "perds perds perd perdons perdent",
+        participle="perdu",
+    ),
+    _verb(
+        "sleep sleeps slept sleeping",
+        "dormir",
+        "",
+        "dors dors dort dormons dorment",
+        participle="dormi",
+    ),
+    _verb(
+        "wait waits waited waiting",
+        "attendre",
+        "",
+        "attends attends attend attendons attendent",
+        participle="attendu",
+    ),
+    _verb(
+        "run runs ran running",
+        "courir",
+        "",
+        "cours cours court courons courent",
+        participle="couru",
+    ),
+    _verb("laugh laughs laughed laughing", "rire", "", "ris ris rit rions rient", participle="ri"),
+    _verb("cry cries cried crying", "pleurer"),
+    _verb("sing sings sang singing", "chanter"),
+    _verb("dance dances danced dancing", "danser"),
+    _verb("work works worked working", "travailler"),
+    _verb("play plays played playing", "jouer"),
+    _verb("swim swims swam swimming", "nager"),
+    _verb("walk walks walked walking", "marcher"),
+    _verb("eat eats ate eating", "manger"),
+    _verb("fall falls fell falling", "tomber", auxiliary="être"),
+    ARRIVE,
+    LEAVE,
+    RETURN,
+)
+"""What one does without an object."""
+
 CAN = ("peux", "peux", "peut", "pouvons", "peuvent")
 MUST = ("dois", "dois", "doit", "devons", "doivent")
 

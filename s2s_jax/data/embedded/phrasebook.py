@@ -1,0 +1,204 @@
+"""Everyday sentences that no rule derives, as data: English = French, one a line."""
+
+Pair = tuple[str, str]
+
+
+def _pairs(text: str) -> tuple[Pair, ...]:
+    rows = (line.split(" = ") for line in text.strip().splitlines())
+    return tuple((english, french) for english, french in rows)
+
+
+CALLED = _pairs("""
+Alice = Alice
+Dad = papa
+Marie = Marie
+Mom = maman
+Paul = Paul
+Tom = Tom
+""")
+"""Whom one talks to."""
+
+GREETINGS = _pairs("""
+Bye = Au revoir
+Cheers = Santé
+Congratulations = Félicitations
+Enjoy your meal = Bon appétit
+Good evening = Bonsoir
+Good luck = Bonne chance
+Good morning = Bonjour
+Good night = Bonne nuit
+Goodbye = Au revoir
+Happy birthday = Joyeux anniversaire
+Happy New Year = Bonne année
+Have a nice day = Bonne journée
+Have a nice trip = Bon voyage
+Have a nice weekend = Bon week-end
+Hello = Bonjour
+Hi = Salut
+Merry Christmas = Joyeux Noël
+No = Non
+No problem = Pas de problème
+Of course = Bien sûr
+Oh no = Oh non
+See you later = À plus tard
+See you soon = À bientôt
+See you tomorrow = À demain
+Sorry = Désolé
+Thank you = Merci
+Thank you very much = Merci beaucoup
+Thanks = Merci
+Thanks a lot = Merci beaucoup
+Welcome = Bienvenue
+Well done = Bravo
+Yes = Oui
+You are welcome = De rien
+""")
+"""What one says to somebody: with or without a name, and a full stop or an exclamation mark."""
+
+COMMANDS = _pairs("""
+Be careful = Fais attention
+Be quiet = Tais-toi
+Believe me = Crois-moi
+Calm down = Calme-toi
+Call me = Appelle-moi
+Close the door = Ferme la porte
+Come = Viens
+Come back = Reviens
+Come here = Viens ici
+Come in = Entre
+Come with me = Viens avec moi
+Do not cry = Ne pleure pas
+Do not leave = Ne pars pas
+Do not move = Ne bouge pas
+Do not worry = Ne t'inquiète pas
+Excuse me = Excuse-moi
+Follow me = Suis-moi
+Get out = Sors
+Get up = Lève-toi
+Go = Va
+Go away = Va-t'en
+Go on = Continue
+Help me = Aide-moi
+Hurry up = Dépêche-toi
+Jump = Saute
+Leave me alone = Laisse-moi tranquille
+Let's go = Allons-y
+Let's eat = Mangeons
+Listen = Écoute
+Listen to me = Écoute-moi
+Look = Regarde
+Look at me = Regarde-moi
+Open the door = Ouvre la porte
+Run = Cours
+Sit down = Assieds-toi
+Sleep well = Dors bien
+Smile = Souris
+Stand up = Lève-toi
+Stay here = Reste ici
+Stop = Arrête
+Take care = Prends soin de toi
+Tell me = Dis-moi
+Try again = Essaie encore
+Turn on the light = Allume la lumière
+Wait = Attends
+Wait for me = Attends-moi
+Wake up = Réveille-toi
+Watch out = Attention
+""")
+"""Imperatives, used like the greetings."""
+
+SENTENCES = _pairs("""
+Attack! = À l'attaque !
+Fire! = Au feu !
+Good idea! = Bonne idée !
+Good job! = Bon travail !
+Help! = Au secours !
+Hurrah! = Hourra !
+I lost! = J'ai perdu !
+I won! = J'ai gagné !
+My God! = Mon Dieu !
+Quick! = Vite !
+We won! = Nous avons gagné !
+What a pity! = Quel dommage !
+What a surprise! = Quelle surprise !
+Wow! = Ça alors !
+All right. = D'accord.
+Everything is fine. = Tout va bien.
+Here I am. = Me voici.
+I agree. = Je suis d'accord.
+I am cold. = J'ai froid.
+I am fine. = Je vais bien.
+I am happy. = Je suis heureux.
+I am here. = Je suis ici.
+I am hungry. = J'ai faim.
+I am late. = Je suis en retard.
+I am lost. = Je suis perdu.
+I am ready. = Je suis prêt.
+I am right. = J'ai raison.
+I am sick. = Je suis malade.
+I am sorry. = Je suis désolé.
+I am thirsty. = J'ai soif.
+I am tired. = Je suis fatigué.
+I do not believe it. = Je n'y crois pas.
+I do not know. = Je ne sais pas.
+I do not understand. = Je ne comprends pas.
+I forgot. = J'ai oublié.
+I hope so. = Je l'espère.
+I know. = Je sais.
+I lost. = J'ai perdu.
+I love you. = Je t'aime.
+I miss you. = Tu me manques.
+I promise. = Je le promets.
+I see. = Je vois.
+I speak French. = Je parle français.
+I tried. = J'ai essayé.
+I understand. = Je comprends.
+I won. = J'ai gagné.
+It does not matter. = Ça ne fait rien.
+It is easy. = C'est facile.
+It is good. = C'est bon.
+It is impossible. = C'est impossible.
+It is late. = Il est tard.
+It is not possible. = Ce n'est pas possible.
+It is not true. = Ce n'est pas vrai.
+It is nothing. = Ce n'est rien.
+It is over. = C'est fini.
+It is raining. = Il pleut.
+It is snowing. = Il neige.
+It is true. = C'est vrai.
+It works. = Ça marche.
+Maybe. = Peut-être.
+Me too. = Moi aussi.
+Never. = Jamais.
+Not now. = Pas maintenant.
+Not yet. = Pas encore.
+Nothing. = Rien.
+Please. = S'il te plaît.
+That is all. = C'est tout.
+That is enough. = Ça suffit.
+You are right. = Tu as raison.
+You are wrong. = Tu as tort.
+Are you hungry? = Est-ce que tu as faim ?
+Are you ready? = Est-ce que tu es prêt ?
+Are you tired? = Est-ce que tu es fatigué ?
+Can you help me? = Est-ce que tu peux m'aider ?
+Do you speak French? = Est-ce que tu parles français ?
+How are you? = Comment vas-tu ?
+How much? = Combien ?
+How old are you? = Quel âge as-tu ?
+Really? = Vraiment ?
+What? = Quoi ?
+What is your name? = Comment t'appelles-tu ?
+What time is it? = Quelle heure est-il ?
+When? = Quand ?
+Where? = Où ?
+Where are they? = Où sont-ils ?
+Where are you? = Où es-tu ?
+Where is he? = Où est-il ?
+Where is she? = Où est-elle ?
+Who? = Qui ?
+Who are you? = Qui es-tu ?
+Why? = Pourquoi ?
+Why not? = Pourquoi pas ?
+""")
+"""Whole sentences; a name may stand before their mark."""

@@ -1,0 +1,56 @@
+"""What the default run has to reach, trained and asked as users do it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from s2s_testing import ROOT
+
+from s2s_jax.data.embedded import set_phrases
+from s2s_jax.decoding.translator import Translator
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command, cwd):
+    """A command with the optimizations of XLA, which the suite switches off."""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=1800,
+        check=True,
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where `python train.py` was run."""
+    folder = tmp_path_factory.mktemp("quality")
+    run(ROOT / "train.py", cwd=folder)
+    return folder
+
+
+def test_the_default_run_gets_unseen_sentences_right(folder):
+    [path] = folder.glob("checkpoints/*/evaluation.json")
+    evaluation = json.loads(path.read_text())
+    assert evaluation["sentences"] == 1_500
+    assert evaluation["exact"] / evaluation["sentences"] >= 0.97
+
+
+def test_the_first_sentences_that_a_newcomer_decodes_are_right(folder):
+    assert run(ROOT / "decode.py", "Go.", "I won!", cwd=folder) == "Va.\nJ'ai gagn\xe9\u202f!\n"
+
+
+def test_everyday_sentences_are_known(folder):
+    [run_folder] = folder.glob("checkpoints/*")
+    phrases = sorted(set_phrases())
+    answers = Translator.load(run_folder)([source for source, _ in phrases])
+    right = sum(answer == target for answer, (_, target) in zip(answers, phrases, strict=True))
+    assert right / len(phrases) >= 0.97
