@@ -17,7 +17,7 @@ import numpy as np
 
 from flops import training_flops
 from s2s_jax.config import DataConfig, ModelConfig, TrainConfig
-from s2s_jax.data.batching import choose_buckets, epoch_batches
+from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import prepare
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.memory import keep_freed_memory
@@ -25,13 +25,15 @@ from s2s_jax.training.loop import train_epoch
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_state
 
+_BEHIND = 10  # Steps after a compilation that the device may have done during it.
+
 
 class Clock:
     """A training listener that adds up intervals without compilation, until they are enough."""
 
     def __init__(self, seconds, limit):
         self.wanted, self.end = seconds, time.perf_counter() + limit
-        self.seconds = self.tokens = self.compiled = 0
+        self.seconds = self.tokens = self.compiled = self.behind = 0
         jax.monitoring.register_event_duration_secs_listener(self.on_event)
 
     def on_event(self, name, seconds, **_):
@@ -42,8 +44,9 @@ class Clock:
         self.before, self.then, self.compiled = progress.sums.tokens, time.perf_counter(), 0
 
     def on_step(self, progress):
-        """Some steps are done, and waited for."""
-        if not self.compiled:
+        """A step is done; the device was some steps ahead while another was compiled."""
+        self.behind = _BEHIND if self.compiled else max(self.behind - 1, 0)
+        if not self.behind:
             self.seconds += time.perf_counter() - self.then
             self.tokens += progress.sums.tokens - self.before
         self.start(progress)
@@ -79,24 +82,25 @@ def measure_training(prepared, units, batch_size, seconds):
     train = TrainConfig(batch_size=batch_size)
     sizes = (len(prepared.source_vocabulary), len(prepared.target_vocabulary))
     examples = prepared.encode(prepared.training)
-    buckets = choose_buckets(examples.lengths())
+    batches = Batches(examples, batch_size, seed=0)
     state = make_state(Seq2Seq(ModelConfig(*sizes, units)), train)
     clock, epoch = Clock(seconds, limit=60 + 4 * seconds), 0
     while not clock.should_stop():
         progress = TrainingProgress(epoch=epoch)
         clock.start(progress)
         state, progress, _ = train_epoch(
-            state, progress, examples, buckets, train, clock.save, clock
+            state,
+            progress,
+            batches,
+            save=clock.save,
+            listeners=[clock],
+            should_stop=clock.should_stop,
         )
-        clock.on_step(progress)
         epoch += 1
     if not clock.tokens:
         raise SystemExit("every interval held a compilation; give more --seconds")
     source, target = examples.lengths().sum(axis=0)
-    shapes = [
-        batch.source.shape + batch.targets.shape
-        for batch in epoch_batches(examples, buckets, batch_size, np.random.default_rng(0))
-    ]
+    shapes = [batch.source.shape + batch.targets.shape for batch in batches.epoch()]
     padded = sum(training_flops(n, s, t, units, sizes[1]) for n, s, _, t in shapes)
     useful = training_flops(1, int(source), int(target), units, sizes[1])
     epoch_seconds = int(target) / (clock.tokens / clock.seconds)

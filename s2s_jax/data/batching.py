@@ -8,6 +8,8 @@ next begins) and is padded to its bucket's lengths.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -44,11 +46,13 @@ class Examples(NamedTuple):
 
     sources: list[np.ndarray]
     targets: list[np.ndarray]
+    characters: int = 0
+    """Of all targets as text, the end of each counted as one; 0 if unknown."""
 
     def lengths(self) -> np.ndarray:
         """The bucket that each pair needs at least: int `[pairs, 2]`, source and target."""
         return np.array(
-            [(len(s), len(t) + 1) for s, t in zip(self.sources, self.targets, strict=True)]
+            [(len(s), len(t) + 1) for s, t in zip(self.sources, self.targets, strict=True)], int
         ).reshape(-1, 2)
 
 
@@ -106,47 +110,76 @@ def choose_buckets(lengths: np.ndarray, max_buckets: int = MAX_BUCKETS) -> list[
     return chosen[::-1]
 
 
-def epoch_batches(
-    examples: Examples,
-    buckets: Sequence[Bucket],
-    batch_size: int,
-    rng: np.random.Generator | None = None,
-    first: int = 0,
-    share: slice | None = None,
-) -> Iterator[Batch]:
-    """Every pair exactly once, in `ceil(pairs / batch_size)` batches.
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """The batches of one part of the data, in every epoch.
 
-    Args:
+    Every pair comes exactly once an epoch. Which batch it is in, and where that batch stands,
+    follow from the seed and the epoch alone, so that an epoch can be resumed in its middle.
+
+    Attributes:
       examples: the pairs.
-      buckets: from `choose_buckets`, so that the last one holds every pair.
       batch_size: rows of each batch; the one that is not full is padded with empty rows.
-      rng: shuffles the pairs within their buckets, and the order of the batches, those of a
+      seed: shuffles the pairs within their buckets, and the order of the batches, those of a
         bucket spread over the epoch; None keeps the order of the pairs within a bucket and goes
         from the shortest bucket to the longest.
-      first: leave out so many batches at the beginning (to go on within an epoch).
-      share: only these rows of each batch; those behind its end are empty (None: all of it).
+      max_buckets: at most so many shapes.
     """
-    bucket_of = _bucket_of(examples, buckets)
-    share = share or slice(0, batch_size)
-    for rows in batch_rows(examples, buckets, batch_size, rng)[first:]:
-        bucket = buckets[bucket_of[rows].max()]
-        yield make_batch(examples, rows[share], share.stop - share.start, bucket)
 
+    examples: Examples
+    batch_size: int
+    seed: int | None = None
+    max_buckets: int = MAX_BUCKETS
 
-def batch_rows(
-    examples: Examples,
-    buckets: Sequence[Bucket],
-    batch_size: int,
-    rng: np.random.Generator | None = None,
-) -> list[np.ndarray]:
-    """Which pairs each batch of `epoch_batches` holds, as indices into `examples`."""
-    bucket_of = _bucket_of(examples, buckets)
-    order = np.arange(len(bucket_of)) if rng is None else rng.permutation(len(bucket_of))
-    order = order[np.argsort(bucket_of[order], kind="stable")]
-    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    if rng is None:
-        return groups
-    return [groups[i] for i in _interleave([bucket_of[rows].max() for rows in groups], rng)]
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return -(-len(self.examples.sources) // self.batch_size)
+
+    @functools.cached_property
+    def buckets(self) -> list[Bucket]:
+        """The shapes of the batches; the last holds every pair."""
+        return choose_buckets(self.examples.lengths(), self.max_buckets)
+
+    @functools.cached_property
+    def tokens(self) -> int:
+        """Target tokens an epoch, each `<eos>` included."""
+        return int(self.examples.lengths()[:, 1].sum())
+
+    @property
+    def characters_per_token(self) -> float:
+        """Of the targets; 1 where a token is a character, 0 if unknown."""
+        return self.examples.characters / self.tokens if self.tokens else 0.0
+
+    @functools.cached_property
+    def _bucket_of(self) -> np.ndarray:
+        """The index of the bucket that each pair is in, int `[pairs]`."""
+        edges = [bucket.target for bucket in self.buckets]
+        return np.searchsorted(edges, self.examples.lengths()[:, 1])
+
+    def rows(self, epoch: int = 0) -> list[np.ndarray]:
+        """Which pairs each batch of an epoch holds, as indices into `examples`."""
+        rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
+        pairs = len(self._bucket_of)
+        order = np.arange(pairs) if rng is None else rng.permutation(pairs)
+        order = order[np.argsort(self._bucket_of[order], kind="stable")]
+        groups = [order[i : i + self.batch_size] for i in range(0, pairs, self.batch_size)]
+        if rng is None:
+            return groups
+        kinds = [self._bucket_of[rows].max() for rows in groups]
+        return [groups[i] for i in _interleave(kinds, rng)]
+
+    def epoch(self, epoch: int = 0, first: int = 0, share: slice | None = None) -> Iterator[Batch]:
+        """The batches of an epoch.
+
+        Args:
+          epoch: its number, from 0.
+          first: skip so many batches (to resume within an epoch).
+          share: only these rows of each batch; those beyond its end are empty (None: all rows).
+        """
+        share = share or slice(0, self.batch_size)
+        for rows in self.rows(epoch)[first:]:
+            bucket = self.buckets[self._bucket_of[rows].max()]
+            yield make_batch(self.examples, rows[share], share.stop - share.start, bucket)
 
 
 def _interleave(kinds: Sequence[int], rng: np.random.Generator) -> np.ndarray:
@@ -167,13 +200,3 @@ def _interleave(kinds: Sequence[int], rng: np.random.Generator) -> np.ndarray:
         batches = rng.permutation(np.flatnonzero(kinds == kind))
         when[batches] = (np.arange(len(batches)) + rng.random(len(batches))) / len(batches)
     return np.argsort(when)
-
-
-def _bucket_of(examples: Examples, buckets: Sequence[Bucket]) -> np.ndarray:
-    """The index of the bucket that each pair is in, int `[pairs]`."""
-    return np.searchsorted([bucket.target for bucket in buckets], examples.lengths()[:, 1])
-
-
-def num_batches(examples: Examples, batch_size: int) -> int:
-    """How many batches `epoch_batches` gives in one epoch."""
-    return -(-len(examples.sources) // batch_size)

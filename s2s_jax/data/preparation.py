@@ -44,11 +44,12 @@ class Prepared(NamedTuple):
     ) -> Examples:
         """The ids of pairs; sources are filled up as `ModelConfig` has it."""
         encode_source = self.source_vocabulary.encode_source
-        sources, targets = [], []
+        sources, targets, characters = [], [], 0
         for pair in pairs:
             sources.append(encode_source(pair.source, source_length, source_filler))
             targets.append(self.target_vocabulary.encode(pair.target))
-        return Examples(sources, targets)
+            characters += len(pair.target) + 1
+        return Examples(sources, targets, characters)
 
 
 def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus:

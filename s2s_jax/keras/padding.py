@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax.training.train_state import TrainState
 
 from s2s_jax.config import ModelConfig
-from s2s_jax.data.batching import choose_buckets
+from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
@@ -114,12 +114,11 @@ def _likelier_padding(
 
 def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:
     """Mean loss in nats per real target token."""
-    examples = prepared.encode(pairs, *config.filling)
+    batches = Batches(prepared.encode(pairs, *config.filling), batch_size=64, max_buckets=1)
     # The symbol filled in is data, and not the program's concern.
     apply = _apply(dataclasses.replace(config, source_filler=SPECIALS[0]))
     state = TrainState(jnp.int32(0), apply, params, None, None)
-    buckets = choose_buckets(examples.lengths(), max_buckets=1)
-    sums = validation_sums(state, examples, buckets, batch_size=64)
+    sums = validation_sums(state, batches)
     return float(sums.loss / sums.tokens)
 
 

@@ -16,6 +16,12 @@ class Sums(NamedTuple):
     tokens: jax.Array | float
 
 
+def cross_entropy(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> jax.Array:
+    """In nats, summed over real target tokens; arguments as in `token_sums`."""
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+    return (losses * mask).sum()
+
+
 def token_sums(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> Sums:
     """Cross-entropy in nats and right answers, summed over real target tokens.
 
@@ -24,6 +30,5 @@ def token_sums(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> Sums:
       targets: ids `[batch, time]`.
       mask: true on real tokens `[batch, time]`; the rest counts nowhere.
     """
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
     correct = logits.argmax(-1) == targets
-    return Sums((losses * mask).sum(), (correct & mask).sum(), mask.sum())
+    return Sums(cross_entropy(logits, targets, mask), (correct & mask).sum(), mask.sum())

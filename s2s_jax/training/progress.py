@@ -1,9 +1,10 @@
-"""How far a run has come."""
+"""How far a run has come, and the figures of its epochs."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from s2s_jax.model.losses import Sums
@@ -40,5 +41,54 @@ class TrainingProgress:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """The inverse of `to_record`."""
-        values = {"sums": Sums(*record["sums"]), "history": tuple(record["history"])}
+        # Earlier versions wrote NaN, which is not JSON.
+        history = tuple(
+            {key: value if math.isfinite(value or 0) else None for key, value in epoch.items()}
+            for epoch in record["history"]
+        )
+        values = {"sums": Sums(*record["sums"]), "history": history}
         return cls(**{**record, **values})
+
+
+def _mean(total: float, count: float) -> float | None:
+    """None where nothing is known: JSON has no NaN."""
+    mean = total / count if count else math.nan
+    return mean if math.isfinite(mean) else None
+
+
+def epoch_metrics(
+    progress: TrainingProgress,
+    validation: Sums | None,
+    characters: tuple[float, float] = (0, 0),
+) -> dict[str, Any]:
+    """One line of `metrics.jsonl` from an epoch's totals.
+
+    Losses are in nats per target token, and in nats per character as well, by which runs with
+    different units compare. A figure that is not finite is None.
+
+    Args:
+      progress: at the end of the epoch.
+      validation: the totals of the validation part, if there is one.
+      characters: per token, in the training and in the validation part; 0 where unknown.
+    """
+    metrics: dict[str, Any] = {"epoch": progress.epoch + 1}
+    parts = {"": progress.sums} if validation is None else {"": progress.sums, "val_": validation}
+    for (prefix, sums), per_token in zip(parts.items(), characters, strict=False):
+        metrics[f"{prefix}loss"] = _mean(sums.loss, sums.tokens)
+        metrics[f"{prefix}accuracy"] = _mean(sums.correct, sums.tokens)
+        if per_token:
+            metrics[f"{prefix}nats_per_character"] = _mean(sums.loss, sums.tokens * per_token)
+    if progress.skipped:
+        metrics["skipped_updates"] = progress.skipped
+    metrics["seconds"] = round(progress.seconds, 3)
+    metrics["target_tokens_per_second"] = round(progress.sums.tokens / progress.seconds, 1)
+    return metrics
+
+
+def out_of_patience(history: Sequence[dict[str, Any]], patience: int) -> bool:
+    """Whether the last `patience` epochs brought no better loss; `patience` 0 never runs out."""
+    if not patience or not history:
+        return False
+    losses = [epoch.get("val_loss", epoch["loss"]) for epoch in history]
+    known = [math.inf if loss is None else loss for loss in losses]
+    return len(known) - 1 - known.index(min(known)) >= patience

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from s2s_jax.command_line import command
 from s2s_jax.config import RunConfig
-from s2s_jax.data.batching import Bucket, Examples, choose_buckets
+from s2s_jax.data.batching import Batches, Bucket
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.evaluation.evaluation import Answer, Evaluation, evaluation_lines
@@ -30,7 +31,7 @@ _LOG_WIDTH = 100  # Columns where nobody looks, so that a log's tables are not s
 class TrainingReport:
     """Prints a run: the opening lines, a bar, a line per epoch, the closing table.
 
-    It is a `training.Listener`, apart from `should_stop`.
+    It is a `loop.Listener`.
     """
 
     def __init__(self) -> None:
@@ -87,11 +88,10 @@ class TrainingReport:
 
     def on_epoch(self, metrics: dict[str, Any]) -> None:
         """Prints one line for an epoch."""
-        epoch = self._epoch(metrics["epoch"] - 1)
-        text = f"epoch {epoch}  loss {metrics['loss']:.4f}  accuracy {metrics['accuracy']:.4f}"
-        if "val_loss" in metrics:
-            text += f"  val_loss {metrics['val_loss']:.4f}"
-            text += f"  val_accuracy {metrics['val_accuracy']:.4f}"
+        text = f"epoch {self._epoch(metrics['epoch'] - 1)}"
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            if name in metrics:
+                text += f"  {name} {math.nan if metrics[name] is None else metrics[name]:.4f}"
         rate = metrics["target_tokens_per_second"]
         self.say(f"{text}  {metrics['seconds']:.1f} s  {rate:,.0f} tokens/s")
         if "skipped_updates" in metrics:
@@ -135,7 +135,7 @@ class TrainingReport:
 def opening_rows(
     config: RunConfig,
     prepared: Prepared,
-    training: Examples,
+    training: Batches,
     folder: Path,
     progress: TrainingProgress,
     params: Any,
@@ -146,7 +146,7 @@ def opening_rows(
     Args:
       config: of the run.
       prepared: its data.
-      training: the training part, encoded.
+      training: the batches of the training part.
       folder: the run folder.
       progress: what was reached, if the run is resumed.
       params: whose numbers are counted.
@@ -157,10 +157,9 @@ def opening_rows(
     source, target = prepared.source_vocabulary, prepared.target_vocabulary
     unit = target.tokenizer.unit
     rows.append((f"Unique {unit}", f"source {len(source) - 4:,}, target {len(target) - 4:,}"))
-    lengths = training.lengths()
-    longest = lengths.max(axis=0) - (0, 1)
+    longest = training.examples.lengths().max(axis=0) - (0, 1)
     rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {unit}"))
-    rows.append(("Shapes", buckets_text(choose_buckets(lengths))))
+    rows.append(("Shapes", buckets_text(training.buckets)))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
     rows.append(("Device", device_text(mesh)))

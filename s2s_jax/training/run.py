@@ -6,13 +6,12 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
 from s2s_jax.config import RunConfig
-from s2s_jax.data.batching import Examples, choose_buckets, num_batches
+from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
@@ -21,14 +20,12 @@ from s2s_jax.evaluation.evaluation import decoded_lines, evaluate
 from s2s_jax.evaluation.fingerprint import read_training_sources, write_training_sources
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.model.summary import summary
-from s2s_jax.runs.checkpointing import restore_state
 from s2s_jax.runs.folder import (
     EVALUATION,
     VALIDATION,
     Run,
     create_run,
     holds_run,
-    holds_steps,
     make_folder,
     read_run,
     write_config,
@@ -36,7 +33,6 @@ from s2s_jax.runs.folder import (
     write_metrics,
 )
 from s2s_jax.runs.locking import locked
-from s2s_jax.runs.steps import drop_steps, open_steps, restore_newest
 from s2s_jax.runtime.cache import keep_compiled_programs
 from s2s_jax.runtime.devices import (
     agreed_signal,
@@ -54,6 +50,7 @@ from s2s_jax.training.loop import MOST_SKIPPED, NotFinite, fit
 from s2s_jax.training.planning import Request, choose_folder, configure, extend, saved_run
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.report import TrainingReport, opening_rows
+from s2s_jax.training.resuming import restore_together
 from s2s_jax.training.saving import Saver
 from s2s_jax.training.step import make_state
 
@@ -102,7 +99,7 @@ def _train(
 ) -> int:
     """The run itself, in a folder that is locked."""
     model = Seq2Seq(run.config.model, dtype=getattr(jnp, run.config.train.precision))
-    config, restored = run.config, _restore_together(folder, model, run.config)
+    config, restored = run.config, restore_together(folder, model, run.config)
     if restored is None:
         state, progress = make_state(model, config.train), TrainingProgress()
     else:
@@ -116,10 +113,14 @@ def _train(
         write_metrics(folder, progress.history)
         for name in (EVALUATION, VALIDATION):
             (folder / name).unlink(missing_ok=True)
-    training = prepared.encode(prepared.training, *config.model.filling)
+    training, validation = _batches(config, prepared)
     report.opening(opening_rows(config, prepared, training, folder, progress, state.params, mesh))
     state = replicate(state, mesh)
-    signum = _fit(report, config, state, progress, prepared, training, Saver(folder), mesh)
+    data = (training, validation)
+    try:
+        signum = _fit(report, config, state, progress, *data, Saver(folder), mesh)
+    except NotFinite as stopped:
+        raise _not_finite(stopped, prepared) from None
     if signum is not None:
         flags = [] if request.data.get("data") is None else ["--data", config.data.data]
         report.stopped(folder, *flags)
@@ -133,51 +134,18 @@ def summarize(request: Request, report: TrainingReport) -> int:
     folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
     config, prepared = configure(request, saved, report.console.is_terminal)
-    training = prepared.encode(prepared.training, *config.model.filling)
-    bucket = choose_buckets(training.lengths())[-1]
-    report.say(summary(config.model, config.train.batch_size, bucket))
+    training, _ = _batches(config, prepared)
+    report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
     return 0
 
 
-def _restore_together(
-    folder: Path, model: Seq2Seq, config: RunConfig
-) -> tuple[TrainState, TrainingProgress] | None:
-    """The latest whole step, in every process; None before the first was saved."""
-    restored = None
-    with together():
-        # First the one that removes damaged steps, then those that only read.
-        if is_main():
-            restored = _restore(folder, model, config)
-    with together():
-        if not holds_run(folder):
-            raise UserError(
-                f"process {jax.process_index()} does not find {folder}, which process 0 has; "
-                "--out must lie on a file system that all processes share."
-            )
-        if not is_main() and holds_steps(folder):
-            restored = _restore(folder, model, config)
-    return restored
-
-
-def _restore(
-    folder: Path, model: Seq2Seq, config: RunConfig
-) -> tuple[TrainState, TrainingProgress] | None:
-    """The latest whole step of a run, on the device; None before the first was saved."""
-    # Shapes only: a config that asks for more than its files hold must not take the memory.
-    like = jax.eval_shape(lambda: make_state(model, config.train))
-    with open_steps(folder, writable=is_main()) as manager:
-        if manager.latest_step() is None:
-            return None
-        step, (params, opt_state, record) = restore_newest(
-            manager, "latest", lambda n: restore_state(manager, n, like.params, like.opt_state)
-        )
-        if is_main():
-            # Damaged ones; training goes through them again, and must be able to save them.
-            drop_steps(manager, {n for n in manager.all_steps() if n > step})
-    progress = TrainingProgress.from_record(record)
-    params, opt_state = jax.device_put((params, opt_state))
-    state = like.replace(params=params, opt_state=opt_state, step=jnp.int32(progress.step))
-    return state, progress
+def _batches(config: RunConfig, prepared: Prepared) -> tuple[Batches, Batches]:
+    """The batches of the training and of the validation part."""
+    size, filling = config.train.batch_size, config.model.filling
+    training = Batches(prepared.encode(prepared.training, *filling), size, config.train.seed)
+    # Validation is quick next to training: a few more padded positions beat more compilations.
+    validation = Batches(prepared.encode(prepared.validation, *filling), size, max_buckets=3)
+    return training, validation
 
 
 def _fit(
@@ -185,25 +153,28 @@ def _fit(
     config: RunConfig,
     state: TrainState,
     progress: TrainingProgress,
-    prepared: Prepared,
-    training: Examples,
+    training: Batches,
+    validation: Batches,
     saver: Saver,
     mesh: Mesh | None,
 ) -> int | None:
     """Trains under the progress bar; the number of the signal that ended it, if one did."""
-    validation = prepared.encode(prepared.validation, *config.model.filling)
-    batches = num_batches(training, config.train.batch_size)
-    # What is replicated is saved once; a process that saves alone can also fail alone.
-    save = saver if is_main() else lambda *_: None
     with catch_interrupts() as interrupt:
         signal = agreed_signal(lambda: interrupt.signum)
-        report.should_stop = lambda: signal() is not None
-        report.start(batches, config.train.epochs, progress)
+        report.start(len(training), config.train.epochs, progress)
         try:
-            data = (training, validation)
-            fit(state, progress, *data, config.train, save=save, listener=report, mesh=mesh)
-        except NotFinite as stopped:
-            raise _not_finite(stopped, prepared) from None
+            fit(
+                state,
+                progress,
+                training,
+                validation,
+                config.train,
+                # What is replicated is saved once; a process that saves alone can also fail alone.
+                save=saver if is_main() else lambda *_: None,
+                listeners=[report],
+                should_stop=lambda: signal() is not None,
+                mesh=mesh,
+            )
         finally:
             report.stop()
         saver.finish(lambda: interrupt.signum is not None)
@@ -211,13 +182,13 @@ def _fit(
 
 
 def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
-    """What to say of a run that went astray: where, at which lines, and what may help."""
+    """What to say of a run that diverged: where, at which lines, and what may help."""
     lines = prepared.lines(stopped.rows)
     shown = ", ".join(map(str, lines[:_LINES])) + (", ..." if len(lines) > _LINES else "")
     return UserError(
         f"{MOST_SKIPPED} updates in a row had a loss or gradient that is NaN or infinite, up to "
         f"step {stopped.step} (lines {shown} of the data); none of them changed the model, which "
-        "is saved as it was before. Begin a new run with a lower --learning-rate or with "
+        "is saved. Begin a new run with a lower --learning-rate or with "
         "--clip-norm 1."
     )
 

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 
 from s2s_jax.config import TrainConfig
 from s2s_jax.data.batching import Batch
-from s2s_jax.model.losses import Sums, token_sums
+from s2s_jax.model.losses import Sums, cross_entropy, token_sums
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import data_parallel
 
@@ -53,9 +53,8 @@ def make_state(model: Seq2Seq, config: TrainConfig) -> TrainState:
     return state.replace(step=jnp.int32(0))
 
 
-def _forward(apply_fn: Callable[..., jax.Array], params: Any, batch: Batch) -> Sums:
-    logits = apply_fn({"params": params}, batch.source, batch.source_mask, batch.target_inputs)
-    return token_sums(logits, batch.targets, batch.target_mask)
+def _logits(apply_fn: Callable[..., jax.Array], params: Any, batch: Batch) -> jax.Array:
+    return apply_fn({"params": params}, batch.source, batch.source_mask, batch.target_inputs)
 
 
 def _alone(sums: Any) -> Any:
@@ -63,23 +62,28 @@ def _alone(sums: Any) -> Any:
     return sums
 
 
-def loss_fn(
+def objective(
     params: Any, apply_fn: Callable[..., jax.Array], batch: Batch, mean_tokens: jax.Array
-) -> Any:
-    """Cross-entropy of a batch in nats over `mean_tokens`, and the sums behind it.
+) -> tuple[jax.Array, Sums]:
+    """What training minimizes, and beside it what is reported of the batch.
 
-    What it is divided by is the same for all batches of an epoch, so that every token weighs as
-    much, be it in a batch of short sentences or of long ones; Keras divides by a constant too.
-    Next to the batch's own tokens it makes no difference on the tutorial that chance does not.
+    The objective is the cross-entropy over `mean_tokens`. What it is divided by is the same for
+    all batches of an epoch, so that every token weighs as much, be it in a batch of short
+    sentences or of long ones; Keras divides by a constant too.
+
+    Returns:
+      The objective, and the reported sums in nats over real target tokens, whatever the objective
+      is.
     """
-    sums = _forward(apply_fn, params, batch)
-    return sums.loss / mean_tokens, sums
+    logits = _logits(apply_fn, params, batch)
+    minimized = cross_entropy(logits, batch.targets, batch.target_mask)
+    return minimized / mean_tokens, token_sums(logits, batch.targets, batch.target_mask)
 
 
 def _train_step(
     state: TrainState, batch: Batch, mean_tokens: jax.Array, total: Total = _alone
 ) -> tuple[TrainState, Sums]:
-    gradient = jax.grad(loss_fn, has_aux=True)
+    gradient = jax.grad(objective, has_aux=True)
     gradients, sums = total(gradient(state.params, state.apply_fn, batch, mean_tokens))
     # One branch or the other: choosing between new and old values element by element costs 4 %.
     squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradients)]
@@ -93,7 +97,8 @@ def _train_step(
 
 
 def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
-    return total(_forward(state.apply_fn, state.params, batch))
+    logits = _logits(state.apply_fn, state.params, batch)
+    return total(token_sums(logits, batch.targets, batch.target_mask))
 
 
 train_step = jax.jit(_train_step, donate_argnums=0)

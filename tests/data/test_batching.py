@@ -5,14 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.data.batching import (
-    Examples,
-    choose_buckets,
-    epoch_batches,
-    make_batch,
-    num_batches,
-    pad,
-)
+from s2s_jax.data.batching import Batches, Examples, choose_buckets, make_batch, pad
 from s2s_jax.data.vocabulary import Vocabulary
 
 LENGTHS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=1, max_size=60)
@@ -41,15 +34,14 @@ def rows_of(batch):
 @given(LENGTHS, st.integers(1, 9), st.integers(1, 9), st.integers(0, 3) | st.none())
 def test_every_pair_is_seen_exactly_once_an_epoch(lengths, batch_size, max_buckets, seed):
     examples = examples_of(lengths)
-    buckets = choose_buckets(examples.lengths(), max_buckets)
-    rng = None if seed is None else np.random.default_rng(seed)
-    batches = list(epoch_batches(examples, buckets, batch_size, rng))
+    source = Batches(examples, batch_size, seed, max_buckets)
+    batches = list(source.epoch())
     seen = Counter(row for batch in batches for row in rows_of(batch))
     wanted = Counter(
         (tuple(s), tuple(t)) for s, t in zip(examples.sources, examples.targets, strict=True)
     )
     assert seen == wanted
-    assert len(batches) == num_batches(examples, batch_size)
+    assert len(batches) == len(source)
     shapes = {(b.source.shape, b.targets.shape) for b in batches}
     assert len(shapes) <= max_buckets
     assert {s[0] for s, _ in shapes} == {batch_size}
@@ -82,23 +74,21 @@ def test_no_other_choice_of_buckets_pads_less(targets, max_buckets):
     assert padded(chosen) == min(padded(edges) for edges in every)
 
 
-def test_order_follows_the_generator_alone():
+def test_order_follows_seed_and_epoch_alone():
     examples = examples_of([(k % 5, k % 7) for k in range(40)])
-    buckets = choose_buckets(examples.lengths(), 3)
 
-    def order(seed):
-        rng = np.random.default_rng(seed)
-        return [list(rows_of(b)) for b in epoch_batches(examples, buckets, 4, rng)]
+    def order(seed, epoch):
+        return [list(rows_of(b)) for b in Batches(examples, 4, seed, 3).epoch(epoch)]
 
-    assert order(1) == order(1)
-    assert order(1) != order(2)
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0) != order(2, 0)
+    assert order(1, 0) != order(1, 1)
 
 
 @given(LENGTHS, st.integers(1, 9), st.integers(1, 5), st.integers(0, 3))
 def test_the_batches_of_each_shape_are_spread_over_the_epoch(lengths, batch_size, most, seed):
     examples = examples_of(lengths)
-    buckets = choose_buckets(examples.lengths(), most)
-    batches = epoch_batches(examples, buckets, batch_size, np.random.default_rng(seed))
+    batches = Batches(examples, batch_size, seed, most).epoch()
     is_shape = np.array([batch.targets.shape[1] for batch in batches])
     is_shape = is_shape[:, None] == np.unique(is_shape)  # [batches, shapes]
     total, shapes = is_shape.shape
@@ -111,11 +101,11 @@ def test_the_batches_of_each_shape_are_spread_over_the_epoch(lengths, batch_size
 
 
 @pytest.mark.parametrize("first", [0, 3, 9, 10])
-def test_an_epoch_can_be_gone_on_with(first):
+def test_an_epoch_can_be_resumed(first):
     examples = examples_of([(k % 5, k % 7) for k in range(40)])
-    buckets = choose_buckets(examples.lengths(), 3)
-    batches = list(epoch_batches(examples, buckets, 4, np.random.default_rng(0)))
-    rest = list(epoch_batches(examples, buckets, 4, np.random.default_rng(0), first))
+    source = Batches(examples, 4, seed=0, max_buckets=3)
+    batches = list(source.epoch(1))
+    rest = list(source.epoch(1, first))
     assert len(rest) == len(batches) - first
     for wanted, found in zip(batches[first:], rest, strict=True):
         for w, f in zip(wanted, found, strict=True):

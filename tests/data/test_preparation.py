@@ -44,7 +44,7 @@ def test_vocabularies_are_those_of_the_training_part(data_file, tokens):
 def test_encoded_pairs_decode_to_their_text(data_file):
     prepared = of_file(data_file)
     examples = prepared.encode(prepared.training)
-    for pair, source, target in zip(prepared.training, *examples, strict=True):
+    for pair, source, target in zip(prepared.training, *examples[:2], strict=True):
         assert prepared.source_vocabulary.decode(source) == pair.source
         assert prepared.target_vocabulary.decode(target) == pair.target
         assert source.dtype == target.dtype == np.int32

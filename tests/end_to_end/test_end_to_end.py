@@ -52,7 +52,8 @@ def test_training_says_what_it_does(trained):
     kept = metrics(out)
     assert [epoch["epoch"] for epoch in kept] == list(range(1, 41))
     assert set(kept[0]) == {
-        "epoch", "loss", "accuracy", "val_loss", "val_accuracy",
+        "epoch", "loss", "accuracy", "nats_per_character",
+        "val_loss", "val_accuracy", "val_nats_per_character",
         "seconds", "target_tokens_per_second",
     }  # fmt: skip
     evaluation = json.loads((out / "evaluation.json").read_text())

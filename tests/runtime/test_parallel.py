@@ -12,7 +12,7 @@ from jax.sharding import AxisType
 from s2s_testing import PAIRS, SMALL, run_script
 
 from s2s_jax.config import ModelConfig, TrainConfig
-from s2s_jax.data.batching import Examples, choose_buckets, epoch_batches
+from s2s_jax.data.batching import Batches, Examples
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.devices import AXIS
 from s2s_jax.runtime.parallel import (
@@ -36,7 +36,7 @@ def problem():
     examples = Examples(
         *([rng.integers(4, 12, n).astype(np.int32) for n in rng.integers(1, 6, 9)] for _ in "st")
     )
-    (batch,) = epoch_batches(examples, choose_buckets(examples.lengths(), 1), ROWS)
+    (batch,) = Batches(examples, ROWS, max_buckets=1).epoch()
     config = TrainConfig(optimizer="sgd", learning_rate=0.5)
     return make_state(Seq2Seq(ModelConfig(12, 12, latent_dim=8)), config), batch
 
@@ -109,10 +109,9 @@ def test_shares_together_are_the_batch(problem, size):
     rng = np.random.default_rng(0)
     sources = [rng.integers(4, 12, n).astype(np.int32) for n in lengths]
     examples = Examples(sources, sources)
-    buckets = choose_buckets(examples.lengths())
 
     def batches(share):
-        return list(epoch_batches(examples, buckets, 7, np.random.default_rng(1), 0, share))
+        return list(Batches(examples, 7, seed=1).epoch(share=share))
 
     rows = size // 4
     shares = [batches(slice(k * rows, (k + 1) * rows)) for k in range(4)]

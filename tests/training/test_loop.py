@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +10,11 @@ import pytest
 from s2s_testing import draw
 
 from s2s_jax.config import ModelConfig, TrainConfig
-from s2s_jax.data.batching import Examples, batch_rows, choose_buckets, epoch_batches
+from s2s_jax.data.batching import Batches, Examples
 from s2s_jax.model.losses import Sums
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training.loop import MOST_SKIPPED, NotFinite, epoch_metrics, fit, validation_sums
+from s2s_jax.training import loop
+from s2s_jax.training.loop import MOST_SKIPPED, NotFinite, fit, validation_sums
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_state, train_step
 
@@ -21,19 +23,20 @@ MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
 
 
 TRAINING, VALIDATION = draw(30, 0), draw(7, 1)
-NOTHING = Examples([], [])
+NOTHING = Batches(Examples([], []), 4)
 # To be learned: the first symbol. One shape, so that a step is compiled once.
 COPIES = Examples(TRAINING.sources, [ids[:1] for ids in TRAINING.sources])
 
 
 class Watcher:
-    """A listener that remembers, and stops training after some steps."""
+    """A listener that remembers, and can stop training after some steps."""
 
     def __init__(self, stop_after=math.inf):
-        self.metrics, self.asked, self.stop_after = [], 0, stop_after
+        self.metrics, self.steps, self.asked, self.stop_after = [], [], 0, stop_after
 
     def on_step(self, progress):
-        assert progress.sums.tokens > 0
+        assert (progress.sums.tokens > 0) == (progress.skipped < progress.batch)
+        self.steps.append(progress.step)
 
     def on_epoch(self, metrics):
         self.metrics.append(metrics)
@@ -43,6 +46,15 @@ class Watcher:
         return self.asked >= self.stop_after
 
 
+def watched_by(watcher):
+    watcher = watcher or Watcher()
+    return {"listeners": [watcher], "should_stop": watcher.should_stop}
+
+
+def batches(examples, config=CONFIG):
+    return Batches(examples, config.batch_size, config.seed)
+
+
 def train(state=None, progress=None, config=CONFIG, validation=VALIDATION, listener=None):
     """Fits; returns the last state, the progress, and everything that was saved."""
     saved = []
@@ -50,9 +62,10 @@ def train(state=None, progress=None, config=CONFIG, validation=VALIDATION, liste
     def save(state, progress, val_loss):
         saved.append((jax.device_get((state.params, state.opt_state)), progress, val_loss))
 
+    parts = batches(TRAINING, config), Batches(validation, 4)
     state, progress = fit(
-        state or make_state(MODEL, config), progress or TrainingProgress(),
-        TRAINING, validation, config, save=save, listener=listener or Watcher(),
+        state or make_state(MODEL, config), progress or TrainingProgress(), *parts, config,
+        save=save, **watched_by(listener),
     )  # fmt: skip
     return state, progress, saved
 
@@ -94,7 +107,7 @@ def test_metrics_are_those_of_the_parameters_saved():
     _, progress, saved = train()
     for (params, _), at, val_loss in saved:
         state = make_state(MODEL, CONFIG).replace(params=jax.device_put(params))
-        sums = validation_sums(state, VALIDATION, choose_buckets(VALIDATION.lengths()), 4)
+        sums = validation_sums(state, Batches(VALIDATION, 4))
         assert sums.tokens == sum(len(t) + 1 for t in VALIDATION.targets)
         assert val_loss == pytest.approx(sums.loss / sums.tokens, rel=1e-6)
         assert at.history[-1]["val_loss"] == val_loss
@@ -104,8 +117,8 @@ def test_metrics_are_those_of_the_parameters_saved():
 def test_it_learns_what_can_be_learned():
     config = TrainConfig(epochs=60, batch_size=4, optimizer="adam", learning_rate=0.02)
     _, progress = fit(
-        make_state(MODEL, config), TrainingProgress(), COPIES, NOTHING, config,
-        save=lambda *_: None, listener=Watcher(),
+        make_state(MODEL, config), TrainingProgress(), batches(COPIES, config), NOTHING, config,
+        save=lambda *_: None, **watched_by(None),
     )  # fmt: skip
     assert progress.history[-1]["accuracy"] > 0.99
     assert progress.history[-1]["loss"] < 0.1
@@ -116,8 +129,8 @@ def test_it_learns_what_can_be_learned():
 def test_every_optimizer_lowers_the_loss(optimizer):
     config = dataclasses.replace(CONFIG, optimizer=optimizer, epochs=6)
     _, progress = fit(
-        make_state(MODEL, config), TrainingProgress(), COPIES, NOTHING, config,
-        save=lambda *_: None, listener=Watcher(),
+        make_state(MODEL, config), TrainingProgress(), batches(COPIES, config), NOTHING, config,
+        save=lambda *_: None, **watched_by(None),
     )  # fmt: skip
     assert progress.history[-1]["loss"] < progress.history[0]["loss"]
 
@@ -155,23 +168,9 @@ def test_seed_decides_everything():
     assert any(jax.tree.leaves(different))
 
 
-def test_metrics_divide_once():
-    progress = TrainingProgress(step=8, epoch=2, batch=8, sums=Sums(30.0, 5.0, 20.0), seconds=4.0)
-    assert epoch_metrics(progress, Sums(8.0, 3.0, 4.0)) == {
-        "epoch": 3,
-        "loss": 1.5,
-        "accuracy": 0.25,
-        "val_loss": 2.0,
-        "val_accuracy": 0.75,
-        "seconds": 4.0,
-        "target_tokens_per_second": 5.0,
-    }
-
-
 def test_a_stop_after_the_last_batch_completes_the_epoch():
-    batches = 8
-    _, progress, saved = train(listener=Watcher(stop_after=batches))
-    assert (progress.epoch, progress.batch, progress.step) == (1, 0, batches)
+    _, progress, saved = train(listener=Watcher(stop_after=8))
+    assert (progress.epoch, progress.batch, progress.step) == (1, 0, 8)
     assert saved[-1][2] == progress.history[-1]["val_loss"]
 
 
@@ -202,9 +201,7 @@ def test_an_update_that_is_not_finite_changes_nothing_and_is_counted(what):
     before = jax.device_get((state.params, state.opt_state))
     good = Examples([np.int32([4, 5, 6])] * 4, [np.int32([4])] * 4)
     bad = Examples([np.int32([4, 5, 11])] * 4, good.targets)
-    good, bad = (
-        next(epoch_batches(e, choose_buckets(e.lengths()), CONFIG.batch_size)) for e in (good, bad)
-    )
+    good, bad = (next(batches(e).epoch()) for e in (good, bad))
     state, sums = train_step(state, bad, 9.0)
     assert_same(jax.device_get((state.params, state.opt_state)), before)
     assert tuple(map(float, sums)) == (0, 0, 0)
@@ -231,8 +228,8 @@ def fit_poisoned(examples, state, progress=None, listener=None):
         saved.append((jax.device_get((state.params, state.opt_state)), progress))
 
     try:
-        fit(state, progress or TrainingProgress(), examples, NOTHING, CONFIG, save=save,
-            listener=listener or Watcher())  # fmt: skip
+        fit(state, progress or TrainingProgress(), batches(examples), NOTHING, CONFIG, save=save,
+            **watched_by(listener))  # fmt: skip
     except NotFinite as stopped:
         return saved, stopped
     return saved, None
@@ -261,10 +258,62 @@ def test_several_in_a_row_end_the_run_with_its_state_saved_and_the_batch_named()
     (arrays, progress) = saved[-1]
     assert_same(arrays[0], before)
     assert progress.step == stopped.step == progress.skipped >= MOST_SKIPPED
-    rng = np.random.default_rng([CONFIG.seed, 0])
-    buckets = choose_buckets(examples.lengths())
-    rows = batch_rows(examples, buckets, CONFIG.batch_size, rng)[progress.batch - 1]
+    rows = batches(examples).rows(epoch=0)[progress.batch - 1]
     assert stopped.rows.tolist() == rows.tolist()
+
+
+def test_a_row_of_skipped_updates_is_noticed_wherever_it_ends():
+    """As often as a signal or a save reads the sums: neither may decide whether a run ends."""
+    order = batches(TRAINING).rows(epoch=0)
+    bad = np.concatenate(order[1 : 1 + MOST_SKIPPED])
+    sources = [np.minimum(source, 10) for source in TRAINING.sources]
+    for row in bad:
+        sources[row] = np.append(sources[row][:-1], 11).astype(np.int32)
+    examples = Examples(sources, TRAINING.targets)
+    for listener in (Watcher(), Watcher(3)):
+        saved, stopped = fit_poisoned(examples, poisoned("loss"), listener=listener)
+        if stopped is None:  # At step 3, by the listener: resume.
+            (params, opt_state), reached = saved[-1]
+            assert (reached.step, reached.skipped_in_row) == (3, 2)
+            state = poisoned("loss").replace(
+                params=jax.device_put(params), opt_state=jax.device_put(opt_state)
+            )
+            saved, stopped = fit_poisoned(examples, state, reached)
+        assert stopped.step == 1 + MOST_SKIPPED
+        assert stopped.rows.tolist() == order[MOST_SKIPPED].tolist()
+        assert saved[-1][1].skipped == MOST_SKIPPED
+
+
+class Unread(NamedTuple):
+    """Stands for sums on the device; the counter tells how many of them nobody has read."""
+
+    counter: list
+
+    def read(self):
+        self.counter[0] -= 1
+        return Sums(1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_the_device_is_kept_busy_and_never_by_more_than_a_few_batches(monkeypatch, part):
+    unread, most = [0], []
+
+    def step(state, batch, *_):
+        unread[0] += 1
+        most.append(unread[0])
+        return (state, Unread(unread)) if part == "training" else Unread(unread)
+
+    monkeypatch.setattr(loop, "compiled_steps", lambda mesh: (step, step))
+    monkeypatch.setattr(loop.jax, "device_get", lambda sums: sums.read())
+    source = Batches(draw(200, 0), 4)
+    if part == "training":
+        watcher = Watcher()
+        loop.train_epoch(None, TrainingProgress(), source, save=None, listeners=[watcher])
+        assert watcher.steps == list(range(1, 51))
+    else:
+        assert validation_sums(None, source).tokens == 50
+    assert unread == [0]
+    assert max(most) == most[-1] == 8  # Busy with seven others while one is read.
 
 
 def test_a_run_saved_every_few_steps_goes_on_from_each_of_them_exactly():

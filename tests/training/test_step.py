@@ -8,31 +8,37 @@ import pytest
 from s2s_testing import draw
 
 from s2s_jax.config import ModelConfig, TrainConfig
-from s2s_jax.data.batching import choose_buckets, epoch_batches
+from s2s_jax.data.batching import Batches
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training.step import eval_step, loss_fn, make_optimizer, make_state, train_step
+from s2s_jax.training.step import eval_step, make_optimizer, make_state, objective, train_step
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
 
 EXAMPLES = draw(30, 0)
-loss_and_gradient = jax.jit(jax.value_and_grad(loss_fn, has_aux=True), static_argnums=1)
+
+
+def wide(batch_size):
+    """Batches of one shape."""
+    return Batches(EXAMPLES, batch_size, max_buckets=1)
+
+
+loss_and_gradient = jax.jit(jax.value_and_grad(objective, has_aux=True), static_argnums=1)
 
 
 def test_padding_and_batch_size_change_neither_loss_nor_gradient():
     state = make_state(MODEL, CONFIG)
-    tight, wide = choose_buckets(EXAMPLES.lengths()), choose_buckets(EXAMPLES.lengths(), 1)
-    assert len(tight) > 1
+    tight = Batches(EXAMPLES, 4)
+    assert len(tight.buckets) > 1
 
-    def totals(buckets, size):
-        batches = epoch_batches(EXAMPLES, buckets, size)
-        return np.sum([eval_step(state, batch) for batch in batches], axis=0)
+    def totals(batches):
+        return np.sum([eval_step(state, batch) for batch in batches.epoch()], axis=0)
 
-    for buckets, size in ((wide, 7), (wide, 64)):
-        np.testing.assert_allclose(totals(buckets, size), totals(tight, 4), rtol=1e-5)
+    for size in (7, 64):
+        np.testing.assert_allclose(totals(wide(size)), totals(tight), rtol=1e-5)
 
     def gradient(size):
-        (batch,) = epoch_batches(EXAMPLES, wide, size)
+        (batch,) = wide(size).epoch()
         return loss_and_gradient(state.params, state.apply_fn, batch, 50.0)[1]
 
     jax.tree.map(
@@ -46,25 +52,24 @@ def test_the_batches_of_an_epoch_teach_what_all_pairs_at_once_teach():
     """However they are divided: every token weighs the same."""
     state, tokens = make_state(MODEL, CONFIG), EXAMPLES.lengths()[:, 1].sum()
 
-    def gradient(buckets, size):
-        batches = list(epoch_batches(EXAMPLES, buckets, size))
+    def gradient(batches):
+        batches = list(batches.epoch())
         each = [
             loss_and_gradient(state.params, state.apply_fn, batch, tokens / len(batches))[1]
             for batch in batches
         ]
         return jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *each)
 
-    whole, several = choose_buckets(EXAMPLES.lengths(), 1), choose_buckets(EXAMPLES.lengths())
     jax.tree.map(
         lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
-        gradient(several, 4),
-        gradient(whole, 30),
+        gradient(Batches(EXAMPLES, 4)),
+        gradient(wide(30)),
     )
 
 
 def test_a_batch_of_padding_alone_is_harmless():
     state = make_state(MODEL, CONFIG)
-    (batch,) = epoch_batches(EXAMPLES, choose_buckets(EXAMPLES.lengths(), 1), 64)
+    (batch,) = wide(64).epoch()
     empty = jax.tree.map(np.zeros_like, batch)
     (loss, sums), gradient = loss_and_gradient(state.params, state.apply_fn, empty, 50.0)
     assert loss == sums.loss == sums.tokens == 0
@@ -73,15 +78,15 @@ def test_a_batch_of_padding_alone_is_harmless():
 
 def test_one_compilation_per_shape():
     state = make_state(MODEL, CONFIG)
-    buckets = choose_buckets(EXAMPLES.lengths())
+    batches = Batches(EXAMPLES, 4, seed=0)
     before = train_step._cache_size(), eval_step._cache_size()
     for epoch in range(3):
-        for batch in epoch_batches(EXAMPLES, buckets, 4, np.random.default_rng(epoch)):
+        for batch in batches.epoch(epoch):
             eval_step(state, batch)
             state, _ = train_step(state, batch, 9.0)
     after = train_step._cache_size(), eval_step._cache_size()
-    assert after[0] - before[0] <= len(buckets)
-    assert after[1] - before[1] <= len(buckets)
+    assert after[0] - before[0] <= len(batches.buckets)
+    assert after[1] - before[1] <= len(batches.buckets)
 
 
 def test_rmsprop_is_keras_s():
@@ -103,7 +108,7 @@ def test_clip_norm_bounds_the_step():
         config = dataclasses.replace(CONFIG, optimizer="sgd", learning_rate=1.0, epochs=1)
         state = make_state(MODEL, dataclasses.replace(config, clip_norm=clip_norm))
         before = jax.device_get(state.params)
-        (batch,) = epoch_batches(EXAMPLES, choose_buckets(EXAMPLES.lengths(), 1), 64)
+        (batch,) = wide(64).epoch()
         after, _ = train_step(state, batch, 200.0)
         steps = jax.tree.leaves(jax.tree.map(np.subtract, jax.device_get(after.params), before))
         return np.sqrt(sum(float((step**2).sum()) for step in steps))

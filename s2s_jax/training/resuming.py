@@ -1,0 +1,60 @@
+"""The state that a run was saved with, on the device again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from flax.training.train_state import TrainState
+
+from s2s_jax.config import RunConfig
+from s2s_jax.errors import UserError
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runs.checkpointing import restore_state
+from s2s_jax.runs.folder import holds_run, holds_steps
+from s2s_jax.runs.steps import drop_steps, open_steps, restore_newest
+from s2s_jax.runtime.devices import is_main, together
+from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.step import make_state
+
+
+def restore_together(
+    folder: Path, model: Seq2Seq, config: RunConfig
+) -> tuple[TrainState, TrainingProgress] | None:
+    """The latest whole step, in every process; None before the first was saved."""
+    restored = None
+    with together():
+        # First the one that removes damaged steps, then those that only read.
+        if is_main():
+            restored = _restore(folder, model, config)
+    with together():
+        if not holds_run(folder):
+            raise UserError(
+                f"process {jax.process_index()} does not find {folder}, which process 0 has; "
+                "--out must lie on a file system that all processes share."
+            )
+        if not is_main() and holds_steps(folder):
+            restored = _restore(folder, model, config)
+    return restored
+
+
+def _restore(
+    folder: Path, model: Seq2Seq, config: RunConfig
+) -> tuple[TrainState, TrainingProgress] | None:
+    """The latest whole step of a run, on the device; None before the first was saved."""
+    # Shapes only: a config that asks for more than its files hold must not take the memory.
+    like = jax.eval_shape(lambda: make_state(model, config.train))
+    with open_steps(folder, writable=is_main()) as manager:
+        if manager.latest_step() is None:
+            return None
+        step, (params, opt_state, record) = restore_newest(
+            manager, "latest", lambda n: restore_state(manager, n, like.params, like.opt_state)
+        )
+        if is_main():
+            # Damaged ones; training goes through them again, and must be able to save them.
+            drop_steps(manager, {n for n in manager.all_steps() if n > step})
+    progress = TrainingProgress.from_record(record)
+    params, opt_state = jax.device_put((params, opt_state))
+    state = like.replace(params=params, opt_state=opt_state, step=jnp.int32(progress.step))
+    return state, progress

@@ -1,0 +1,49 @@
+import json
+import math
+
+from s2s_jax.model.losses import Sums
+from s2s_jax.training.progress import TrainingProgress, epoch_metrics, out_of_patience
+
+
+def test_metrics_divide_once():
+    progress = TrainingProgress(step=8, epoch=2, batch=8, sums=Sums(30.0, 5.0, 20.0), seconds=4.0)
+    assert epoch_metrics(progress, Sums(8.0, 3.0, 4.0)) == {
+        "epoch": 3,
+        "loss": 1.5,
+        "accuracy": 0.25,
+        "val_loss": 2.0,
+        "val_accuracy": 0.75,
+        "seconds": 4.0,
+        "target_tokens_per_second": 5.0,
+    }
+
+
+def test_losses_per_character_compare_runs_of_different_units():
+    progress = TrainingProgress(step=8, epoch=2, batch=8, sums=Sums(30.0, 5.0, 20.0), seconds=4.0)
+    metrics = epoch_metrics(progress, Sums(8.0, 3.0, 4.0), characters=(3.0, 4.0))
+    assert metrics["nats_per_character"] == 30 / (20 * 3)
+    assert metrics["val_nats_per_character"] == 8 / (4 * 4)
+
+
+def test_what_is_not_finite_is_null():
+    """`metrics.jsonl` is JSON, which has no NaN."""
+    progress = TrainingProgress(step=8, epoch=2, batch=8, skipped=8, seconds=4.0)
+    metrics = epoch_metrics(progress, Sums(math.nan, 3.0, 4.0), characters=(1.0, 1.0))
+    assert metrics["loss"] is metrics["val_loss"] is metrics["val_nats_per_character"] is None
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_patience_outlasts_a_first_loss_that_is_not_finite():
+    losses = [None, 3.0, 2.0, 1.0, 1.5, 1.5]
+    history = [{"epoch": i + 1, "loss": 1.0, "val_loss": loss} for i, loss in enumerate(losses)]
+    ends = [out_of_patience(history[:n], 2) for n in range(len(history) + 1)]
+    assert ends == [False] * 6 + [True]
+    assert out_of_patience(history[:1] * 3, 2)  # Not one that is finite.
+
+
+def test_a_history_with_nan_of_an_earlier_version_is_read_as_null():
+    record = TrainingProgress(
+        history=({"epoch": 1, "loss": 0.0, "val_loss": math.nan},)
+    ).to_record()
+    (epoch,) = TrainingProgress.from_record(record).history
+    assert epoch == {"epoch": 1, "loss": 0.0, "val_loss": None}
