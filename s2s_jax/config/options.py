@@ -95,13 +95,16 @@ class Config:
             raise UserError(quote_options(str(error))) from None
 
 
-def refuse_unknown(names: Iterable[str], known: Collection[str], where: str) -> None:
-    """Raises `UserError` for a name that is not known, with the nearest one that is."""
-    for name in names:
-        if name not in known:
-            nearest = difflib.get_close_matches(str(name), known, 1, cutoff=0)
-            hint = f"the nearest name is {nearest[0]}" if nearest else "none is known"
-            raise UserError(f"unknown name {name} in {where}; {hint}.")
+def refuse_unknown(keys: Iterable[str], known: Collection[str], where: str) -> None:
+    """Raises `UserError` for a key that is not known, with the nearest one that is."""
+    for key in keys:
+        if key not in known:
+            raise UserError(f"unknown key {key} in {where}; the nearest is {nearest(key, known)}.")
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The known name that one mistyped most likely means."""
+    return difflib.get_close_matches(name, known, 1, cutoff=0)[0]
 
 
 def _option(field: dataclasses.Field) -> Option:

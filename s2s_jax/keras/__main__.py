@@ -14,7 +14,7 @@ def parser() -> Parser:
         prog=program,
         description="Open a model of the Keras sequence-to-sequence tutorial, and give one back.",
         epilog="examples:\n"
-        f"  {program} import s2s.h5 --data fra.txt --out checkpoints/fra-keras\n"
+        f"  {program} import s2s.h5 --data fra.txt\n"
         f"  {program} export checkpoints/fra --out s2s.keras --inference",
     )
     commands = p.add_subparsers(dest="command", required=True, metavar="import|export")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig
-from s2s_jax.config.options import Config, refuse_unknown
+from s2s_jax.config.options import Config, nearest, refuse_unknown
 from s2s_jax.errors import UserError, quote_options
 
 SECTIONS: dict[str, type[Config]] = {
@@ -64,8 +64,11 @@ def read_recipe(recipe: str) -> Recipe:
         values = json.loads(text) if file.name.endswith(".json") else tomllib.loads(text)
     except FileNotFoundError:
         if file.name == recipe and not Path(recipe).suffix:
-            refuse_unknown([recipe], known, "`recipe`")
-        raise UserError(f"`recipe` {recipe}: no such file; give a file or a name.") from None
+            raise UserError(
+                f"`recipe` must be a file or one of {', '.join(known)}, not {recipe}; "
+                f"the nearest is {nearest(recipe, known)}."
+            ) from None
+        raise UserError(f"`recipe` {recipe}: no such file.") from None
     except OSError as error:
         raise UserError(f"`recipe` {recipe} cannot be read: {error.strerror}.") from None
     except ValueError as error:

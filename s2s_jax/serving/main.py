@@ -69,9 +69,9 @@ def _examples() -> str:
     decode = typed("decode.py")
     return (
         "examples:\n"
-        f"  {decode}                              prompt for sentences, newest run\n"
+        f"  {decode}                              ask the newest run at a prompt\n"
         f"  {decode} 'Go.' 'I won!'               one answer per line\n"
-        f"  {decode} --beam 5 --n-best 3 'Go.'    the three best answers, side by side\n"
+        f"  {decode} --beam 5 --n-best 3 'Go.'    the three best answers\n"
         f"  {decode} --sample --temperature 0.8 --seed 7 'Go.'\n"
         f"  {decode} --input sentences.txt --output out.txt\n"
         f"  {decode} --evaluate checkpoints/fra/validation.tsv --beam 5"

@@ -42,8 +42,8 @@ def test_a_recipe_is_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[data]\ntoken = 'char'", ["token", "[data]", "nearest name is tokens"]),
-        ("[training]\nepochs = 1", ["training", "nearest name is train"]),
+        ("[data]\ntoken = 'char'", ["token", "[data]", "nearest is tokens"]),
+        ("[training]\nepochs = 1", ["training", "nearest is train"]),
         ("[model]\nsource_length = 9", ["source_length", "[model]"]),  # Not for a user to set.
         ("[train]\nepochs = 0", ["'epochs' must be", "at least 1", "0"]),
         ("[train]\nepochs = 'many'", ["'epochs' must be", "'many'"]),
@@ -63,7 +63,7 @@ def test_a_mistake_in_a_recipe_is_named(tmp_path, text, words):
 
 def test_a_name_that_is_no_recipe_names_the_nearest(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"tutoral.*nearest name is tutorial"):
+    with pytest.raises(UserError, match=r"tutoral.*nearest is tutorial"):
         read_recipe("tutoral")
     with pytest.raises(UserError, match=r"none\.toml"):
         read_recipe("none.toml")
