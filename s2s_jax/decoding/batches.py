@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jax.sharding import Mesh
+from jaxtyping import Bool, Float, Int32, PyTree, UInt32
 
 from s2s_jax.data.batching import pad
 from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.programs import beam, greedy, sample, score
+from s2s_jax.decoding.programs import Draw, beam, greedy, sample, score
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import one_copy, run_rows
 
@@ -23,37 +24,37 @@ _MAX_WRITTEN = 2**22  # the tokens set aside for answers,
 _MAX_LOGITS = 2**24  # and the logits of given targets.
 
 
-class AnswerIds(NamedTuple):
-    """An answer in ids, int32 `[time]`: `<eos>` included where it was reached, then padding.
+class HypothesisIds(NamedTuple):
+    """A hypothesis in ids: `<eos>` included where it was reached, then padding.
 
-    `score` is what beam search ranks by; None where nothing was ranked.
+    `ranked` is what beam search ranks it by; None where nothing was ranked.
     """
 
-    ids: np.ndarray
-    score: float | None = None
+    ids: Int32[np.ndarray, " time"]
+    ranked: float | None = None
 
 
 def decode_rows(
     model: Seq2Seq,
-    params: Any,
-    rows: Sequence[np.ndarray],
+    params: PyTree,
+    rows: Sequence[Int32[np.ndarray, " _"]],
     config: DecodeConfig,
     limit: int,
     capacity: int | None = None,
     mesh: Mesh | None = None,
-) -> list[list[AnswerIds]]:
+) -> list[list[HypothesisIds]]:
     """The answers to each row of source ids, best first; none for a row without ids.
 
     Args:
       model: the model.
       params: its parameters, as `parallel.replicate` leaves them.
-      rows: source ids, int32 `[time]` each.
+      rows: source ids.
       config: how to decode, and how many hypotheses at a time.
-      limit: at most so many tokens an answer.
-      capacity: room for so many tokens, `limit` by default; what is compiled depends on it.
+      limit: the most tokens in an answer.
+      capacity: room for that many tokens, `limit` by default; what is compiled depends on it.
       mesh: the devices that share the batches; None for one device.
     """
-    answers: list[list[AnswerIds]] = [[] for _ in rows]
+    answers: list[list[HypothesisIds]] = [[] for _ in rows]
     capacity, devices = _power_of_two(capacity or limit), 1 if mesh is None else mesh.size
     # Sorted by length, so that batches pad little and end together.
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
@@ -64,8 +65,9 @@ def decode_rows(
         room = devices * min(_MAX_WRITTEN // (config.beam * capacity), _MAX_TOKENS // length)
         at_most = max(1, min(config.batch_size // config.beam, room))
         chosen, order = order[:at_most], order[at_most:]
-        size, where = _fit_rows(len(chosen), at_most, params, mesh)
+        size, sharing = _fit_rows(len(chosen), at_most, devices)
         batch = pad([rows[i] for i in chosen], size, length)
+        where = (params, mesh) if sharing == devices else (one_copy(params), None)
         found = _decode_batch(model, *where, config, capacity, limit, *batch)
         for i, answer in zip(chosen, found, strict=False):
             answers[i] = answer
@@ -74,39 +76,44 @@ def decode_rows(
 
 def _decode_batch(
     model: Seq2Seq,
-    params: Any,
+    params: PyTree,
     mesh: Mesh | None,
     config: DecodeConfig,
     capacity: int,
     limit: int,
-    source: np.ndarray,
-    mask: np.ndarray,
-) -> list[list[AnswerIds]]:
+    source: Int32[np.ndarray, "batch time"],
+    mask: Bool[np.ndarray, "batch time"],
+) -> list[list[HypothesisIds]]:
     """The answers to each row of a padded batch."""
     if config.beam > 1:
-        static = (model, capacity, (config.beam, config.n_best))
+        static = (model, capacity, config.beam, config.n_best)
         shared = (limit, config.length_penalty)
         found = run_rows(beam, static, params, (source, mask), shared, mesh)
-        tokens, scores = np.asarray(found.tokens), np.asarray(found.scores)
         # A small vocabulary may not have as many answers as there are slots.
         return [
-            [AnswerIds(ids, float(rank)) for ids, rank in zip(*row, strict=True) if rank > -np.inf]
-            for row in zip(tokens, scores, strict=True)
+            [
+                HypothesisIds(ids, float(ranked))
+                for ids, ranked in zip(*row, strict=True)
+                if ranked > -np.inf
+            ]
+            for row in zip(np.asarray(found.tokens), np.asarray(found.ranked), strict=True)
         ]
     if config.sample:
         top_k = min(config.top_k, model.config.target_vocab_size)
-        shape = (np.float32(config.temperature), top_k, np.float32(config.top_p))
+        draw = Draw(float(config.temperature), top_k, float(config.top_p))
         static = (model, capacity, config.top_k > 0 or config.top_p < 1)
         numbered = (source, mask, row_hashes(source, mask))
-        shared = (limit, np.uint32(config.seed), shape)
+        shared = (limit, np.uint32(config.seed), draw)
         tokens = run_rows(sample, static, params, numbered, shared, mesh)
     else:
         tokens = run_rows(greedy, (model, capacity), params, (source, mask), (limit,), mesh)
-    return [[AnswerIds(ids)] for ids in np.asarray(tokens)]
+    return [[HypothesisIds(ids)] for ids in np.asarray(tokens)]
 
 
-def row_hashes(source: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A number for each row that depends on its real ids alone, uint32 `[batch]`."""
+def row_hashes(
+    source: Int32[np.ndarray, "batch time"], mask: Bool[np.ndarray, "batch time"]
+) -> UInt32[np.ndarray, " batch"]:
+    """A number for each row that depends on its real ids alone."""
     digests = [
         hashlib.blake2b(ids[real].astype("<i4").tobytes(), digest_size=4).digest()
         for ids, real in zip(source, mask, strict=True)
@@ -116,24 +123,24 @@ def row_hashes(source: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def score_rows(
     model: Seq2Seq,
-    params: Any,
-    sources: Sequence[np.ndarray],
-    targets: Sequence[np.ndarray],
+    params: PyTree,
+    sources: Sequence[Int32[np.ndarray, " _"]],
+    targets: Sequence[Int32[np.ndarray, " _"]],
     batch_size: int,
     mesh: Mesh | None = None,
-) -> list[np.ndarray]:
+) -> list[Float[np.ndarray, " _"]]:
     """The log-probability of each token of each target, given its source and what is before it.
 
     Args:
       model: the model.
       params: its parameters, as `parallel.replicate` leaves them.
-      sources: ids, int32 `[time]` each.
-      targets: ids, int32 `[time]` each, with their `<eos>` if that is to be counted.
-      batch_size: at most so many pairs at a time.
+      sources: ids.
+      targets: ids, with their `<eos>` if that is to be counted.
+      batch_size: the most pairs at a time.
       mesh: the devices that share the batches; None for one device.
 
     Returns:
-      For each target natural logarithms, float32 `[time]`.
+      Natural logarithms, for each token of each target.
     """
     scores = [np.empty(0, np.float32)] * len(targets)
     order = sorted(range(len(targets)), key=lambda i: (len(targets[i]), len(sources[i])))[::-1]
@@ -144,28 +151,26 @@ def score_rows(
         room = devices * min(_MAX_SCORED // (longest + length), _MAX_LOGITS // (length * vocab))
         at_most = max(1, min(batch_size, room))
         chosen, order = order[:at_most], order[at_most:]
-        size, (held, sharing) = _fit_rows(len(chosen), at_most, params, mesh)
+        size, sharing = _fit_rows(len(chosen), at_most, devices)
+        held, where = (params, mesh) if sharing == devices else (one_copy(params), None)
         widest = max(_SHORTEST, *(len(sources[i]) for i in chosen))
         source, mask = pad([sources[i] for i in chosen], size, _power_of_two(widest))
         target, _ = pad([targets[i] for i in chosen], size, length)
-        found = run_rows(score, (model,), held, (source, mask, target), (), sharing)
+        found = run_rows(score, (model,), held, (source, mask, target), (), where)
         for i, row in zip(chosen, np.asarray(found), strict=False):
             scores[i] = row[: len(targets[i])]
     return scores
 
 
-def _fit_rows(
-    rows: int, at_most: int, params: Any, mesh: Mesh | None
-) -> tuple[int, tuple[Any, Mesh | None]]:
-    """The number of rows that a batch is padded to, and the parameters and devices that it gets.
+def _fit_rows(rows: int, at_most: int, devices: int) -> tuple[int, int]:
+    """The number of rows that a batch is padded to, and the number of devices that share it.
 
-    Of fewer rows than devices no device would have two; one alone answers them as soon.
+    With fewer rows than devices no device would have two; a single one is done as soon.
     """
-    if mesh is not None and rows < mesh.size:
-        params, mesh = one_copy(params), None
-    devices = 1 if mesh is None else mesh.size
+    if rows < devices:
+        devices = 1
     each = min(-(-at_most // devices), _power_of_two(-(-rows // devices)))
-    return each * devices, (params, mesh)
+    return each * devices, devices
 
 
 def _power_of_two(n: int) -> int:

@@ -2,93 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from s2s_jax.decoding.greedy import StepFn
+from s2s_jax.decoding.greedy import Carry, Memory, StepFn
 
 
 class BeamResult(NamedTuple):
-    """The best of each sentence, best first.
+    """The best hypotheses of each source, best first.
 
     Attributes:
-      tokens: ids `[batch, n_best, capacity]`: `<eos>` included where it was reached, then
-        padding.
-      log_probs: natural logarithms of their probabilities `[batch, n_best]`.
-      scores: the same, divided by the length penalty; minus infinity where there was no other
-        hypothesis `[batch, n_best]`.
+      tokens: ids: `<eos>` included where it was reached, then padding.
+      log_probs: natural logarithms of their probabilities.
+      ranked: what they are ranked by, log-probability over length penalty; minus infinity where
+        there was no further hypothesis.
     """
 
-    tokens: jax.Array
-    log_probs: jax.Array
-    scores: jax.Array
+    tokens: Int[Array, "batch n_best capacity"]
+    log_probs: Float[Array, "batch n_best"]
+    ranked: Float[Array, "batch n_best"]
 
 
 class _State(NamedTuple):
-    """What the loop carries; each sentence has `beam` slots, with a hypothesis each."""
+    """What the loop carries; each source has `beam` slots, with a hypothesis each."""
 
-    step: jax.Array  # Steps done, a scalar.
-    carry: Any  # The model's, rows `[batch * beam]` leading.
-    last: jax.Array  # The token to be read next [batch, beam].
-    tokens: jax.Array  # [batch, beam, capacity]
-    log_probs: jax.Array  # Minus infinity for a slot that is free [batch, beam].
-    lengths: jax.Array  # Tokens written [batch, beam].
-    ended: jax.Array  # True once <eos> is written; the slot is then left alone [batch, beam].
-    settled: jax.Array  # True once no unfinished hypothesis can come among the best [batch].
+    step: Int[Array, ""]  # Steps done.
+    carry: PyTree  # The decoder's, rows `[batch * beam]` leading.
+    last: Int[Array, "batch beam"]  # The token to be read next.
+    tokens: Int[Array, "batch beam capacity"]  # What was written so far, then padding.
+    log_probs: Float[Array, "batch beam"]  # Minus infinity for a slot that is free.
+    lengths: Int[Array, "batch beam"]  # Tokens written.
+    ended: Bool[Array, "batch beam"]  # True once <eos> is written; the slot is then left alone.
+    settled: Bool[Array, " batch"]  # True once no unfinished hypothesis can become one of the best.
 
 
-def length_penalty(lengths: jax.Array, alpha: jax.Array | float) -> jax.Array:
-    """By what a log-probability is divided: Wu et al. (2016), eq. 14; 1 for `alpha` 0."""
+def length_penalty(
+    lengths: Int[Array, "*shape"] | Float[Array, "*shape"], alpha: Float[Array, ""] | float
+) -> Float[Array, "*shape"]:
+    """What a log-probability is divided by: Wu et al. (2016), eq. 14; 1 for `alpha` 0."""
     return ((5.0 + lengths) / 6.0) ** alpha
 
 
 def beam_search(
-    step_fn: StepFn,
-    carry: Any,
-    memory: Any,
-    first_tokens: jax.Array,
+    step_fn: StepFn[Carry, Memory],
+    carry: Carry,
+    memory: Memory,
+    first_tokens: Int[Array, " batch"],
     *,
     beam: int,
     n_best: int = 1,
-    alpha: jax.Array | float = 0.0,
+    alpha: Float[Array, ""] | float = 0.0,
     eos_id: int,
     pad_id: int,
-    max_length: jax.Array | int,
+    max_length: Int[Array, ""] | int,
     capacity: int,
-    ended: jax.Array | None = None,
+    ended: Bool[Array, " batch"] | None = None,
 ) -> BeamResult:
     """The likeliest answers that a beam finds, in one `jax.lax.while_loop`.
 
-    Each step extends every unfinished hypothesis by every token and keeps the likeliest ones,
-    as many as there are slots for. A hypothesis that writes `<eos>` keeps its slot to the end,
-    so that finished and unfinished ones never compete for a place, and the beam narrows as
-    answers are found (Sutskever et al. 2014). With one slot this is greedy decoding, whatever
-    the length penalty; with slots for all it is exhaustive search. BeamResult that are cut off
+    Each step extends every unfinished hypothesis by every token and keeps the likeliest ones, as
+    many as there are slots for. A hypothesis that writes `<eos>` keeps its slot to the end, so
+    that finished and unfinished ones never compete for a place, and the beam narrows as answers
+    are found (Sutskever et al. 2014). With one slot this is greedy search, whatever the length
+    penalty; with a slot for every hypothesis it is exhaustive search. Hypotheses that are cut off
     at `max_length` are ranked among the finished ones by the same score.
 
-    A sentence is settled, and its slots are left alone, once its `n_best` best finished scores
-    reach the bound for the others. The bound: an unfinished hypothesis of log-probability s
-    can only lose by what it writes yet, and ends with at most `limit` tokens; as s <= 0 and
-    the penalty lp grows with the length (alpha >= 0), its score at any later length l is at
-    most s / lp(l) <= s / lp(limit).
+    A source is settled, and its slots are left alone, once its `n_best` best finished hypotheses
+    rank at least as high as any unfinished one can. The bound: an unfinished hypothesis of
+    log-probability s can only lose by what it has yet to write, and ends with at most `limit`
+    tokens; as s <= 0 and the penalty lp grows with the length (alpha >= 0), its rank at any later
+    length l is at most s / lp(l) <= s / lp(limit).
 
     Args:
-      step_fn: one step of the model; it gives log-probabilities, or other figures that add up
-        and are never above 0 (the bound rests on that). Minus infinity forbids a token.
-      carry: what it begins with, `[batch, ...]`; gathered by parent as hypotheses come and go.
-      memory: what it reads at every step, `[batch, ...]`; never copied, since the hypotheses of a
-        sentence share it.
-      first_tokens: what it reads first, usually `<bos>` `[batch]`.
-      beam: slots for each sentence.
+      step_fn: one step of the decoder; it gives log-probabilities, or other figures that add up
+        and are never above 0 (the bound rests on that). Minus infinity forbids a token. Its rows
+        are the slots, those of a source next to each other.
+      carry: its first carry, `[batch, ...]`; repeated for the slots, and from then on gathered by
+        parent as hypotheses come and go.
+      memory: what it looks up at every step, `[batch, ...]`; handed on as it is and never copied,
+        since all hypotheses of a source share its row (see `StepFn`).
+      first_tokens: what it reads first, usually `<bos>`.
+      beam: slots for each source.
       n_best: how many hypotheses to return, at most `beam`.
-      alpha: of the length penalty, at least 0.
+      alpha: exponent of the length penalty, at least 0.
       eos_id: the token that ends a hypothesis.
       pad_id: fills the places behind it.
       max_length: tokens after which hypotheses are cut off; at most `capacity`, and traced.
       capacity: the static length of the result.
-      ended: sentences to be left alone from the start `[batch]`.
+      ended: sources to leave alone from the start.
     """
     limit = jnp.minimum(max_length, capacity)
 
@@ -106,14 +110,14 @@ def beam_search(
 
 
 def _start(
-    carry: Any,
-    first_tokens: jax.Array,
+    carry: PyTree,
+    first_tokens: Int[Array, " batch"],
     beam: int,
     capacity: int,
     pad_id: int,
-    ended: jax.Array | None,
+    ended: Bool[Array, " batch"] | None,
 ) -> _State:
-    """Every slot is like the first, but only the first is taken: the others would repeat it."""
+    """All slots of a source are alike, but only the first is taken: the others would repeat it."""
     batch = first_tokens.shape[0]
     ended = jnp.zeros(batch, bool) if ended is None else ended
     return _State(
@@ -128,7 +132,9 @@ def _start(
     )
 
 
-def _extend(state: _State, carry: Any, log_probs: jax.Array, eos_id: int, pad_id: int) -> _State:
+def _extend(
+    state: _State, carry: PyTree, log_probs: Float[Array, "rows vocab"], eos_id: int, pad_id: int
+) -> _State:
     """One step: the slots that are not left alone take the likeliest extensions, in order."""
     batch, beam = state.last.shape
     frozen = state.ended | state.settled[:, None]
@@ -158,22 +164,24 @@ def _extend(state: _State, carry: Any, log_probs: jax.Array, eos_id: int, pad_id
     )
 
 
-def _settled(state: _State, alpha: jax.Array | float, limit: jax.Array, n_best: int) -> jax.Array:
-    """Whether the best finished hypotheses are out of reach for the others `[batch]`."""
-    scores = state.log_probs / length_penalty(state.lengths, alpha)
-    finished = jax.lax.top_k(jnp.where(state.ended, scores, -jnp.inf), n_best)[0][:, -1]
+def _settled(
+    state: _State, alpha: Float[Array, ""] | float, limit: Int[Array, ""], n_best: int
+) -> Bool[Array, " batch"]:
+    """Whether the best finished hypotheses are out of reach of the others."""
+    ranked = state.log_probs / length_penalty(state.lengths, alpha)
+    finished = jax.lax.top_k(jnp.where(state.ended, ranked, -jnp.inf), n_best)[0][:, -1]
     others = jnp.where(state.ended, -jnp.inf, state.log_probs).max(axis=1)
     return finished >= others / length_penalty(limit, alpha)
 
 
-def _best(state: _State, alpha: jax.Array | float, n_best: int) -> BeamResult:
-    """Ranks what the loop left behind."""
-    scores = state.log_probs / length_penalty(state.lengths, alpha)
-    # What is unfinished in a settled sentence was given up, not cut off.
-    scores = jnp.where(state.ended | ~state.settled[:, None], scores, -jnp.inf)
-    scores, which = jax.lax.top_k(scores, n_best)
+def _best(state: _State, alpha: Float[Array, ""] | float, n_best: int) -> BeamResult:
+    """Ranks what the loop has left."""
+    ranked = state.log_probs / length_penalty(state.lengths, alpha)
+    # What is unfinished in a settled source was given up, not cut off.
+    ranked = jnp.where(state.ended | ~state.settled[:, None], ranked, -jnp.inf)
+    ranked, which = jax.lax.top_k(ranked, n_best)
     return BeamResult(
         jnp.take_along_axis(state.tokens, which[:, :, None], axis=1),
         jnp.take_along_axis(state.log_probs, which, axis=1),
-        scores,
+        ranked,
     )

@@ -1,20 +1,22 @@
 """What is compiled: the model's decode step under each way of decoding, and teacher forcing.
 
 The arguments are what a program is compiled for, the parameters, arrays with a row for each
-sentence, and what is the same for every row, in this order: so `parallel.run_rows` divides them.
+source, and what is the same for every row, in this order: `parallel.run_rows` divides them so.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple, TypedDict
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree, UInt32
 
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.beam import BeamResult, beam_search
-from s2s_jax.decoding.greedy import greedy_decode
+from s2s_jax.decoding.greedy import StepFn, greedy_decode
 from s2s_jax.decoding.sampling import sample_decode
 from s2s_jax.model.seq2seq import Seq2Seq
 
@@ -22,53 +24,74 @@ from s2s_jax.model.seq2seq import Seq2Seq
 _NEVER = (Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id)
 
 
-def _start(model: Seq2Seq, params: Any, source: jax.Array, mask: jax.Array) -> tuple[Any, ...]:
-    """Step function, carry, memory and first tokens: what every way of decoding begins with."""
-    variables = {"params": params}
+class _Start(NamedTuple):
+    """What every way of decoding begins with."""
 
-    def step_fn(carry: Any, memory: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
-        return model.apply(variables, carry, memory, tokens, method="decode_step")
-
-    carry, memory = model.apply(variables, source, mask, method="encode")
-    return step_fn, carry, memory, jnp.full(source.shape[0], Vocabulary.bos_id, jnp.int32)
+    step_fn: StepFn[PyTree, PyTree]
+    carry: PyTree
+    memory: PyTree
+    first_tokens: jax.Array
 
 
-def _limits(capacity: int, mask: jax.Array, limit: jax.Array) -> dict[str, Any]:
-    return {
-        "eos_id": Vocabulary.eos_id,
-        "pad_id": Vocabulary.pad_id,
-        "max_length": limit,
-        "capacity": capacity,
-        "ended": ~mask.any(axis=1),  # Nothing was said: nothing is answered.
-    }
+class _Limits(TypedDict):
+    """Where every way of decoding ends."""
+
+    eos_id: int
+    pad_id: int
+    max_length: jax.Array
+    capacity: int
+    ended: jax.Array
 
 
-def _forbidding(step_fn: Any, of_logits: Any = lambda logits: logits) -> Any:
-    """The step function with minus infinity for what is never written."""
+def _start(
+    model: Seq2Seq,
+    params: PyTree,
+    source: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    of_logits: Callable[[jax.Array], jax.Array] = lambda logits: logits,
+) -> _Start:
+    """The encoded sources, and a step that forbids what is never written."""
 
-    def step(carry: Any, memory: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
-        carry, logits = step_fn(carry, memory, tokens)
+    def step_fn(carry: PyTree, memory: PyTree, tokens: jax.Array) -> tuple[PyTree, jax.Array]:
+        carry, logits = model.bind({"params": params}).decode_step(carry, memory, tokens)
         # Added, not assigned: XLA fuses a sum with the step, and scatters an assignment.
         forbidden = jnp.zeros(logits.shape[-1]).at[jnp.array(_NEVER)].set(-jnp.inf)
         return carry, of_logits(logits) + forbidden
 
-    return step
+    carry, memory = model.bind({"params": params}).encode(source, mask)
+    first_tokens = jnp.full(source.shape[0], Vocabulary.bos_id, jnp.int32)
+    return _Start(step_fn, carry, memory, first_tokens)
+
+
+def _limits(capacity: int, mask: Bool[Array, "batch time"], limit: Int[Array, ""] | int) -> _Limits:
+    return {
+        "eos_id": Vocabulary.eos_id,
+        "pad_id": Vocabulary.pad_id,
+        "max_length": jnp.asarray(limit),
+        "capacity": capacity,
+        "ended": ~mask.any(axis=1),  # Nothing was said: nothing is answered.
+    }
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def greedy(
     model: Seq2Seq,
     capacity: int,
-    params: Any,
-    source: jax.Array,
-    mask: jax.Array,
-    limit: jax.Array,
-) -> jax.Array:
-    """Source ids and mask `[batch, time]` -> ids of the answers `[batch, capacity]`."""
-    step_fn, carry, memory, first = _start(model, params, source, mask)
-    return greedy_decode(
-        _forbidding(step_fn), carry, memory, first, **_limits(capacity, mask, limit)
-    )
+    params: PyTree,
+    source: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    limit: Int[Array, ""] | int,
+) -> Int[Array, "batch {capacity}"]:
+    """Source ids and mask -> ids of the answers, of at most `limit` tokens."""
+    return greedy_decode(*_start(model, params, source, mask), **_limits(capacity, mask, limit))
+
+
+class Draw(NamedTuple):
+    """How to draw, the same for every row: see `sample_decode`."""
+
+    temperature: Float[Array, ""] | float
+    top_k: Int[Array, ""] | int
+    top_p: Float[Array, ""] | float
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -76,57 +99,54 @@ def sample(
     model: Seq2Seq,
     capacity: int,
     truncate: bool,
-    params: Any,
-    source: jax.Array,
-    mask: jax.Array,
-    numbers: jax.Array,
-    limit: jax.Array,
-    seed: jax.Array,
-    shape: tuple[jax.Array, jax.Array, jax.Array],
-) -> jax.Array:
-    """As `greedy`; `seed` and the rows' own `numbers` give the noise, `shape` says how to draw."""
-    step_fn, carry, memory, first = _start(model, params, source, mask)
-    temperature, top_k, top_p = shape
+    params: PyTree,
+    source: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    numbers: UInt32[Array, " batch"],
+    limit: Int[Array, ""] | int,
+    seed: UInt32[Array, ""] | int,
+    draw: Draw,
+) -> Int[Array, "batch {capacity}"]:
+    """As `greedy`, drawing: the noise of a row depends on `seed` and on its own number."""
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), numbers)
     return sample_decode(
-        _forbidding(step_fn),
-        carry,
-        memory,
-        first,
-        jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), numbers),
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
+        *_start(model, params, source, mask),
+        keys,
+        **draw._asdict(),
         truncate=truncate,
         **_limits(capacity, mask, limit),
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def beam(
     model: Seq2Seq,
     capacity: int,
-    widths: tuple[int, int],
-    params: Any,
-    source: jax.Array,
-    mask: jax.Array,
-    limit: jax.Array,
-    alpha: jax.Array,
+    slots: int,
+    n_best: int,
+    params: PyTree,
+    source: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+    limit: Int[Array, ""] | int,
+    alpha: Float[Array, ""] | float,
 ) -> BeamResult:
-    """As `greedy`, with the beam and the number of the best as `widths`."""
-    step_fn, carry, memory, first = _start(model, params, source, mask)
-    slots, n_best = widths
+    """As `greedy`, by beam search."""
     # Over all symbols: the probabilities are then those of training and of given targets.
-    step_fn = _forbidding(step_fn, jax.nn.log_softmax)
-    options = {"beam": slots, "n_best": n_best, "alpha": alpha}
-    return beam_search(step_fn, carry, memory, first, **options, **_limits(capacity, mask, limit))
+    start = _start(model, params, source, mask, jax.nn.log_softmax)
+    limits = _limits(capacity, mask, limit)
+    return beam_search(*start, beam=slots, n_best=n_best, alpha=alpha, **limits)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def score(
-    model: Seq2Seq, params: Any, source: jax.Array, mask: jax.Array, target: jax.Array
-) -> jax.Array:
-    """Source ids and mask, target ids `[batch, time]` -> log-probabilities `[batch, time]`."""
+    model: Seq2Seq,
+    params: PyTree,
+    source: Int[Array, "batch source_time"],
+    mask: Bool[Array, "batch source_time"],
+    target: Int[Array, "batch target_time"],
+) -> Float[Array, "batch target_time"]:
+    """Source ids and mask, target ids -> the log-probability of each target token."""
     first = jnp.full((target.shape[0], 1), Vocabulary.bos_id, target.dtype)
     inputs = jnp.concatenate((first, target[:, :-1]), axis=1)
-    log_probs = jax.nn.log_softmax(model.apply({"params": params}, source, mask, inputs))
+    log_probs = jax.nn.log_softmax(model.bind({"params": params})(source, mask, inputs))
     return jnp.take_along_axis(log_probs, target[:, :, None], axis=2)[:, :, 0]

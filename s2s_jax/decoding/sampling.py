@@ -2,77 +2,101 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
 
-from s2s_jax.decoding.greedy import StepFn, greedy_decode
+from s2s_jax.decoding.greedy import Carry, Memory, StepFn, greedy_decode
 
 
 def sample_decode(
-    step_fn: StepFn,
-    carry: Any,
-    memory: Any,
-    first_tokens: jax.Array,
-    keys: jax.Array,
+    step_fn: StepFn[Carry, Memory],
+    carry: Carry,
+    memory: Memory,
+    first_tokens: Int[Array, " batch"],
+    keys: Key[Array, " batch"],
     *,
-    temperature: jax.Array | float = 1.0,
-    top_k: jax.Array | int = 0,
-    top_p: jax.Array | float = 1.0,
+    temperature: Float[Array, ""] | float = 1.0,
+    top_k: Int[Array, ""] | int = 0,
+    top_p: Float[Array, ""] | float = 1.0,
     truncate: bool = True,
-    **limits: Any,
-) -> jax.Array:
-    """Draws each token from the model's distribution.
+    eos_id: int,
+    pad_id: int,
+    max_length: Int[Array, ""] | int,
+    capacity: int,
+    ended: Bool[Array, " batch"] | None = None,
+) -> Int[Array, "batch {capacity}"]:
+    """Draws each token from the decoder's distribution.
 
     The likeliest token after Gumbel noise is added to the logits is a draw from their softmax
-    (Gumbel 1954), so this is greedy decoding with noise. A row's noise comes from its own key
-    and from the number of the step, so that neither the batch nor a row's place in it matters.
+    (Gumbel 1954), so this is greedy decoding with noise. A row's noise depends on its own key and
+    on the number of the step alone: neither the batch nor a row's place in it matters.
 
     Args:
-      step_fn: one step of the model, giving logits; minus infinity forbids a token.
-      carry: what it begins with, `[batch, ...]`.
-      memory: what it reads at every step, `[batch, ...]`.
-      first_tokens: what it reads first, usually `<bos>` `[batch]`.
-      keys: random keys of the rows `[batch]`.
+      step_fn: one step of the decoder, giving logits; minus infinity forbids a token.
+      carry: its first carry, `[batch, ...]`.
+      memory: what it looks up at every step, `[batch, ...]`.
+      first_tokens: what it reads first, usually `<bos>`.
+      keys: a random key for each row.
       temperature: divides the logits; above 0.
       top_k: draw among the k likeliest tokens only (Fan et al. 2018); 0 among all.
-      top_p: of these, draw among the fewest likeliest that together have at least this
-        probability (Holtzman et al. 2020); 1 among all.
-      truncate: false when `top_k` is 0 and `top_p` is 1, which saves a sort at every step.
-      **limits: `eos_id`, `pad_id`, `max_length`, `capacity` and `ended` of `greedy_decode`.
+      top_p: of these, draw among the fewest likeliest that together reach this probability
+        (Holtzman et al. 2020); 1 among all.
+      truncate: false if `top_k` is 0 and `top_p` is 1, which saves a sort at every step.
+      eos_id: as for `greedy_decode`, and so are the arguments below.
+      pad_id: fills the places behind `<eos>`.
+      max_length: steps after which rows that have not ended are cut off.
+      capacity: the static length of the result.
+      ended: rows to leave alone from the start.
 
     Returns:
-      Ids `[batch, capacity]`, as `greedy_decode` does.
+      Ids, as from `greedy_decode`.
     """
 
     # Keys and steps are the rows' own, in the carry: rows may be moved while others end.
-    def noisy_step(carry: Any, memory: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
-        keys, steps, carry = carry
-        carry, logits = step_fn(carry, memory, tokens)
+    def noisy_step(
+        carry: tuple[jax.Array, jax.Array, Carry], memory: Memory, tokens: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array, Carry], jax.Array]:
+        keys, steps, inner = carry
+        inner, logits = step_fn(inner, memory, tokens)
         logits = heat(logits, temperature)
         if truncate:
             logits = truncated(logits, top_k, top_p)
         noise = jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[1:]))(
             jax.vmap(jax.random.fold_in)(keys, steps)
         )
-        return (keys, steps + 1, carry), logits + noise
+        return (keys, steps + 1, inner), logits + noise
 
-    steps = jnp.zeros(len(first_tokens), jnp.int32)
-    return greedy_decode(noisy_step, (keys, steps, carry), memory, first_tokens, **limits)
+    return greedy_decode(
+        noisy_step,
+        (keys, jnp.zeros(len(first_tokens), jnp.int32), carry),
+        memory,
+        first_tokens,
+        eos_id=eos_id,
+        pad_id=pad_id,
+        max_length=max_length,
+        capacity=capacity,
+        ended=ended,
+    )
 
 
-def heat(logits: jax.Array, temperature: jax.Array | float) -> jax.Array:
-    """Logits `[..., vocab]` at a temperature above 0, less a constant."""
+def heat(
+    logits: Float[Array, "*rows vocab"], temperature: Float[Array, ""] | float
+) -> Float[Array, "*rows vocab"]:
+    """Logits at a temperature above 0, less a constant."""
     # Beyond these bounds the answer is the same, but a reciprocal overflows or vanishes.
     temperature = jnp.clip(temperature, 1e-30, 1e30)
     return (logits - logits.max(-1, keepdims=True)) / temperature
 
 
-def truncated(logits: jax.Array, top_k: jax.Array | int, top_p: jax.Array | float) -> jax.Array:
-    """Logits `[..., vocab]` with minus infinity where `top_k` and then `top_p` shut tokens out.
+def truncated(
+    logits: Float[Array, "*rows vocab"],
+    top_k: Int[Array, ""] | int,
+    top_p: Float[Array, ""] | float,
+) -> Float[Array, "*rows vocab"]:
+    """Logits with minus infinity for the tokens that `top_k` and then `top_p` exclude.
 
-    Of equally likely tokens the ones of lower ids come first. The likeliest always stays.
+    Of equally likely tokens those with lower ids come first. The likeliest always stays.
     """
     vocab = logits.shape[-1]
     order = jnp.argsort(-logits, axis=-1, stable=True)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
 from s2s_jax.data.corpus import normalize
 from s2s_jax.data.vocabulary import Vocabulary
-from s2s_jax.decoding.batches import AnswerIds, decode_rows, score_rows
+from s2s_jax.decoding.batches import HypothesisIds, decode_rows, score_rows
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.errors import UserError
-from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import Run, read_run
 from s2s_jax.runs.steps import open_steps, restore_newest
@@ -88,7 +86,9 @@ class Translator:
         self.model = Seq2Seq(run.config.model)
 
     @classmethod
-    def load(cls, folder: str | Path, step: str | int = "best", mesh: Mesh | None = None) -> Self:
+    def load(
+        cls, folder: str | Path, step: str | int = "best", mesh: Mesh | None = None
+    ) -> Translator:
         """Reads a run folder.
 
         Args:
@@ -105,7 +105,7 @@ class Translator:
         folder = Path(folder)
         run = read_run(folder)
         with open_steps(folder) as manager:
-            shapes = param_shapes(Seq2Seq(run.config.model))
+            shapes = param_shapes(run.config.model)
             _, params = restore_newest(manager, step, lambda n: restore_params(manager, n, shapes))
         return cls(run, params, mesh)
 
@@ -190,7 +190,7 @@ class Translator:
         return sources, unseen, [vocabulary.encode_source(source, *filling) for source in sources]
 
     def _hypotheses(
-        self, rows: list[np.ndarray], decoded: list[list[AnswerIds]], config: DecodeConfig
+        self, rows: list[np.ndarray], decoded: list[list[HypothesisIds]], config: DecodeConfig
     ) -> list[tuple[Hypothesis, ...]]:
         """Ids of answers -> text; with `scores`, the answers are read once more to score them."""
         flat = [(row, answer) for row, found in zip(rows, decoded, strict=True) for answer in found]
@@ -207,7 +207,7 @@ class Translator:
         else:
             details = [((), ())] * len(flat)
         each = iter(
-            Hypothesis(decode(answer.ids.tolist()), eos in answer.ids, *detail, answer.score)
+            Hypothesis(decode(answer.ids.tolist()), eos in answer.ids, *detail, answer.ranked)
             for (_, answer), detail in zip(flat, details, strict=True)
         )
         nothing = (Hypothesis(""),)
@@ -226,11 +226,3 @@ def _refuse(unseen: list[tuple[str, ...]], first: int) -> None:
                 f"line {number} has symbols that training never saw: "
                 f"{' '.join(map(repr, symbols))}; leave out `strict` to skip them."
             )
-
-
-@functools.lru_cache(maxsize=8)
-def param_shapes(model: Seq2Seq) -> Any:
-    """The parameters of a model as shapes, without computing any."""
-    tokens = jax.ShapeDtypeStruct((1, 1), jnp.int32)
-    mask = jax.ShapeDtypeStruct((1, 1), bool)
-    return jax.eval_shape(model.init, jax.random.key(0), tokens, mask, tokens)["params"]

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.data.vocabulary import SPECIALS
-from s2s_jax.decoding.translator import param_shapes
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.weights import NEVER, LSTMWeights, Weights, from_params
-from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import KERAS, Run, read_run
 from s2s_jax.runs.steps import open_steps, restore_newest
@@ -61,7 +60,7 @@ def export_model(request: ExportRequest) -> int:
     paths = _paths(request)
     keras = _import_keras()
     with open_steps(request.checkpoint) as manager:
-        shapes = param_shapes(Seq2Seq(run.config.model))
+        shapes = param_shapes(run.config.model)
         step, params = restore_newest(
             manager, request.step, lambda n: restore_params(manager, n, shapes)
         )

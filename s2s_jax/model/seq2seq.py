@@ -177,3 +177,11 @@ class Seq2Seq(nn.Module):
     ) -> tuple[Carry, jax.Array]:
         """Last tokens `[rows]` -> carry, logits of the next `[rows, vocab]`; a `StepFn`."""
         return self.decoder.step(carry, memory, tokens)
+
+
+@functools.lru_cache(maxsize=8)
+def param_shapes(config: ModelConfig) -> Any:
+    """The parameters of a model as shapes, without computing any."""
+    tokens = jax.ShapeDtypeStruct((1, 1), jnp.int32)
+    mask = jax.ShapeDtypeStruct((1, 1), bool)
+    return jax.eval_shape(Seq2Seq(config).init, jax.random.key(0), tokens, mask, tokens)["params"]

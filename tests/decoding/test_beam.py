@@ -91,7 +91,7 @@ def search(table, starts, *, beam, n_best=1, alpha=0.0, limit, capacity=None, en
             for tokens, score in zip(rows, scores, strict=True)
             if score > -np.inf
         ]
-        for rows, scores in zip(*map(np.asarray, (found.tokens, found.scores)), strict=True)
+        for rows, scores in zip(*map(np.asarray, (found.tokens, found.ranked)), strict=True)
     ]
 
 
@@ -154,7 +154,7 @@ def test_scores_are_sums_divided_by_the_penalty():
         written = [int(t) for t in tokens if t != PAD]
         assert total == pytest.approx(log_prob(table, 2, written), abs=1e-5)
         assert score == pytest.approx(total / penalty(len(written), 0.6), abs=1e-5)
-    assert list(found.scores[0]) == sorted(found.scores[0], reverse=True)
+    assert list(found.ranked[0]) == sorted(found.ranked[0], reverse=True)
 
 
 def test_the_penalty_is_the_published_one():
@@ -217,3 +217,53 @@ def test_an_unfinished_answer_of_a_settled_sentence_is_not_given():
     table[:, [EOS, 3]] = np.log(0.5)
     (found,) = search(table, [0], beam=3, n_best=1, limit=9)
     assert found == [(pytest.approx(np.log(0.5)), (EOS,))]
+
+
+def remembering_step(carry, memory, tokens):
+    """Log-probabilities from a table of each source's own; its hypotheses are consecutive rows."""
+    tables = memory["tables"]
+    carry = next_state(carry, tokens)
+    return carry, tables[jnp.arange(len(tokens)) // (len(tokens) // len(tables)), carry]
+
+
+@functools.partial(jax.jit, static_argnames=("beam", "n_best", "limit"))
+def run_with_memory(tables, starts, *, beam, n_best, alpha, limit):
+    return beam_search(
+        remembering_step, starts, {"tables": tables}, jnp.full(starts.shape, BOS), beam=beam,
+        n_best=n_best, alpha=alpha, eos_id=EOS, pad_id=PAD, max_length=limit, capacity=limit,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("beam", [2, 5, 4**4])
+def test_the_hypotheses_of_a_source_share_its_memory(beam):
+    sources, limit, alpha, n_best = 6, 4, 0.6, 2
+    starts = jnp.arange(sources) * 5
+    for seed in range(4):
+        tables = np.stack([random_table(10 * seed + i, 4) for i in range(sources)])
+        found = run_with_memory(
+            jnp.asarray(tables), starts, beam=beam, n_best=n_best, alpha=alpha, limit=limit
+        )
+        for table, start, tokens, ranked in zip(
+            tables, starts.tolist(), np.asarray(found.tokens), np.asarray(found.ranked), strict=True
+        ):
+            wanted = beam_by_hand(table, start, beam, limit, alpha)[:n_best]
+            if beam >= 4**limit:
+                assert wanted == all_answers(table, start, limit, alpha)[:n_best]
+            written = [tuple(int(t) for t in row if t != PAD) for row in tokens]
+            assert_same(list(zip(ranked.tolist(), written, strict=True)), wanted)
+
+
+def test_the_memory_is_neither_gathered_nor_repeated():
+    table, shapes = jnp.asarray(random_table(0, 5)), []
+
+    def step(carry, memory, tokens):
+        shapes.append((memory.shape, carry.shape, tokens.shape))
+        return next_state(carry, tokens), table[next_state(carry, tokens)]
+
+    options = {"beam": 4, "eos_id": EOS, "pad_id": PAD, "max_length": 5, "capacity": 5}
+    jax.eval_shape(
+        lambda: beam_search(
+            step, jnp.zeros(3, jnp.int32), jnp.zeros((3, 7)), jnp.full(3, BOS), **options
+        )
+    )
+    assert set(shapes) == {((3, 7), (12,), (12,))}

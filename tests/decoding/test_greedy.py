@@ -157,8 +157,33 @@ VALUES = st.lists(st.sampled_from([-np.inf, -1.5, 0.0, 2.0, np.inf]), min_size=6
 @given(st.lists(VALUES, min_size=3, max_size=3))
 def test_the_likeliest_is_the_first_of_the_greatest(rows):
     rows = np.array(rows, np.float32)
-    np.testing.assert_array_equal(likeliest(rows), rows.argmax(axis=-1))
+    np.testing.assert_array_equal(likeliest(jnp.asarray(rows)), rows.argmax(axis=-1))
 
 
 def test_among_nan_the_likeliest_is_still_a_token():
     assert 0 <= likeliest(jnp.array([jnp.nan, 1.0, jnp.nan])) < 3
+
+
+def remembering_step(carry, memory, tokens):
+    """Logits from a table that each source has for itself, which the memory holds."""
+    assert carry.shape == tokens.shape == (len(memory["table"]),)
+    return carry + 1, memory["table"][jnp.arange(len(tokens)), tokens]
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 10_000))
+def test_rows_that_continue_keep_their_memory(seed):
+    # So many rows that half of them, and half of these, continue in smaller loops.
+    tables = np.random.default_rng(seed).normal(size=(300, VOCAB, VOCAB)).astype(np.float32)
+    tables[:, :, EOS] += 0.5  # Answers end, at many lengths.
+    found = decode_with_memory(jnp.asarray(tables))
+    assert found.tolist() == [by_hand(table, BOS, 20, 20) for table in tables]
+
+
+@jax.jit
+def decode_with_memory(tables):
+    rows = len(tables)
+    return greedy_decode(
+        remembering_step, jnp.zeros(rows, jnp.int32), {"table": tables}, jnp.full(rows, BOS),
+        eos_id=EOS, pad_id=PAD, max_length=20, capacity=20,
+    )  # fmt: skip

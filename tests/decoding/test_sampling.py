@@ -95,6 +95,29 @@ def test_a_row_is_drawn_alike_in_every_batch_and_place():
     assert np.asarray(draw(keys_of(numbers, seed=9), 12)).tolist() != together.tolist()
 
 
+def test_a_row_that_continues_keeps_its_memory():
+    # Each source may write two symbols of its own and the end, no other.
+    own = np.random.default_rng(0).permuted(np.tile(np.arange(3, 9), (200, 1)), axis=1)[:, :2]
+    logits = np.full((200, 9), -np.inf, np.float32)
+    np.put_along_axis(logits, own, 1.0, axis=1)
+    logits[:, EOS] = 0.0
+
+    together = np.asarray(draw_from(logits, np.arange(200)))
+    for row, symbols in zip(together, own, strict=True):
+        assert set(row.tolist()) <= {PAD, EOS, *symbols.tolist()}
+    some = np.array([7, 150])
+    assert together[some].tolist() == draw_from(logits[some], some).tolist()
+
+
+@jax.jit
+def draw_from(memory, numbers):
+    rows = len(numbers)
+    return sample_decode(
+        lambda carry, memory, tokens: (carry, memory), (), memory, jnp.full(rows, BOS),
+        keys_of(numbers), max_length=16, capacity=16, **LIMITS,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "options", [(1e-45, 0, 1.0), (1e-9, 0, 1.0), (1.0, 1, 1.0), (9.0, 0, 1e-9)]
 )

@@ -11,9 +11,9 @@ import jax
 import pytest
 from s2s_testing import PAIRS
 
-from s2s_jax.decoding.translator import Translator, param_shapes
+from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning, UserError
-from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import STEPS, read_run
 from s2s_jax.runs.steps import open_steps
@@ -99,7 +99,7 @@ def finish(folder, data):
     """Resumes for one epoch more; gives the parameters at its end."""
     request = Request({"data": str(data)}, {}, {"epochs": EPOCHS}, folder, resume=True)
     assert train(request, TrainingReport()) == 0
-    shapes = param_shapes(Seq2Seq(read_run(folder).config.model))
+    shapes = param_shapes(read_run(folder).config.model)
     with open_steps(folder) as manager:
         params = restore_params(manager, manager.latest_step(), shapes)
     return [leaf.tobytes() for leaf in jax.tree.leaves(params)]
