@@ -1,5 +1,6 @@
 """What `import s2s_jax` offers, and what it leaves alone."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -50,6 +51,15 @@ def test_the_names_are_listed():
     assert {"Translator", "DecodeConfig", "UserError", "Seq2Seq"} <= set(dir(s2s_jax))
     with pytest.raises(AttributeError, match="nonsense"):
         s2s_jax.nonsense  # noqa: B018
+
+
+def test_type_checkers_see_every_name():
+    """Of a package with py.typed they take only what is imported as itself to be offered."""
+    tree = ast.parse((ROOT / "s2s_jax" / "__init__.py").read_text("utf-8"))
+    (lazy,) = (node for node in tree.body if isinstance(node, ast.With))
+    names = [alias for node in lazy.body for alias in node.names]
+    assert all(alias.asname == alias.name for alias in names)
+    assert {alias.name for alias in names} <= set(dir(s2s_jax))
 
 
 STATE = """
