@@ -24,7 +24,9 @@ def parser() -> Parser:
 
 
 def _add_import(p: Parser) -> None:
-    p.add_argument("model", type=Path, metavar="FILE", help="what model.save wrote: .h5 or .keras")
+    p.add_argument("models", type=Path, nargs="+", metavar="FILE",
+        help="the training model (.h5 or .keras), or the encoder and the decoder; with files of "
+        "weights alone (save_weights) the JSON of their architecture, if there is one")  # fmt: skip
     p.add_argument("--data", metavar="PATH|URL|NAME",
         help="the data that the model was trained with, which give its characters")  # fmt: skip
     p.add_argument("--num-samples", type=int, default=10_000, metavar="N",
@@ -36,6 +38,12 @@ def _add_import(p: Parser) -> None:
     p.add_argument("--padding", choices=["mask", "zeros", "space"],
         help="what training put beyond a source's end (default: seen in the model or found by "
         "trying the data; zeros where neither tells)")  # fmt: skip
+    p.add_argument("--recurrent-activation", default="",
+        choices=["sigmoid", "hard_sigmoid", "keras2_hard_sigmoid"],
+        help="of the LSTMs, where the files do not tell: keras2_hard_sigmoid was the default "
+        "before Keras 2.3, sigmoid is since")  # fmt: skip
+    p.add_argument("--latent-dim", type=int, default=0, metavar="N",
+        help="units that the model must have (default: whatever it has)")  # fmt: skip
     p.add_argument("--out", type=Path, metavar="DIR",
         help="run folder (default: checkpoints/<name of the file>)")  # fmt: skip
     p.add_argument("--overwrite", action="store_true", help="replace the run in that folder")

@@ -8,11 +8,12 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s2s_jax.config import ModelConfig, TrainConfig
+from s2s_jax.config import ModelConfig
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
+from s2s_jax.keras.building import build, import_keras
 from s2s_jax.keras.characters import Characters
-from s2s_jax.keras.weights import NEVER, LSTMWeights, Weights, from_params
+from s2s_jax.keras.weights import NEVER, Weights, from_params
 from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import KERAS, Run, read_run
@@ -26,6 +27,7 @@ _EXPRESSIBLE = {
     "embedding_dim",
     "source_length",
     "source_filler",
+    "recurrent_activation",
 }
 """The fields of `ModelConfig` that Keras's plain layers have an answer to."""
 
@@ -40,14 +42,6 @@ class ExportRequest(NamedTuple):
     overwrite: bool
 
 
-class Models(NamedTuple):
-    """Three models over the same layers."""
-
-    training: Any
-    encoder: Any
-    decoder: Any
-
-
 def export_model(request: ExportRequest) -> int:
     """Writes the models that were asked for and their characters.
 
@@ -58,7 +52,7 @@ def export_model(request: ExportRequest) -> int:
     run = read_run(request.checkpoint)
     refuse_what_keras_cannot(run.config.model)
     paths = _paths(request)
-    keras = _import_keras()
+    keras = import_keras()
     with open_steps(request.checkpoint) as manager:
         shapes = param_shapes(run.config.model)
         step, params = restore_newest(
@@ -135,51 +129,6 @@ def own_characters(run: Run) -> Characters:
     )
 
 
-def build(keras: Any, config: ModelConfig, train: TrainConfig, weights: Weights) -> Models:
-    """The tutorial's three models around one set of layers."""
-    layers = keras.layers
-    encoder_lstm = layers.LSTM(config.latent_dim, return_state=True, name="encoder_lstm")
-    decoder_lstm = layers.LSTM(
-        config.latent_dim, return_sequences=True, return_state=True, name="decoder_lstm"
-    )
-    dense = layers.Dense(len(weights.output_bias), activation="softmax", name="decoder_output")
-    masked = config.source_length == 0
-    source, source_features = _inputs(keras, weights.encoder, "encoder", masked)
-    target, target_features = _inputs(keras, weights.decoder, "decoder", masked=False)
-    _, *states = encoder_lstm(source_features)
-    hidden, *_ = decoder_lstm(target_features, initial_state=states)
-    given = [keras.Input((config.latent_dim,), name=f"state_{name}") for name in ("h", "c")]
-    one_more, *new_states = decoder_lstm(target_features, initial_state=given)
-    models = Models(
-        keras.Model([source, target], dense(hidden), name="training"),
-        keras.Model(source, states, name="encoder"),
-        keras.Model([target, *given], [dense(one_more), *new_states], name="decoder"),
-    )
-    for lstm, side in ((encoder_lstm, weights.encoder), (decoder_lstm, weights.decoder)):
-        lstm.set_weights([side.kernel, side.recurrent_kernel, side.bias])
-    dense.set_weights([weights.output_kernel, weights.output_bias])
-    optimizer = keras.optimizers.get(
-        {"class_name": train.optimizer, "config": {"learning_rate": train.learning_rate}}
-    )
-    models.training.compile(optimizer=optimizer, loss="categorical_crossentropy")
-    return models
-
-
-def _inputs(keras: Any, weights: LSTMWeights, name: str, masked: bool) -> tuple[Any, Any]:
-    """An input, and what the LSTM reads of it."""
-    if weights.embedding is None:
-        tensor = keras.Input((None, weights.vocab_size), name=f"{name}_inputs")
-        masking = keras.layers.Masking(0.0, name=f"{name}_masking")
-        return tensor, masking(tensor) if masked else tensor
-    tensor = keras.Input((None,), name=f"{name}_inputs")
-    embedding = keras.layers.Embedding(
-        *weights.embedding.shape, mask_zero=masked, name=f"{name}_embedding"
-    )
-    features = embedding(tensor)
-    embedding.set_weights([weights.embedding])
-    return tensor, features
-
-
 def _paths(request: ExportRequest) -> dict[str, Path]:
     """Where each model goes, by its name in `Models`."""
     out = request.out
@@ -195,23 +144,6 @@ def _paths(request: ExportRequest) -> dict[str, Path]:
     if taken and not request.overwrite:
         raise UserError(f"{taken[0]} is there already; replace it (--overwrite) or choose another.")
     return paths
-
-
-def _import_keras() -> Any:
-    """Keras 3, on JAX unless the user asked for another backend: JAX is there."""
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    try:
-        import keras
-    except ImportError as error:
-        raise UserError(
-            f"the export needs Keras 3 ({error}); install it with: pip install keras"
-        ) from None
-    if int(keras.__version__.split(".")[0]) < 3:
-        raise UserError(
-            f"the export needs Keras 3 or newer, found {keras.__version__}; install it with: "
-            "pip install -U keras"
-        )
-    return keras
 
 
 def _save(model: Any, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,15 +31,17 @@ _NO_DATA = "unknown"
 
 
 class ImportRequest(NamedTuple):
-    """What the user asked for; the fields are the flags of `import`."""
+    """What the user asked for; the fields are the flags of `import`, empty or 0 if not given."""
 
-    model: Path
-    data: str | None
-    num_samples: int
-    vocabulary: Path | None
-    padding: str | None
-    out: Path | None
-    overwrite: bool
+    models: Sequence[Path]
+    data: str | None = None
+    num_samples: int = 10_000
+    vocabulary: Path | None = None
+    padding: str | None = None
+    recurrent_activation: str = ""
+    latent_dim: int = 0
+    out: Path | None = None
+    overwrite: bool = False
 
 
 class Imported(NamedTuple):
@@ -64,7 +67,7 @@ def import_model(request: ImportRequest) -> int:
       UserError: when the model is not the tutorial's, does not fit the characters, or the folder
         holds a run; what existed before is still there.
     """
-    folder = request.out or ROOT / safe_name(request.model.stem)
+    folder = request.out or ROOT / safe_name(Path(request.models[0].stem).stem)  # a.weights.h5
     if holds_run(folder) and not request.overwrite:
         raise UserError(
             f"{folder} holds a run already; replace it (--overwrite) or choose another folder "
@@ -84,7 +87,11 @@ def convert(request: ImportRequest) -> Imported:
     """
     if request.num_samples < 1:
         raise UserError(f"--num-samples must be at least 1, not {request.num_samples}.")
-    model = read_model(request.model)
+    model = read_model(request.models, request.recurrent_activation)
+    if request.latent_dim not in (0, model.units):
+        raise UserError(
+            f"the model has {model.units} units, not --latent-dim {request.latent_dim}."
+        )
     pairs: list[tuple[str, str]] = []
     if request.data is not None:
         pairs = tutorial_pairs(Path(resolve(request.data, progress=True)), request.num_samples)
@@ -162,8 +169,8 @@ def _data_config(data: str, pairs: list[tuple[str, str]]) -> DataConfig:
 def _check_sides(model: KerasModel, characters: Characters) -> None:
     """Embeddings are of one size, and the id 0 that a masked one skips is nobody's."""
     sides = (
-        (model.structure.encoder, "input_characters", characters.input_characters),
-        (model.structure.decoder, "target_characters", characters.target_characters),
+        (model.encoder, "input_characters", characters.input_characters),
+        (model.decoder, "target_characters", characters.target_characters),
     )
     for side, key, symbols in sides:
         if side.masked and side.embedding and symbols[0] not in ("", SPECIALS[0]):
@@ -199,10 +206,10 @@ def _write(folder: Path, imported: Imported) -> None:
 def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     """What was found, and what to type next."""
     model, characters, _, _, pairs, _ = imported
-    structure = model.structure
-    inputs = "one-hot" if structure.encoder.embedding is None else "Embedding"
+    inputs = "one-hot" if model.encoder.embedding is None else "Embedding"
+    files = " and ".join(map(str, request.models))
     print(
-        f"Imported {request.model} into {folder}: {structure.units} units, {inputs} inputs, "
+        f"Imported {files} into {folder}: {model.units} units, {inputs} inputs, "
         f"{len(characters.input_characters)} source and {len(characters.target_characters)} "
         f"target characters, source padding {characters.source_padding}."
     )

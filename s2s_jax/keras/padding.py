@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.training.loop import validation_sums
 
 _TRIED = 256  # Pairs by which the padding is found.
-_CLEARLY = 0.9  # Spaces must lower the loss to this share; an untrained model cannot tell.
+_CLEARLY = 0.9  # Another one must lower the loss to this share; an untrained model cannot tell.
 
 
 def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
@@ -34,10 +34,11 @@ def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
     length = 0 if characters.source_padding == "mask" else characters.max_encoder_seq_length
     return ModelConfig(
         *map(len, characters.vocabularies()),
-        latent_dim=model.structure.units,
+        latent_dim=model.units,
         embedding_dim=0 if embedding is None else embedding.shape[1],
         source_length=length,
         source_filler=_filler(model, characters) if length else SPECIALS[0],
+        recurrent_activation=model.recurrent_activation,
     )
 
 
@@ -46,7 +47,7 @@ def _filler(model: KerasModel, characters: Characters) -> str:
     if characters.source_padding == "space":
         return " "
     # The id 0 of an Embedding is a character like any other.
-    one_hot = model.structure.encoder.embedding is None
+    one_hot = model.encoder.embedding is None
     first = characters.input_characters[0]
     return SPECIALS[0] if one_hot or first == "" else first
 
@@ -68,21 +69,30 @@ def with_padding(
     Raises:
       UserError: when the padding does not fit the model, or a length is missing.
     """
-    masked = model.structure.encoder.masked
-    given = asked or characters.source_padding
-    if given and (given == "mask") != masked:
+    possible = {True: ("mask",), False: ("zeros", "space"), None: ("mask", "zeros", "space")}[
+        model.encoder.masked
+    ]
+    padding = asked or characters.source_padding
+    if padding and padding not in possible:
         raise UserError(
-            f"the encoder of this model {'has a' if masked else 'has no'} mask, so the padding "
-            f"cannot be {given}; leave out --padding."
+            f"the encoder of this model has {'a' if model.encoder.masked else 'no'} mask, so the "
+            f"padding cannot be {padding}; leave out --padding."
         )
-    padding = given or ("mask" if masked else "zeros")
-    if not given and not masked and prepared is not None and " " in characters.input_characters:
-        padding = _likelier_padding(model, characters, prepared, params)
+    if " " not in characters.input_characters:
+        possible = tuple(name for name in possible if name != "space" or name == padding)
+    if not padding and len(possible) > 1 and prepared is not None:
+        padding = _likeliest_padding(possible, model, characters, prepared, params)
+    elif not padding and model.encoder.masked is None:
+        raise UserError(
+            "these weights do not say whether the encoder had a mask (mask_zero); give the data "
+            "(--data) to find it out, or say it: --padding mask or --padding zeros."
+        )
+    padding = padding or possible[0]
     characters = dataclasses.replace(characters, source_padding=padding)
     if padding == "space" and " " not in characters.input_characters:
         raise UserError("--padding space needs a space among the source characters; there is none.")
     for key, needed in (
-        ("max_encoder_seq_length", not masked),
+        ("max_encoder_seq_length", padding != "mask"),
         ("max_decoder_seq_length", True),
     ):
         if needed and not getattr(characters, key):
@@ -93,23 +103,28 @@ def with_padding(
     return characters
 
 
-def _likelier_padding(
-    model: KerasModel, characters: Characters, prepared: Prepared, params: Any
+def _likeliest_padding(
+    possible: Sequence[str],
+    model: KerasModel,
+    characters: Characters,
+    prepared: Prepared,
+    params: Any,
 ) -> str:
-    """Zeros or spaces: under which of them the model predicts the data's first targets better."""
+    """The padding under which the model predicts the data's first targets best."""
     losses = {}
-    for padding in ("zeros", "space"):
-        tried = dataclasses.replace(characters, source_padding=padding)
-        config = model_config(model, tried)
-        # One program for both: zeros beyond the end are zeros whatever is filled in.
+    for padding in possible:
+        config = model_config(model, dataclasses.replace(characters, source_padding=padding))
+        # One program for zeros and spaces: zeros beyond the end are zeros whatever is filled in.
         losses[padding] = mean_loss(config, params, prepared, prepared.training[:_TRIED])
-    likelier = "space" if losses["space"] < _CLEARLY * losses["zeros"] else "zeros"
+    likeliest = min(losses, key=losses.__getitem__)
+    if losses[likeliest] >= _CLEARLY * losses[possible[0]]:
+        likeliest = possible[0]
     figures = ", ".join(f"{padding} {loss:.3f}" for padding, loss in losses.items())
     print(
-        f"Padding: {likelier}, under which the data's first pairs are likelier (loss in nats per "
+        f"Padding: {likeliest}, under which the data's first pairs are likelier (loss in nats per "
         f"target character: {figures}); --padding decides otherwise."
     )
-    return likelier
+    return likeliest
 
 
 def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:

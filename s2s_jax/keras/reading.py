@@ -1,230 +1,97 @@
-"""Files of Keras -> structure and weights, read as plain data and checked before they are held.
+"""Files of Keras -> one model, whatever it was saved as.
 
-`model.save("s2s.h5")` is one HDF5 file with the configuration as an attribute;
-`model.save("s2s.keras")` is a zip of `config.json` and an HDF5 file.
+That is the whole training model, or the encoder and the decoder that decode with it; each as a
+model, or as weights alone, with or without the configuration that `model.to_json()` gives.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import re
-import zipfile
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from s2s_jax.errors import UserError
-from s2s_jax.keras.graph import Side, Structure, recognise
-from s2s_jax.keras.weights import LSTMWeights, Weights
-from s2s_jax.runtime.files import shown
-
-_MAX_CONFIG_BYTES = 1 << 24
-_MOST_UNPACKED = 16  # Times the archive's own size: weights hardly shrink, a zip bomb does.
-_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\3\4"
-_GROUPS = ("layers", "_layer_checkpoint_dependencies")  # Of Keras 3 and of tf.keras 2.12.
+from s2s_jax.keras.files import is_architecture, read_architecture
+from s2s_jax.keras.graph import Side
+from s2s_jax.keras.parts import Part, read_part
+from s2s_jax.keras.weights import Weights
 
 
 class KerasModel(NamedTuple):
-    """What a file holds; `optimizer` is in lower case and empty where the file has none."""
+    """What was read; `optimizer` is in lower case and empty where the files have none."""
 
-    structure: Structure
+    encoder: Side
+    decoder: Side
+    units: int
+    recurrent_activation: str
+    """By its name in `ModelConfig`."""
     weights: Weights
     optimizer: str
     learning_rate: float
 
 
-class _Reader(NamedTuple):
-    """An open HDF5 file, and the names under which each layer's weights stand in it."""
+def read_model(paths: Sequence[Path], recurrent_activation: str = "") -> KerasModel:
+    """Reads one model from its files.
 
-    file: Any
-    size: int  # Bytes of the file: no array can be larger.
-    names: Mapping[str, list[str]]
-
-    def array(self, layer: str, number: int, shape: tuple[int | None, ...]) -> np.ndarray:
-        """One weight of a layer, float32; None in `shape` takes any size."""
-        name = self.names[layer][number]
-        dataset = _member(self.file, name)
-        found = (getattr(dataset, "dtype", None), getattr(dataset, "shape", ()))
-        fits = found[0] == np.float32 and len(found[1]) == len(shape)
-        if not fits or any(w not in (None, n) for w, n in zip(shape, found[1], strict=True)):
-            sizes = ", ".join("any" if n is None else str(n) for n in shape)
-            raise UserError(
-                f"{shown(name)} was expected to be float32 ({sizes}); found {found[0]} {found[1]}."
-            )
-        # Keras stores arrays as they are; one that fills itself in on reading may be of any size.
-        stored = dataset.id.get_storage_size()
-        if stored != dataset.nbytes or stored > self.size or dataset.external:
-            raise UserError(
-                f"{shown(name)} was expected to take {dataset.nbytes} bytes in the file; found "
-                f"{stored} of {self.size}; save the model with Keras again."
-            )
-        return dataset[()]
-
-
-def read_model(path: Path) -> KerasModel:
-    """Reads a `.h5` or `.keras` file; which of them is told by its first bytes.
+    Args:
+      paths: the whole model, or its encoder and its decoder; each may have the JSON of its
+        architecture beside it, in the same order.
+      recurrent_activation: of the gates, where the files do not tell.
 
     Raises:
-      UserError: when h5py is missing, the file is damaged or forged, or its model is another one
-        than the tutorial's.
+      UserError: when h5py is missing, a file is damaged or forged, its model is another one than
+        the tutorial's, or a half is missing.
     """
-    try:
-        import h5py
-    except ImportError:
+    architectures = [path for path in paths if is_architecture(path)]
+    files = [path for path in paths if path not in architectures]
+    if not files:
+        raise UserError(f"{paths[0]} is an architecture; name the file of its weights as well.")
+    if len(architectures) not in (0, len(files)):
         raise UserError(
-            "reading Keras's files needs h5py; install it with: pip install h5py "
-            '(or this project as ".[keras]").'
-        ) from None
-    if not path.is_file():
-        raise UserError(f"no such file: {path}; name the .h5 or .keras file that Keras saved.")
-    try:
-        with path.open("rb") as stream:
-            start, size = stream.read(8), path.stat().st_size
-            stream.seek(0)
-            if start == _HDF5:
-                with h5py.File(stream, "r") as file:
-                    return _from_h5(file, size)
-            if start[:4] == _ZIP:
-                config, weights = _unzip(stream, size)
-                with h5py.File(io.BytesIO(weights), "r") as file:
-                    return _from_archive(file, len(weights), config)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    # h5py and zipfile raise OSError, KeyError, ValueError, RuntimeError, ... on damaged files.
-    except Exception as error:
-        reason = shown(f"{type(error).__name__}: {error}", 120)
-        raise UserError(f"{path} is damaged ({reason}); save the model with Keras again.") from None
-    raise UserError(
-        f"{path} was expected to be HDF5 (.h5) or a zip (.keras), as Keras's model.save writes "
-        f"them, but it begins with {start!r}; save the model with Keras as .keras."
-    )
-
-
-def _unzip(stream: BinaryIO, size: int) -> tuple[Any, bytes]:
-    """The configuration and the weights in a `.keras` file of `size` bytes."""
-    with zipfile.ZipFile(stream) as archive:
-        names = archive.namelist()
-        if not {"config.json", "model.weights.h5"} <= set(names):
-            found = shown(", ".join(names[:5]) or "nothing", 120)
-            raise UserError(f"expected config.json and model.weights.h5 in it; found {found}.")
-
-        def member(name: str, most: int) -> bytes:
-            with archive.open(name) as file:
-                data = file.read(most + 1)
-            if len(data) > most:
-                raise UserError(f"expected {name} of at most {most} bytes; found more.")
-            return data
-
-        config = json.loads(member("config.json", _MAX_CONFIG_BYTES))
-        return config, member("model.weights.h5", _MOST_UNPACKED * size)
-
-
-def _from_h5(file: Any, size: int) -> KerasModel:
-    """The legacy format: weights are named by attributes of their layer's group."""
-    if "model_config" not in file.attrs:
-        raise UserError(
-            "expected a whole model; found weights alone: save it with model.save(...), not with "
-            "save_weights."
+            "each file of weights was expected to have its architecture, or none; found "
+            f"{len(architectures)} for {len(files)} files."
         )
-    structure = recognise(json.loads(file.attrs["model_config"]))
-    training = json.loads(file.attrs.get("training_config", "{}"))
-    optimizer, rate = _optimizer(training.get("optimizer_config"))
-    names = {
-        layer: [
-            f"model_weights/{layer}/{_text(name)}"
-            for name in _member(file, f"model_weights/{layer}").attrs["weight_names"]
+    configs = [read_architecture(path) for path in architectures] or [None] * len(files)
+    return _join(
+        [
+            read_part(path, config, recurrent_activation)
+            for path, config in zip(files, configs, strict=True)
         ]
-        for layer in structure.kinds
-        if structure.kinds[layer] in _COUNTS
-    }
-    return _model(_Reader(file, size, names), structure, optimizer, rate)
-
-
-def _from_archive(file: Any, size: int, config: Any) -> KerasModel:
-    """Today's format: a layer is named by its class and its turn, whatever its own name."""
-    structure = recognise(config)
-    turns: Counter[str] = Counter()
-    names = {}
-    root = next((group for group in _GROUPS if group in file), _GROUPS[0])
-    for layer, kind in structure.kinds.items():
-        if kind not in _COUNTS:
-            continue
-        key = kind.lower() + (f"_{turns[kind]}" if turns[kind] else "")
-        turns[kind] += 1
-        group = _member(file, f"{root}/{key}/vars")
-        if _text(group.attrs.get("name", layer)) != layer:
-            found = shown(_text(group.attrs["name"]), 40)
-            raise UserError(f"expected the weights of {shown(layer, 40)!r} in {key}, not {found}.")
-        inside = f"{root}/{key}/cell/vars" if kind == "LSTM" else f"{root}/{key}/vars"
-        names[layer] = [f"{inside}/{i}" for i in range(len(_member(file, inside)))]
-    optimizer, rate = _optimizer(config.get("compile_config", {}).get("optimizer"))
-    if not optimizer and "optimizer/vars" in file:
-        optimizer = _text(file["optimizer/vars"].attrs.get("name", ""))
-        numbers = [item for item in file["optimizer/vars"].values() if item.shape == ()]
-        rate = next((float(x[()]) for x in numbers if x.dtype == np.float32), 0.0)
-    return _model(_Reader(file, size, names), structure, optimizer, rate)
-
-
-def _optimizer(values: Any) -> tuple[str, Any]:
-    """Class and learning rate from an optimizer's configuration, if there is one."""
-    values = values or {}
-    return str(values.get("class_name", "")), values.get("config", {}).get("learning_rate", 0.0)
-
-
-_COUNTS = {"Embedding": 1, "LSTM": 3, "Dense": 2}
-"""How many weights a layer has."""
-
-
-def _model(reader: _Reader, structure: Structure, optimizer: str, rate: Any) -> KerasModel:
-    """Reads the weights that the structure asks for, each against the shape it must have."""
-    for layer, names in reader.names.items():
-        wanted = _COUNTS[structure.kinds[layer]]
-        if len(names) != wanted:
-            raise UserError(f"expected {wanted} weights of {shown(layer)}; found {len(names)}.")
-    units = structure.units
-    encoder = _lstm_weights(reader, structure.encoder, units)
-    decoder = _lstm_weights(reader, structure.decoder, units)
-    target = decoder.kernel if decoder.embedding is None else decoder.embedding
-    kernel = reader.array(structure.output, 0, (units, len(target)))
-    bias = reader.array(structure.output, 1, (len(target),))
-    # "Custom>RMSprop", "rm_sprop", "adam_1": one name, whatever wrote it.
-    name = re.sub(r"(.*>|_\d+$|_)", "", optimizer).lower()
-    rate = rate if isinstance(rate, float) and 0 < rate < 1e3 else 0.0
-    return KerasModel(structure, Weights(encoder, decoder, kernel, bias), name, rate)
-
-
-def _lstm_weights(reader: _Reader, side: Side, units: int) -> LSTMWeights:
-    embedding = None
-    if side.embedding is not None:
-        embedding = reader.array(side.embedding, 0, (None, None))
-    width = None if embedding is None else embedding.shape[1]
-    return LSTMWeights(
-        embedding,
-        reader.array(side.lstm, 0, (width, 4 * units)),
-        reader.array(side.lstm, 1, (units, 4 * units)),
-        reader.array(side.lstm, 2, (4 * units,)),
     )
 
 
-def _member(group: Any, path: str) -> Any:
-    """What a path names inside the file itself: links that lead elsewhere are not followed."""
-    import h5py
+def _join(parts: list[Part]) -> KerasModel:
+    """One model from a whole one, or from an encoder and a decoder."""
+    parts = sorted(parts, key=lambda part: part.encoder is None)
+    first, last = parts[0], parts[-1]
+    if [part.kind for part in parts] not in (["whole model"], ["encoder", "decoder"]):
+        raise UserError(_what_is_wrong(parts))
+    sides = [(part.structure.units, part.recurrent_activation) for part in (first, last)]
+    if sides[0] != sides[1]:
+        found = " and ".join(f"{units} units with {gates} gates" for units, gates in sides)
+        raise UserError(
+            f"an encoder and a decoder of one model were expected; found {found} in {first.path} "
+            f"and {last.path}: name two files that were saved together."
+        )
+    encoder, decoder = first.structure.encoder, last.structure.decoder
+    assert encoder and decoder and first.encoder and last.decoder and last.output  # By their kind.
+    return KerasModel(
+        encoder,
+        decoder,
+        *sides[0],
+        Weights(first.encoder, last.decoder, *last.output),
+        first.optimizer or last.optimizer,
+        first.learning_rate or last.learning_rate,
+    )
 
-    for name in _parts(path):
-        link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
-        if not isinstance(link, h5py.HardLink):
-            raise UserError(f"expected {shown(path)} in the file; found none.")
-        group = group[name]
-    return group
 
-
-def _parts(path: str) -> Iterator[str]:
-    return (part for part in path.split("/") if part not in ("", "."))
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _what_is_wrong(parts: list[Part]) -> str:
+    """The message for files that do not make one model."""
+    if len(parts) == 1:
+        other = {"encoder": "decoder", "decoder": "encoder"}[parts[0].kind]
+        return (
+            f"{parts[0].path} is the {parts[0].kind} of a model, without its {other}; give both: "
+            "import ENCODER DECODER."
+        )
+    found = ", ".join(f"{part.path} ({part.kind})" for part in parts)
+    return f"one whole model, or one encoder and one decoder, were expected; found {found}."

@@ -14,9 +14,9 @@ from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.keras.building import build
 from s2s_jax.keras.exporting import (
     ExportRequest,
-    build,
     export_model,
     keras_view,
     own_characters,
@@ -123,7 +123,7 @@ class Tutorial:
 @pytest.mark.parametrize(("tokens", "embedding_dim"), [("char", 0), ("word", 0), ("char", 4)])
 def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_dim):
     keras = pytest.importorskip("keras")
-    from keras_fixture.make import decode_sequence
+    from s2s_keras_tutorial import decode_sequence
 
     run, params = random_run(tokens, embedding_dim)
     characters, weights = keras_view(run, params, NONE)
@@ -160,16 +160,10 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_files_of_an_imported_run_are_keras_s_again(tmp_path, suffix):
     keras = pytest.importorskip("keras")
-    from keras_fixture.make import Data, decode_sequence, read_pairs
+    from s2s_keras_tutorial import Data, decode_sequence, read_pairs
 
     asked = ImportRequest(
-        FIXTURE / "tutorial.keras",
-        str(FIXTURE / "pairs.txt"),
-        24,
-        None,
-        None,
-        tmp_path / "r",
-        False,
+        [FIXTURE / "tutorial.keras"], str(FIXTURE / "pairs.txt"), 24, out=tmp_path / "r"
     )
     import_model(asked)
     out = tmp_path / f"s2s{suffix}"
@@ -177,7 +171,7 @@ def test_files_of_an_imported_run_are_keras_s_again(tmp_path, suffix):
     assert export_model(request) == 0
     with pytest.raises(UserError, match="is there already"):
         export_model(request)
-    again = convert(asked._replace(model=out))
+    again = convert(asked._replace(models=[out]))
     for one, other in zip(
         jax.tree.leaves(again.params), jax.tree.leaves(convert(asked).params), strict=True
     ):
@@ -199,10 +193,37 @@ def test_files_of_our_run_are_trained_on_by_keras_and_come_back(trained, tmp_pat
     training = keras.models.load_model(out)
     assert training.optimizer.name == "adam"
     names = tmp_path / "s2s_characters.json"
-    found = convert(ImportRequest(out, None, 1, names, None, None, False))
+    found = convert(ImportRequest([out], vocabulary=names))
     sources = [source for source, _ in PAIRS]
     assert Translator(found.run, found.params)(sources) == Translator.load(trained[1])(sources)
     again = ExportRequest(tmp_path / "r", tmp_path / "again.keras", False, "best", False)
-    import_model(ImportRequest(out, None, 1, names, None, tmp_path / "r", False))
+    import_model(ImportRequest([out], vocabulary=names, out=tmp_path / "r"))
     export_model(again)
     assert again.out.with_name("again_characters.json").read_text() == names.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["keras2.h5", "keras3.keras"])
+def test_hard_gates_are_those_of_keras_3_again(tmp_path, name):
+    keras = pytest.importorskip("keras")
+    from s2s_keras_tutorial import Data, decode_sequence, read_pairs
+
+    layouts = json.loads((FIXTURE / "layouts.json").read_text(encoding="utf-8"))
+    expected = layouts[name.split(".")[0]]
+    names = tmp_path / "names.json"
+    keys = ("input_characters", "target_characters", "max_encoder_seq_length",
+            "max_decoder_seq_length")  # fmt: skip
+    names.write_text(json.dumps({key: expected[key] for key in keys}))
+    import_model(ImportRequest([FIXTURE / name], vocabulary=names, out=tmp_path / "r"))
+    out = tmp_path / "s2s.keras"
+    export_model(ExportRequest(tmp_path / "r", out, True, "best", False))
+    lists = [expected[key] for key in keys[:2]]
+    data = Data(read_pairs(), ids=name == "keras3.keras", lists=lists)
+    training, encoder, decoder = (
+        keras.models.load_model(tmp_path / f"s2s{half}.keras")
+        for half in ("", "_encoder", "_decoder")
+    )
+    for source, text in expected["decoded"].items():
+        assert decode_sequence(encoder, decoder, data, data.source([source])) == text
+    found = np.asarray(training([data.source(data.sources[:1]), data.target(data.targets[:1])]))[0]
+    np.testing.assert_allclose(found, expected["probabilities"], atol=1e-5)

@@ -1,4 +1,4 @@
-"""The files in keras_fixture were made by Keras itself: see make.py there. No Keras is needed."""
+"""The files in fixture were made by Keras itself: see make.py there. No Keras is needed."""
 
 import functools
 import json
@@ -26,8 +26,7 @@ PAIRS = FIXTURE / "pairs.txt"
 
 def request(name, **changes):
     """Asks for a file of the fixture with the tutorial's data."""
-    defaults = ImportRequest(FIXTURE / name, str(PAIRS), 24, None, None, None, False)
-    return defaults._replace(**changes)
+    return ImportRequest([FIXTURE / name], str(PAIRS), 24)._replace(**changes)
 
 
 def write_json(folder, name, **changes):
@@ -40,7 +39,7 @@ def write_json(folder, name, **changes):
 def imported(request, tmp_path_factory):
     name, folder = request.param, tmp_path_factory.mktemp("json")
     path = write_json(folder, name, source_padding=EXPECTED[name]["padding"])
-    asked = ImportRequest(FIXTURE / name, None, 24, path, None, None, False)
+    asked = ImportRequest([FIXTURE / name], vocabulary=path)
     return EXPECTED[name], convert(asked)
 
 
@@ -86,7 +85,7 @@ def test_weights_come_back_bit_for_bit(imported):
     [("tutorial.h5", "rmsprop", 0.01), ("spaces.keras", "adam", 0.02), ("legacy.h5", "", 0)],
 )
 def test_the_optimizer_is_recognised(name, optimizer, rate):
-    model = read_model(FIXTURE / name)
+    model = read_model([FIXTURE / name])
     assert model.optimizer == optimizer
     assert model.learning_rate == pytest.approx(rate)
 

@@ -1,0 +1,180 @@
+"""Where the weights of a layer stand in an HDF5 file of Keras, and how they are read.
+
+Links out of the file are not followed, and no array is read that the file does not hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import shown
+
+COUNTS = {"Embedding": 1, "LSTM": 3, "Dense": 2}
+"""How many weights a layer has."""
+
+_GROUPS = ("layers", "_layer_checkpoint_dependencies")  # Of Keras 3 and of tf.keras 2.12.
+# A layer by the names of its weights, where no configuration says what it is.
+_WEIGHT_NAMES = {
+    ("embeddings",): "Embedding",
+    ("kernel", "recurrent_kernel", "bias"): "LSTM",
+    ("kernel", "bias"): "Dense",
+}
+
+
+class LegacyLayout(NamedTuple):
+    """`.h5` of `model.save` and, before Keras 3, of `save_weights`.
+
+    Weights are named by an attribute of their layer's group.
+    """
+
+    file: Any
+
+    @property
+    def root(self) -> str:
+        return "model_weights" if "model_weights" in self.file else ""
+
+    def kinds(self) -> dict[str, str]:
+        """The class of every layer by its name, as far as the names of the weights tell it."""
+        group = member(self.file, self.root)
+        layers = [text(name) for name in group.attrs.get("layer_names", sorted(group))]
+        return {layer: self._kind(layer) for layer in layers}
+
+    def _kind(self, layer: str) -> str:
+        names = self._weight_names(layer)
+        if not names:
+            return "Masking" if "masking" in layer else "InputLayer"
+        kinds = tuple(re.sub(r":\d+$", "", name).rsplit("/", 1)[-1] for name in names)
+        kind = _WEIGHT_NAMES.get(kinds, f"a layer of {len(names)} weights")
+        if kind == "LSTM":
+            units, gates = member(self.file, f"{self.root}/{layer}/{names[1]}").shape
+            kind = {4 * units: "LSTM", 3 * units: "GRU"}.get(gates, "SimpleRNN")
+        return kind
+
+    def _weight_names(self, layer: str) -> list[str]:
+        group = member(self.file, f"{self.root}/{layer}")
+        return [text(name) for name in group.attrs.get("weight_names", ())]
+
+    def names(self, kinds: Mapping[str, str]) -> dict[str, list[str]]:
+        """Paths of the weights of each layer that has any."""
+        return {
+            layer: [f"{self.root}/{layer}/{name}" for name in self._weight_names(layer)]
+            for layer, kind in kinds.items()
+            if kind in COUNTS
+        }
+
+
+class ArchiveLayout(NamedTuple):
+    """`.weights.h5`, alone or in a `.keras` archive.
+
+    A layer is named by its class and its turn, whatever its own name.
+    """
+
+    file: Any
+
+    @staticmethod
+    def fits(file: Any) -> bool:
+        """Whether a file has this layout; otherwise it has the other."""
+        return any(group in file for group in _GROUPS)
+
+    @property
+    def root(self) -> str:
+        return next((group for group in _GROUPS if group in self.file), _GROUPS[0])
+
+    def kinds(self) -> dict[str, str]:
+        """The class of every layer by its name."""
+        kinds = {}
+        turns = sorted(member(self.file, self.root), key=lambda key: (len(key), key))
+        for key in turns:
+            kind = re.sub(r"_\d+$", "", key)
+            known = {name.lower(): name for name in ("Masking", *COUNTS)}
+            if kind not in known and not self._holds_weights(key):
+                continue
+            group = self.file.get(f"{self.root}/{key}/vars")
+            name = key if group is None else text(group.attrs.get("name", key))
+            kinds[name] = known.get(kind, kind)
+        return kinds
+
+    def _holds_weights(self, key: str) -> bool:
+        found: list[str] = []
+        member(self.file, f"{self.root}/{key}").visititems(
+            lambda name, item: found.append(name) if hasattr(item, "shape") else None
+        )
+        return bool(found)
+
+    def names(self, kinds: Mapping[str, str]) -> dict[str, list[str]]:
+        """Paths of the weights of each layer that has any."""
+        turns: Counter[str] = Counter()
+        names = {}
+        for layer, kind in kinds.items():
+            if kind not in COUNTS:
+                continue
+            key = kind.lower() + (f"_{turns[kind]}" if turns[kind] else "")
+            turns[kind] += 1
+            group = member(self.file, f"{self.root}/{key}/vars")
+            if text(group.attrs.get("name", layer)) != layer:
+                found = shown(text(group.attrs["name"]), 40)
+                raise UserError(
+                    f"expected the weights of {shown(layer, 40)!r} in {key}, not {found}."
+                )
+            inside = f"{self.root}/{key}/cell/vars" if kind == "LSTM" else f"{self.root}/{key}/vars"
+            names[layer] = [f"{inside}/{i}" for i in range(len(member(self.file, inside)))]
+        return names
+
+
+class Reader(NamedTuple):
+    """An open HDF5 file, and the names under which each layer's weights stand in it."""
+
+    file: Any
+    size: int  # Bytes of the file: no array can be larger.
+    names: Mapping[str, list[str]]
+
+    def shape(self, layer: str, number: int) -> tuple[int, ...]:
+        """The shape of one weight of a layer."""
+        return tuple(member(self.file, self.names[layer][number]).shape)
+
+    def array(self, layer: str, number: int, shape: tuple[int | None, ...]) -> np.ndarray:
+        """One weight of a layer, float32; None in `shape` takes any size."""
+        name = self.names[layer][number]
+        dataset = member(self.file, name)
+        found = (getattr(dataset, "dtype", None), getattr(dataset, "shape", ()))
+        fits = found[0] == np.float32 and len(found[1]) == len(shape)
+        if not fits or any(w not in (None, n) for w, n in zip(shape, found[1], strict=True)):
+            sizes = ", ".join("any" if n is None else str(n) for n in shape)
+            raise UserError(
+                f"{shown(name)} was expected to be float32 ({sizes}); found {found[0]} {found[1]}."
+            )
+        # Keras stores arrays as they are; one that fills itself in on reading may be of any size.
+        stored = dataset.id.get_storage_size()
+        if stored != dataset.nbytes or stored > self.size or dataset.external:
+            raise UserError(
+                f"{shown(name)} was expected to take {dataset.nbytes} bytes in the file; found "
+                f"{stored} of {self.size}; save the model with Keras again."
+            )
+        return dataset[()]
+
+
+def member(group: Any, path: str) -> Any:
+    """What a path names inside the file itself: links that lead elsewhere are not followed."""
+    import h5py
+
+    for name in _parts(path):
+        link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
+        if not isinstance(link, h5py.HardLink):
+            raise UserError(f"expected {shown(path)} in the file; found none.")
+        group = group[name]
+    return group
+
+
+def _parts(path: str) -> Iterator[str]:
+    return (part for part in path.split("/") if part not in ("", "."))
+
+
+def text(value: Any) -> str:
+    """A name as HDF5 stores it, in either of its types."""
+    return value.decode() if isinstance(value, bytes) else str(value)
