@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from s2s_jax.command_line import Parser, main
+from s2s_jax.command_line import Parser, add_options, command, main
+from s2s_jax.config import DataConfig, ModelConfig, TrainConfig
+from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,3 +158,38 @@ def test_main_always_leaves():
     with pytest.raises(SystemExit) as leaving:
         main(lambda: 0)
     assert leaving.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "printed"),
+    [
+        ("train.py", "python decode.py --checkpoint 'a b' --beam 5"),
+        ("/usr/bin/s2s-train", "s2s-decode --checkpoint 'a b' --beam 5"),
+        ("s2s-keras", "s2s-decode --checkpoint 'a b' --beam 5"),
+    ],
+)
+def test_what_to_type_next_is_typed_as_this_program_was(monkeypatch, program, printed):
+    monkeypatch.setattr(sys, "argv", [program])
+    assert command("decode.py", Path("a b"), "--beam", "5") == printed
+
+
+@pytest.mark.parametrize("config", [DataConfig, ModelConfig, TrainConfig, DecodeConfig])
+def test_flags_say_and_do_what_the_options_are_declared_as(config):
+    parser = Parser(prog="tool.py")
+    add_options(parser, config)
+    assert vars(parser.parse_args([])) == {}  # What is not given is the configuration's affair.
+    text = " ".join(parser.format_help().split())
+    given = []
+    for name, (field, _) in config.options().items():
+        flag = "--" + name.replace("_", "-")
+        assert flag in text
+        if field.type is bool:
+            given += [flag]
+        else:
+            default = f"{field.default:g}" if field.type is float else field.default
+            assert f"(default: {default})" in text
+            given += [flag, str(field.default)]
+    values = vars(parser.parse_args(given))
+    assert set(values) == set(config.options())
+    for name, value in values.items():
+        assert value == (config.options()[name][0].default or value)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -13,6 +14,7 @@ from s2s_jax.config import (
     RunConfig,
     TrainConfig,
 )
+from s2s_jax.config.options import Config, option
 from s2s_jax.errors import UserError
 
 SIZES = st.integers(1, 10**9)
@@ -75,6 +77,25 @@ def test_an_unknown_key_is_refused_inside_a_section(section):
     values[section]["beam_width"] = 3
     with pytest.raises(UserError, match="beam_width"):
         RunConfig.from_dict(values)
+
+
+def test_an_unknown_key_names_the_nearest():
+    with pytest.raises(UserError, match=r"batch_sise in TrainConfig.*nearest is batch_size"):
+        TrainConfig.from_dict({"batch_sise": 3})
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit(Config):
+    """A configuration of which the first version had no field, and the second a default."""
+
+    kind: str = option("new", missing="old", choices=("old", "new"))
+    size: int = option(3, least=1)
+
+
+def test_a_key_that_an_older_version_did_not_write_means_what_was_the_only_value_then():
+    assert Unit() == Unit("new", 3)
+    assert Unit.from_dict({}) == Unit("old", 3)
+    assert Unit.from_dict({"kind": "new", "size": 4}) == Unit("new", 4)
 
 
 @pytest.mark.parametrize("key", EXAMPLE.to_dict())
@@ -177,3 +198,12 @@ def test_configs_are_frozen(config):
     field = next(iter(config.__dataclass_fields__))
     with pytest.raises(AttributeError):
         setattr(config, field, getattr(config, field))
+
+
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+def test_the_learning_rate_that_is_used_is_the_one_written(optimizer):
+    by_default = TrainConfig(optimizer=optimizer)
+    assert by_default.to_dict()["learning_rate"] == LEARNING_RATES[optimizer]
+    assert by_default == TrainConfig(optimizer=optimizer, learning_rate=LEARNING_RATES[optimizer])
+    # Older versions wrote 0 for the default.
+    assert TrainConfig.from_dict(by_default.to_dict() | {"learning_rate": 0.0}) == by_default

@@ -38,10 +38,16 @@ class DataConfig(Config):
     swap: bool = option(False, help="translate from the second column to the first")
     tokens: str = option("char", choices=("char", "word"), help="unit of text")
     max_source_length: int = option(
-        500, least=0, metavar="N", help="skip pairs with a longer source, in characters; 0 = none"
+        500,
+        least=0,
+        metavar="N",
+        help="skip pairs with a longer source, in characters; 0 = no limit",
     )
     max_target_length: int = option(
-        500, least=0, metavar="N", help="skip pairs with a longer target, in characters; 0 = none"
+        500,
+        least=0,
+        metavar="N",
+        help="skip pairs with a longer target, in characters; 0 = no limit",
     )
     validation_split: float = option(
         0.2, least=0, below=1, metavar="SHARE", help="share of the pairs held out for validation"
@@ -49,8 +55,8 @@ class DataConfig(Config):
     split: str = option(
         "source",
         choices=("source", "tail"),
-        help="hold out whole source sentences drawn at random, or the last pairs as the tutorial "
-        "does",
+        help="source: hold out whole source sentences, drawn at random; tail: hold out the last "
+        "pairs, as the tutorial does",
     )
 
     def __post_init__(self) -> None:

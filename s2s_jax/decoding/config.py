@@ -49,7 +49,7 @@ class DecodeConfig(Config):
     )  # fmt: skip
     seed: int = option(
         0, least=0, most=2**32 - 1, metavar="N",
-        help="a sentence and a seed give the same answer in every batch",
+        help="seed of the draws: a sentence and a seed give the same answer in any batch",
     )  # fmt: skip
     scores: bool = option(
         False,
@@ -62,7 +62,7 @@ class DecodeConfig(Config):
     )  # fmt: skip
     batch_size: int = option(512, least=1, metavar="N", help="hypotheses decoded at a time")
     strict: bool = option(
-        False, help="refuse sentences with symbols never seen in training; else these are dropped"
+        False, help="refuse sentences with symbols never seen in training instead of dropping these"
     )
 
     def __post_init__(self) -> None:

@@ -44,9 +44,9 @@ def parser() -> Parser:
 
 def _add_streams(streams: argparse._ArgumentGroup) -> None:
     streams.add_argument("--input", metavar="FILE",
-        help="one sentence per line, answered in that order; - is standard input")  # fmt: skip
+        help="read one sentence per line; - is standard input")  # fmt: skip
     streams.add_argument("--output", type=Path, metavar="FILE",
-        help="written as a whole at the end, or left as it was (default: standard output)",
+        help="write the answers to FILE, all of them or none (default: standard output)",
     )  # fmt: skip
     streams.add_argument("--json", action="store_true",
         help="one JSON object per line: source, text, score, log-probabilities, n-best, warnings",
@@ -56,7 +56,8 @@ def _add_streams(streams: argparse._ArgumentGroup) -> None:
 def _add_judging(judging: argparse._ArgumentGroup) -> None:
     add_options(judging, DecodeConfig, ("scores",))
     judging.add_argument("--score", action="store_true",
-        help="lines are source<TAB>target: the target's log-probability and the mean per token",
+        help="score given targets (lines are source<TAB>target) instead of decoding: their "
+        "log-probability and the mean per token",
     )  # fmt: skip
     judging.add_argument("--evaluate", type=Path, metavar="FILE",
         help="evaluate the run on a file of source<TAB>target lines; --output takes the answers",
