@@ -1,6 +1,6 @@
 """Decodes new texts with a trained model; see --help."""
 
-from s2s_jax.serving.main import command
+from s2s_jax.serving.main import entry_point
 
 if __name__ == "__main__":
-    command()
+    entry_point()

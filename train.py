@@ -1,6 +1,6 @@
 """Trains a sequence-to-sequence model; see --help."""
 
-from s2s_jax.training.main import command
+from s2s_jax.training.main import entry_point
 
 if __name__ == "__main__":
-    command()
+    entry_point()

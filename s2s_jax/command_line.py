@@ -28,7 +28,7 @@ _show_warning = warnings.showwarning
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line; flags are never abbreviated."""
+    """An argument parser whose errors are one line; flags cannot be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -68,10 +68,10 @@ def add_options(
         )
 
 
-def main(command: Callable[[], int]) -> NoReturn:
-    """Runs a command and leaves with its status; no mistake of the user's is a traceback."""
+def main(run: Callable[[], int]) -> NoReturn:
+    """Runs a command and exits with its status; a user's mistake is one line, not a traceback."""
     _quiet_libraries()
-    # Answers are UTF-8 whatever the locale; a terminal that cannot show a symbol shows its code.
+    # Output is UTF-8 in any locale; a terminal that cannot show a symbol shows its code point.
     if isinstance(sys.stdout, io.TextIOWrapper):
         encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
@@ -79,7 +79,7 @@ def main(command: Callable[[], int]) -> NoReturn:
     warnings.showwarning = _warn
     try:
         try:
-            status = command()
+            status = run()
         except SystemExit as leaving:  # --help
             status = leaving.code
         if sys.stdout is not None:
@@ -90,8 +90,7 @@ def main(command: Callable[[], int]) -> NoReturn:
         print("stopped", file=sys.stderr)
         status = 128 + signal.SIGINT
     except BrokenPipeError:
-        # Whoever read the output has left (| head).
-        status = 128 + 13  # As a process that SIGPIPE ended.
+        status = 128 + 13  # The reader is gone (| head): the status of a process killed by SIGPIPE.
     except OSError as error:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     _silence()
@@ -99,30 +98,30 @@ def main(command: Callable[[], int]) -> NoReturn:
 
 
 def command(script: str, folder: Path, *more: str) -> str:
-    """A command line to type next."""
+    """A command for the user to type next."""
     flag = "--checkpoint" if script == "decode.py" else "--out"
     return shlex.join([*typed(script).split(), flag, str(folder), *more])
 
 
 def typed(script: str) -> str:
-    """How `python train.py` and its like are typed: as console commands where this is one."""
+    """How a script is started: with `python`, or as a console command if this process was."""
     return _CONSOLE[script] if _program().startswith("s2s-") else f"python {script}"
 
 
 def _quiet_libraries() -> None:
-    """Hides what Orbax logs of its own affairs, and repetitions of a failed read that we report."""
+    """Hides Orbax's routine warnings, and repeats of a failed read that is reported anyway."""
     logging.getLogger("absl").setLevel(logging.ERROR)
     logging.getLogger("asyncio").addFilter(
         lambda record: "never retrieved" not in record.getMessage()
     )
-    # Threads of tensorstore report to the event loop of such a read after it was closed.
+    # After such a read, threads of tensorstore still report to its closed event loop.
     sys.unraisablehook = lambda fault: (
         None if str(fault.exc_value) == "Event loop is closed" else sys.__unraisablehook__(fault)
     )
 
 
 def _silence() -> None:
-    """Lets Python's own flush at exit succeed when standard output takes nothing any more."""
+    """Lets Python's own flush at exit succeed after standard output has failed."""
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -131,7 +130,7 @@ def _silence() -> None:
 
 
 def _warn(message: Warning, category: type[Warning], *where: Any) -> None:
-    """Ours are one line; others come as Python shows them."""
+    """Shows our warnings as one line, and others as Python does."""
     if issubclass(category, RunWarning):
         print(f"{_program()}: warning: {_one_line(str(message))}", file=sys.stderr)
     else:

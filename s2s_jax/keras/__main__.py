@@ -73,11 +73,11 @@ def run() -> int:
     return export_model(ExportRequest(**flags))
 
 
-def command() -> NoReturn:
+def entry_point() -> NoReturn:
     """The console command."""
     main(run)
 
 
 if __name__ == "__main__":
     sys.argv[0] = "s2s_jax.keras"  # What error messages begin with.
-    command()
+    entry_point()

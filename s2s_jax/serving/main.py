@@ -93,6 +93,6 @@ def run() -> int:
     return decode(DecodeRequest(config=config, beside=beside, **flags))
 
 
-def command() -> NoReturn:
+def entry_point() -> NoReturn:
     """The console command."""
     main(run)

@@ -96,6 +96,6 @@ def run() -> int:
     return action(with_recipe(request), TrainingReport())
 
 
-def command() -> NoReturn:
+def entry_point() -> NoReturn:
     """The console command."""
     main(run)
