@@ -1,1 +1,1 @@
-"""The encoder, the decoder, and the losses; Flax modules and pure functions."""
+"""The model: recurrence, encoder, decoder and loss, as Flax modules and pure functions."""

@@ -8,32 +8,42 @@ its gates in Keras's order: input i, forget f, candidate g, output o.
     c_t     = f c_{t-1} + i g
     h_t     = o tanh(c_t)
 
-In models from Keras that say so, a piecewise linear `hard_sigmoid` stands for the sigmoid.
+Some models from Keras have a piecewise linear `hard_sigmoid` instead of the sigmoid.
 
-`inputs` is the share of the tokens: x W + b, computed for all time steps at once (see
-`models.GateInputs`), so that the scan holds nothing but what depends on the step before.
+`inputs` is what the tokens contribute, x W + b. `GateInputs` computes it for all time steps at
+once, so that the scan holds only what depends on the step before.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Int, Key
 
 from s2s_jax.config import HARD_SIGMOID_SLOPES
 
-Carry = tuple[jax.Array, jax.Array]
-"""`(c, h)`, each `[batch, features]`: Flax's order (Keras has `[h, c]`)."""
+Carry = tuple[Float[Array, "batch features"], Float[Array, "batch features"]]
+"""`(c, h)`, in Flax's order (Keras has `[h, c]`)."""
+
+Carries = tuple[Float[Array, "time batch features"], Float[Array, "time batch features"]]
+"""`(c, h)` after each time step."""
 
 
-def product(equation: str, x: jax.Array, y: jax.Array, dtype: Any = jnp.float32) -> jax.Array:
+def product(
+    equation: str,
+    x: Float[Array, "*x"],
+    y: Float[Array, "*y"],
+    dtype: DTypeLike = jnp.float32,
+) -> Float[Array, "*product"]:
     """`jnp.einsum` of two arrays rounded to `dtype`; summed, and returned, in float32.
 
-    A float32 product is one of float32 numbers on every device. By default TPUs would round them
-    to bfloat16 and GPUs to TF32, which is enough to turn near ties in decoding.
+    A float32 product uses float32 numbers on every device. By default TPUs would round them to
+    bfloat16 and GPUs to TF32, which is enough to flip near ties in decoding.
     """
     if dtype == jnp.float32:
         return jnp.einsum(equation, x, y, precision=jax.lax.Precision.HIGHEST)
@@ -41,37 +51,83 @@ def product(equation: str, x: jax.Array, y: jax.Array, dtype: Any = jnp.float32)
     return jnp.einsum(equation, x, y, preferred_element_type=jnp.float32)
 
 
+class GateInputs(nn.Module):
+    """What tokens contribute to an LSTM's gates: x W + b.
+
+    With `embedding_dim` 0 the tokens are one-hot vectors, and a one-hot vector times W is a row
+    of W: the row is looked up, and no one-hot array is ever built.
+
+    Attributes:
+      vocab_size: number of ids.
+      features: units of the LSTM.
+      embedding_dim: size of the token embeddings; 0 for one-hot vectors.
+      dtype: of the matrix products; everything else is float32.
+      zero_id: the id whose one-hot vector is all zeros, if there is one.
+    """
+
+    vocab_size: int
+    features: int
+    embedding_dim: int = 0
+    dtype: DTypeLike = jnp.float32
+    zero_id: int | None = None
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "*batch"]) -> Float[Array, "*batch gates"]:
+        """Gate inputs of each token, `gates` being `4 * features`."""
+        rows = self.embedding_dim or self.vocab_size
+        kernel = self.param(
+            "kernel", nn.initializers.glorot_uniform(), (rows, 4 * self.features), jnp.float32
+        )
+        bias = self.param("bias", _bias_init, (4 * self.features,), jnp.float32)
+        if self.embedding_dim:
+            embed = nn.Embed(self.vocab_size, self.embedding_dim, name="embedding")
+            return product("...e,eg->...g", embed(tokens), kernel, self.dtype) + bias
+        if self.zero_id is not None:
+            kernel = kernel.at[self.zero_id].set(0)  # This row then gets no gradient either.
+        return (kernel + bias).at[tokens].get(mode="promise_in_bounds")
+
+
+def _bias_init(key: Key[Array, ""], shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
+    """Zeros, but ones for the forget gate, so that early training remembers."""
+    del key
+    features = shape[0] // 4
+    return jnp.zeros(shape, dtype).at[features : 2 * features].set(1)
+
+
 class LSTMCell(nn.RNNCellBase):
     """One LSTM step over inputs that are already projected to the gates.
 
     Attributes:
-      features: units of the cell; `inputs` are `[batch, 4 * features]`.
-      dtype: what matrix products are computed in; all else is float32.
+      features: units of the cell.
+      dtype: of the matrix products; everything else is float32.
       recurrent_activation: of the gates i, f, o: "sigmoid", or a key of `HARD_SIGMOID_SLOPES`.
     """
 
     features: int
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
     recurrent_activation: str = "sigmoid"
 
     def setup(self) -> None:
-        """Makes the one parameter."""
         # Keras draws one orthogonal matrix over all four gates.
         shape = (self.features, 4 * self.features)
         self.recurrent_kernel = self.param(
             "recurrent_kernel", nn.initializers.orthogonal(), shape, jnp.float32
         )
 
-    def __call__(self, carry: Carry, inputs: jax.Array) -> tuple[Carry, jax.Array]:
-        """`(c, h)`, `[batch, 4 * features]` -> the new `(c, h)` and h `[batch, features]`."""
+    def __call__(
+        self, carry: Carry, inputs: Float[Array, "batch 4*features"]
+    ) -> tuple[Carry, Float[Array, "batch features"]]:
+        """The next `(c, h)`, and h once more as the output."""
         c, h = carry
         i, f, g, o = self.gates(h, inputs)
         c = f * c + i * g
         h = o * jnp.tanh(c)
         return (c, h), h
 
-    def gates(self, h: jax.Array, inputs: jax.Array) -> list[jax.Array]:
-        """The four activated gates i, f, g, o, each `[batch, features]`."""
+    def gates(
+        self, h: Float[Array, "batch features"], inputs: Float[Array, "batch 4*features"]
+    ) -> list[Float[Array, "batch features"]]:
+        """The four activated gates i, f, g, o."""
         z = inputs + product("bh,hg->bg", h, self.recurrent_kernel, self.dtype)
         is_sigmoid = jnp.repeat(jnp.array([True, True, False, True]), self.features)
         if self.recurrent_activation != "sigmoid":
@@ -85,7 +141,9 @@ class LSTMCell(nn.RNNCellBase):
         return jnp.split(jnp.tanh(z * scale) * scale + offset, 4, axis=-1)
 
     @nn.nowrap
-    def times_slope(self, factor: jax.Array, gate: jax.Array) -> jax.Array:
+    def times_slope(
+        self, factor: Float[Array, "batch features"], gate: Float[Array, "batch features"]
+    ) -> Float[Array, "batch features"]:
         """`factor` times the derivative of the gates' activation, from the gate's value."""
         if self.recurrent_activation == "sigmoid":
             return factor * gate * (1 - gate)
@@ -93,8 +151,9 @@ class LSTMCell(nn.RNNCellBase):
         return jnp.where((gate > 0) & (gate < 1), slope * factor, 0)
 
     @nn.nowrap
-    def initialize_carry(self, rng: jax.Array, input_shape: tuple[int, ...]) -> Carry:
-        """Zeros for inputs of shape `(*batch, 4 * features)`; `rng` is not used."""
+    def initialize_carry(self, rng: Key[Array, ""], input_shape: tuple[int, ...]) -> Carry:
+        """Zeros, for inputs of shape `(batch, 4 * features)`; `rng` is unused."""
+        del rng
         zeros = jnp.zeros((*input_shape[:-1], self.features))
         return zeros, zeros
 
@@ -103,31 +162,58 @@ class LSTMCell(nn.RNNCellBase):
         return 1
 
 
-def _scan(body: Any, cell: LSTMCell, carry: Carry, inputs: jax.Array) -> tuple[Carry, Any]:
+def _scan(
+    body: Any, cell: LSTMCell, carry: Carry, inputs: Float[Array, "time batch gates"]
+) -> tuple[Carry, Any]:
     """`nn.scan` of `body(cell, carry, inputs)` over the leading axis, parameters shared."""
     scan = nn.scan(body, variable_broadcast="params", split_rngs={"params": False})
     return scan(cell, carry, inputs)
 
 
-def plain_unroll(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> Carry:
-    """What `unroll` computes, differentiated by JAX: the definition it is tested against."""
+def plain_unroll(
+    cell: LSTMCell, carry: Carry, inputs: Float[Array, "time batch 4*features"]
+) -> Carries:
+    """What `unroll` computes, differentiated by JAX: the definition that it is tested against."""
 
-    def body(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> tuple[Carry, Carry]:
+    def body(
+        cell: LSTMCell, carry: Carry, inputs: Float[Array, "batch gates"]
+    ) -> tuple[Carry, Carry]:
         carry, _ = cell(carry, inputs)
         return carry, carry
 
     return _scan(body, cell, carry, inputs)[1]
 
 
-def _unroll_saving(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> tuple[Carry, Any]:
+class _Derivatives(NamedTuple):
+    """Local derivatives of each step, `[time, batch, ...]`."""
+
+    dz: Float[Array, "time batch 4*features"]  # d c_t / d (z_i, z_f, z_g) and d h_t / d z_o.
+    dc_dc: Float[Array, "time batch features"]  # d c_t / d c_{t-1}
+    dh_dc: Float[Array, "time batch features"]  # d h_t / d c_t
+
+
+class _Saved(NamedTuple):
+    """What the backward pass needs of the forward pass."""
+
+    kernel: Float[Array, "features 4*features"]
+    start: Carry
+    carries: Carries
+    derivatives: _Derivatives
+
+
+def _unroll_saving(
+    cell: LSTMCell, carry: Carry, inputs: Float[Array, "time batch 4*features"]
+) -> tuple[Carries, _Saved]:
     """The forward pass that also keeps each step's local derivatives for the backward pass."""
 
-    def body(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> tuple[Carry, Any]:
+    def body(
+        cell: LSTMCell, carry: Carry, inputs: Float[Array, "batch gates"]
+    ) -> tuple[Carry, tuple[Carry, _Derivatives]]:
         c, h = carry
         i, f, g, o = cell.gates(h, inputs)
-        # d c_t / d (z_i, z_f, z_g) and d h_t / d z_o; formed here, while the gates are in cache.
         new_c = f * c + i * g
         tanh_c = jnp.tanh(new_c)
+        # Formed here, while the gates are in the processor's cache.
         dz = [
             cell.times_slope(g, i),
             cell.times_slope(c, f),
@@ -136,45 +222,49 @@ def _unroll_saving(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> tuple[Car
         ]
         dh_dc = o * (1 - tanh_c * tanh_c)
         new = (new_c, o * tanh_c)
-        return new, (new, (jnp.concatenate(dz, axis=-1), f, dh_dc))
+        return new, (new, _Derivatives(jnp.concatenate(dz, axis=-1), f, dh_dc))
 
     _, (carries, derivatives) = _scan(body, cell, carry, inputs)
-    return carries, (cell.recurrent_kernel, carry, carries, derivatives)
+    return carries, _Saved(cell.recurrent_kernel, carry, carries, derivatives)
 
 
-def _unroll_backward(dtype: Any, saved: Any, cotangents: Carry) -> tuple[Any, Carry, jax.Array]:
+def _unroll_backward(
+    dtype: DTypeLike, saved: _Saved, cotangents: Carries
+) -> tuple[dict[str, Any], Carry, Float[Array, "time batch gates"]]:
     """Back-propagation through time (Werbos 1990), the weight gradient left for the end.
 
-    Only the cotangents of the gates need the scan; the gradient of the recurrent kernel is then
-    one matrix product over all steps instead of one a step.
+    Only the cotangents of the gates need the scan. The gradient of the recurrent kernel is then
+    one matrix product over all steps instead of one per step.
     """
-    kernel, initial_carry, (_, hs), derivatives = saved
 
-    def body(carry: Carry, step: Any) -> tuple[Carry, jax.Array]:
+    def body(
+        carry: Carry, step: tuple[Carry, _Derivatives]
+    ) -> tuple[Carry, Float[Array, "batch gates"]]:
         dc, dh = carry
         (dc_out, dh_out), (dz, dc_dc, dh_dc) = step
         dh = dh + dh_out
         dc = dc + dc_out + dh * dh_dc
         dz = jnp.concatenate([dc, dc, dc, dh], axis=-1) * dz
-        return (dc * dc_dc, product("bg,hg->bh", dz, kernel, dtype)), dz
+        return (dc * dc_dc, product("bg,hg->bh", dz, saved.kernel, dtype)), dz
 
-    zeros = jax.tree.map(jnp.zeros_like, initial_carry)
-    d_carry, d_inputs = jax.lax.scan(body, zeros, (cotangents, derivatives), reverse=True)
-    previous_hs = jnp.concatenate([initial_carry[1][None], hs[:-1]])
+    zeros = jax.tree.map(jnp.zeros_like, saved.start)
+    steps = (cotangents, saved.derivatives)
+    d_carry, d_inputs = jax.lax.scan(body, zeros, steps, reverse=True)
+    previous_hs = jnp.concatenate([saved.start[1][None], saved.carries[1][:-1]])
     d_kernel = product("tbh,tbg->hg", previous_hs, d_inputs, dtype)
     return {"params": {"recurrent_kernel": d_kernel}}, d_carry, d_inputs
 
 
-def unroll(cell: LSTMCell, carry: Carry, inputs: jax.Array) -> Carry:
+def unroll(cell: LSTMCell, carry: Carry, inputs: Float[Array, "time batch 4*features"]) -> Carries:
     """Runs the cell over time.
 
     Args:
       cell: the cell, bound to its parameters.
-      carry: the `(c, h)` to begin with, each `[batch, features]`.
-      inputs: `[time, batch, 4 * features]`; time leads, so that a step's slice is contiguous.
+      carry: the `(c, h)` to begin with.
+      inputs: what `GateInputs` returns; time leads, so that a step's slice is contiguous.
 
     Returns:
-      The `(c, h)` after each step, each `[time, batch, features]`.
+      The `(c, h)` after each step.
     """
     backward = functools.partial(_unroll_backward, cell.dtype)
     return nn.custom_vjp(plain_unroll, _unroll_saving, backward)(cell, carry, inputs)

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,15 +77,15 @@ def test_a_sentence_of_100_000_characters_is_answered(translator):
 
 def test_it_follows_the_step_by_step_definition(translator):
     text = "abcabc"
-    ids = SOURCE.encode(text)[None]
+    ids = jnp.asarray(SOURCE.encode(text))[None]
     model, variables = translator.model, {"params": translator.params}
     carry, memory = model.apply(variables, ids, ids > 0, method="encode")
-    token, written = np.array([Vocabulary.bos_id]), []
+    token, written = jnp.array([Vocabulary.bos_id]), []
     for _ in range(12):
         carry, logits = model.apply(variables, carry, memory, token, method="decode_step")
         allowed = np.asarray(logits[0]).copy()
         allowed[[Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id]] = -np.inf
-        token = allowed.argmax()[None]
+        token = jnp.array([allowed.argmax()])
         if token[0] == Vocabulary.eos_id:
             break
         written.append(token[0])
@@ -159,12 +160,12 @@ def test_a_trained_run_answers_from_its_folder_alone(trained, tmp_path, monkeypa
 
 def chained(translator, text, ids):
     """Log-probabilities of target ids, one decode step after another."""
-    source = SOURCE.encode(text)[None]
+    source = jnp.asarray(SOURCE.encode(text))[None]
     model, variables = translator.model, {"params": translator.params}
     carry, memory = model.apply(variables, source, source > 0, method="encode")
     token, found = Vocabulary.bos_id, []
     for following in ids:
-        step = (carry, memory, np.array([token]))
+        step = (carry, memory, jnp.array([token]))
         carry, logits = model.apply(variables, *step, method="decode_step")
         found.append(float(jax.nn.log_softmax(logits[0])[following]))
         token = following

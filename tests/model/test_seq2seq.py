@@ -34,7 +34,8 @@ def batch():
     rng = np.random.default_rng(0)
     source = rng.integers(4, 11, (BATCH, SOURCE))
     mask = np.arange(SOURCE) < np.array([[7], [4], [1]])
-    return source * mask, mask, rng.integers(1, 13, (BATCH, TARGET))
+    target = rng.integers(1, 13, (BATCH, TARGET))
+    return jax.tree.map(jnp.asarray, (source * mask, mask, target))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_padding_gets_no_gradient(model, params, batch):
     def gradient(params, source):
         return jnp.square(model.apply(params, source, mask, target)).sum()
 
-    junk = np.where(mask, source, 10)
+    junk = jnp.where(mask, source, 10)
     wanted = gradient(params, source)
     found = gradient(params, junk)
     jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, atol=1e-5), found, wanted)
@@ -110,8 +111,7 @@ def test_an_empty_source_leaves_the_initial_carry(model, params):
 
 def test_decoder_does_not_see_the_future(model, params, batch):
     source, mask, target = batch
-    changed = target.copy()
-    changed[:, 3:] = 2
+    changed = target.at[:, 3:].set(2)
     before = apply(model, params, source, mask, target)[:, :3]
     after = apply(model, params, source, mask, changed)[:, :3]
     np.testing.assert_array_equal(before, after)
@@ -180,7 +180,7 @@ def test_zeros_beyond_the_end_are_read_and_have_no_weight(batch):
     config = ModelConfig(11, 13, latent_dim=8)
     plain, filled = Seq2Seq(config), Seq2Seq(dataclasses.replace(config, source_length=7))
     source, _, target = batch
-    everywhere = np.ones_like(source, bool)
+    everywhere = jnp.ones_like(source, bool)
     params = init(plain, source, everywhere, target)["params"]
 
     @functools.partial(jax.jit, static_argnames="model")
