@@ -1,23 +1,14 @@
-"""Which row of Keras's matrices is which character: from the tutorial's data, or from a JSON.
-
-The tutorial saves no vocabulary. It makes one anew from the data whenever it starts, so the same
-lines of the same file give the same one back.
-"""
+"""Which row of Keras's matrices is which character."""
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
-import io
-import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from s2s_jax.data.files import open_chunks
 from s2s_jax.data.tokenizers import read_tokenizer
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.errors import UserError
@@ -30,7 +21,6 @@ Under an `Embedding` there are no all-zero vectors: "zeros" is then the id 0.
 """
 
 _MAX_JSON_BYTES = 1 << 26
-_MAX_LINE = 1 << 20  # Characters.
 # The places of a list that stand for no text.
 _PLACES = {"": SPECIALS[0], SPECIALS[0]: SPECIALS[0], SPECIALS[3]: SPECIALS[3]}
 
@@ -158,50 +148,3 @@ class Characters:
             return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
         except (TypeError, UserError) as error:
             raise UserError(f"{path}: {error}") from None
-
-
-def tutorial_pairs(path: Path, num_samples: int) -> list[tuple[str, str]]:
-    """The first lines of a data file as the tutorial reads them, not normalized.
-
-    Raises:
-      UserError: when the file cannot be read, or a line has no tab (Keras's program stops there).
-    """
-    pairs = []
-    with open_chunks(path) as (_, chunks):
-        for number, line in enumerate(itertools.islice(_lines(path, chunks), num_samples), 1):
-            columns = line.split("\t")
-            if len(columns) < 2:
-                raise UserError(
-                    f"line {number} of {path} has no tab, so the tutorial cannot have read it; "
-                    "give the file that the model was trained with."
-                )
-            pairs.append((columns[0], columns[1]))
-    if not pairs:
-        raise UserError(f"{path} has no line that ends in a line feed; give the tutorial's file.")
-    return pairs
-
-
-def tutorial_characters(pairs: list[tuple[str, str]]) -> Characters:
-    """The sorted characters and the greatest lengths, tab and newline around each target."""
-    targets = [f"\t{target}\n" for _, target in pairs]
-    return Characters(
-        tuple(sorted({c for source, _ in pairs for c in source})),
-        tuple(sorted({c for target in targets for c in target})),
-        max_encoder_seq_length=max(len(source) for source, _ in pairs),
-        max_decoder_seq_length=max(map(len, targets)),
-    )
-
-
-def _lines(path: Path, chunks: Iterator[bytes]) -> Iterator[str]:
-    """Lines as Python's text files have them; what follows the last line feed is not read."""
-    utf8 = codecs.getincrementaldecoder("utf-8")()
-    decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
-    rest = ""
-    for chunk in chunks:
-        try:
-            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
-        except UnicodeDecodeError:
-            raise UserError(f"{path} is not UTF-8; give the tutorial's file.") from None
-        if len(rest) > _MAX_LINE:
-            raise UserError(f"{path} has a line of over {_MAX_LINE} characters; it is no text.")
-        yield from lines

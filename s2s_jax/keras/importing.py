@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +15,11 @@ from s2s_jax.data.preparation import Prepared, prepare
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import write_training_sources
-from s2s_jax.keras.characters import Characters, tutorial_characters, tutorial_pairs
+from s2s_jax.keras.characters import Characters
+from s2s_jax.keras.finding import find_characters
 from s2s_jax.keras.padding import mean_loss, model_config, with_padding
 from s2s_jax.keras.reading import KerasModel, read_model
+from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params
 from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
@@ -92,10 +93,10 @@ def convert(request: ImportRequest) -> Imported:
         raise UserError(
             f"the model has {model.units} units, not --latent-dim {request.latent_dim}."
         )
-    pairs: list[tuple[str, str]] = []
-    if request.data is not None:
-        pairs = tutorial_pairs(Path(resolve(request.data, progress=True)), request.num_samples)
-    characters = find_characters(request, model, pairs)
+    path = None if request.data is None else Path(resolve(request.data, progress=True))
+    pairs = [] if path is None else tutorial_pairs(path, request.num_samples)
+    sizes = (model.weights.encoder.vocab_size, model.weights.decoder.vocab_size)
+    characters = find_characters(sizes, request.vocabulary, path, pairs)
     _check_sides(model, characters)
     train = _train_config(model)
     prepared, data = None, DataConfig(data=_NO_DATA)
@@ -113,37 +114,6 @@ def convert(request: ImportRequest) -> Imported:
         "" if prepared is None else prepared.data_hash,
     )
     return Imported(model, characters, config, params, pairs, prepared)
-
-
-def find_characters(
-    request: ImportRequest, model: KerasModel, pairs: list[tuple[str, str]]
-) -> Characters:
-    """The characters of the JSON or else of the data; lengths that the JSON lacks, of the data.
-
-    Raises:
-      UserError: when neither is given, or the characters are not as many as the model's.
-    """
-    if request.vocabulary is None and not pairs:
-        raise UserError(
-            "a Keras model does not hold its characters; give the data that it was trained with "
-            "(--data fra.txt) or a JSON with both lists of characters (--vocabulary)."
-        )
-    characters = found = tutorial_characters(pairs) if pairs else None
-    if request.vocabulary is not None:
-        characters = Characters.from_json(request.vocabulary)
-        for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
-            if not getattr(characters, key) and found is not None:
-                characters = dataclasses.replace(characters, **{key: getattr(found, key)})
-    sizes = [len(characters.input_characters), len(characters.target_characters)]
-    wanted = [model.weights.encoder.vocab_size, model.weights.decoder.vocab_size]
-    if sizes != wanted:
-        where = request.vocabulary or f"the first {request.num_samples} lines of {request.data}"
-        raise UserError(
-            f"the model has {wanted[0]} source and {wanted[1]} target characters, but {where} "
-            f"{sizes[0]} and {sizes[1]}; give the data and --num-samples of its training, or its "
-            "lists with --vocabulary."
-        )
-    return characters
 
 
 def _train_config(model: KerasModel) -> TrainConfig:

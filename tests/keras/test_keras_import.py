@@ -13,9 +13,9 @@ from s2s_testing import ROOT, run_script
 
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
-from s2s_jax.keras.characters import tutorial_characters, tutorial_pairs
 from s2s_jax.keras.importing import ImportRequest, convert, import_model
 from s2s_jax.keras.reading import read_model
+from s2s_jax.keras.tutorial import roundest, tutorial_characters, tutorial_pairs
 from s2s_jax.keras.weights import from_params
 from s2s_jax.runs.folder import read_run
 
@@ -231,3 +231,21 @@ def test_an_imported_run_is_trained_on_and_decoded(tmp_path):
     assert not np.array_equal(kernel, before)
     done = run_script("decode.py", "--checkpoint", folder, "I go.", cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+def test_a_wrong_number_of_lines_is_answered_with_the_right_one(tmp_path):
+    for number in (3, 25, 26, 10_000):
+        with pytest.raises(UserError, match=r"first 21 to 24 lines .* --num-samples 21,") as error:
+            convert(request("tutorial.h5", num_samples=number))
+        assert "\n" not in str(error.value)
+    other = tmp_path / "other.txt"
+    other.write_text("a\tb\n" * 30 + "no tab\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"first 24 lines of .* 1 and 3; give the data and --num"):
+        convert(request("tutorial.h5", data=str(other)))
+
+
+def test_the_number_suggested_is_the_roundest():
+    assert roundest(range(9_812, 10_434)) == 10_000
+    assert roundest(range(812, 843)) == 820
+    assert roundest(range(7, 8)) == 7
+    assert roundest(range(3, 20)) == 10
