@@ -50,7 +50,11 @@ class DataConfig(Config):
         help="skip pairs with a longer target, in characters; 0 = no limit",
     )
     validation_split: float = option(
-        0.2, least=0, below=1, metavar="SHARE", help="share of the pairs held out for validation"
+        0.2,
+        least=0,
+        below=1,
+        metavar="SHARE",
+        help="share of the pairs held out for validation; 0 = none",
     )
     split: str = option(
         "source",
