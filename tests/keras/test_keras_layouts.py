@@ -10,6 +10,7 @@ import zipfile
 
 import h5py
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from s2s_keras_tutorial import FIXTURE
@@ -57,12 +58,9 @@ def test_answers_and_probabilities_are_keras_s_whatever_was_kept(tmp_path, name,
     ids = run.source_vocabulary.encode_source(source, *run.config.model.filling)[None]
     places = characters.ids(run.source_vocabulary, run.target_vocabulary)
     written = [characters.target_characters.index(c) for c in "\tje va !\n"]
-    logits = translator.model.apply(
-        {"params": translator.params},
-        ids,
-        np.ones_like(ids, bool),
-        places.target_inputs[written][None],
-    )
+    reads = places.target_inputs[written][None]
+    arrays = jax.tree.map(jnp.asarray, (ids, np.ones_like(ids, bool), reads))
+    logits = translator.model.apply({"params": translator.params}, *arrays)
     probabilities = np.asarray(jax.nn.softmax(logits))[0][:, places.target_outputs]
     wanted = np.array(expected["probabilities"])[: len(written)]
     np.testing.assert_allclose(probabilities, wanted, atol=1e-5)
