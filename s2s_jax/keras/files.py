@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from s2s_jax.errors import UserError
+from s2s_jax.keras.layouts import text
 from s2s_jax.runtime.files import shown, stand_in
 
 _MAX_CONFIG_BYTES = 1 << 24
@@ -80,7 +81,7 @@ def opened(path: Path) -> Iterator[Opened]:
                 size, content = len(weights), io.BytesIO(weights)
             with h5py.File(content, "r") as file:
                 if "model_config" in file.attrs:
-                    config = json.loads(file.attrs["model_config"])
+                    config = json.loads(text(file.attrs["model_config"]))
                 yield Opened(file, size, config, version)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None

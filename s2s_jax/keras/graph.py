@@ -71,7 +71,12 @@ def recognise(config: Any) -> Structure:
     found = [lstm for lstm in (encoder, decoder) if lstm is not None]
     kinds = {layer.name: layer.kind for layer in layers.values()}
     return Structure(
-        *sides, output.name if output else "", _units(found), _recurrent_activation(found), kinds
+        encoder=sides[0],
+        decoder=sides[1],
+        output=output.name if output else "",
+        units=_units(found),
+        recurrent_activation=_recurrent_activation(found),
+        kinds=kinds,
     )
 
 

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax.numpy as jnp
+import optax
 from flax.training.train_state import TrainState
 
 from s2s_jax.config import ModelConfig
@@ -69,20 +69,19 @@ def with_padding(
     Raises:
       UserError: when the padding does not fit the model, or a length is missing.
     """
-    possible = {True: ("mask",), False: ("zeros", "space"), None: ("mask", "zeros", "space")}[
-        model.encoder.masked
-    ]
+    masked = model.encoder.masked
+    possible = ["mask"] * (masked is not False) + ["zeros", "space"] * (masked is not True)
     padding = asked or characters.source_padding
     if padding and padding not in possible:
         raise UserError(
-            f"the encoder of this model has {'a' if model.encoder.masked else 'no'} mask, so the "
+            f"the encoder of this model has {'a' if masked else 'no'} mask, so the "
             f"padding cannot be {padding}; leave out --padding."
         )
-    if " " not in characters.input_characters:
-        possible = tuple(name for name in possible if name != "space" or name == padding)
+    if "space" in possible and " " not in characters.input_characters:
+        possible.remove("space")
     if not padding and len(possible) > 1 and prepared is not None:
         padding = _likeliest_padding(possible, model, characters, prepared, params)
-    elif not padding and model.encoder.masked is None:
+    elif not padding and masked is None:
         raise UserError(
             "these weights do not say whether the encoder had a mask (mask_zero); give the data "
             "(--data) to find it out, or say it: --padding mask or --padding zeros."
@@ -132,7 +131,7 @@ def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[
     batches = Batches(prepared.encode(pairs, *config.filling), batch_size=64, max_buckets=1)
     # The symbol filled in is data, and not the program's concern.
     apply = _apply(dataclasses.replace(config, source_filler=SPECIALS[0]))
-    state = TrainState(jnp.int32(0), apply, params, None, None)
+    state = TrainState.create(apply_fn=apply, params=params, tx=optax.identity())
     sums = validation_sums(state, batches)
     return float(sums.loss / sums.tokens)
 

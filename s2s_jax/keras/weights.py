@@ -78,7 +78,7 @@ def from_params(params: Any, characters: Characters, run: Run) -> Weights:
 
 
 def _side_params(weights: LSTMWeights, ids: np.ndarray, size: int) -> dict[str, Any]:
-    inputs = {"kernel": weights.kernel, "bias": weights.bias}
+    inputs: dict[str, Any] = {"kernel": weights.kernel, "bias": weights.bias}
     if weights.embedding is None:
         inputs["kernel"] = _scatter_rows(weights.kernel, ids, size, 0)
     else:
