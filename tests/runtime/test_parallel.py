@@ -122,25 +122,44 @@ def test_shares_together_are_the_batch(problem, size):
             assert not shares[3][number].source_mask[7 - 3 * rows :].any()
 
 
-EIGHT = {"JAX_NUM_CPU_DEVICES": "8"}
+def simulated(devices):
+    """The environment of a process that finds so many devices.
+
+    They deadlock on few cores unless the pool has far more threads than devices.
+    """
+    return os.environ | {"JAX_NUM_CPU_DEVICES": str(devices), "PJRT_NPROC": "32"}
+
+
+def losses(run):
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [(epoch["loss"], epoch["val_loss"]) for epoch in map(json.loads, lines)]
+
+
+def test_two_devices_learn_and_answer_as_one(tmp_path, data_file, run_here):
+    def on_both(*arguments):
+        done = run_script(*arguments, cwd=tmp_path, env=simulated(2))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    train = ["train.py", "--data", data_file, *SMALL, "--batch-size", 5, "--epochs", 3, "--out"]
+    assert "2 x cpu," in on_both(*train, "on2")
+    run_here(*train, "on1")
+    assert len(losses(tmp_path / "on2")) == 3
+    np.testing.assert_allclose(losses(tmp_path / "on2"), losses(tmp_path / "on1"), rtol=1e-5)
+    decode = ["decode.py", "--checkpoint", "on2", *(source for source, _ in PAIRS)]
+    assert on_both(*decode) == run_here(*decode).stdout != ""
 
 
 @pytest.mark.slow
 def test_any_number_of_devices_learns_the_same_and_steps_travel(tmp_path, data_file):
-    """8 simulated devices deadlock on few cores unless the pool has far more threads."""
-    environment = os.environ | EIGHT | {"PJRT_NPROC": "32"}
-
     def train(out, devices, epochs, *more):
         done = run_script(
             "train.py", "--data", data_file, *SMALL, "--batch-size", 5, "--epochs", epochs,
-            "--devices", devices, "--out", out, *more, cwd=tmp_path, env=environment,
+            "--devices", devices, "--out", out, *more, cwd=tmp_path, env=simulated(8),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert f"{devices} x cpu," in done.stdout
-
-    def losses(out):
-        lines = (tmp_path / out / "metrics.jsonl").read_text().splitlines()
-        return [(epoch["loss"], epoch["val_loss"]) for epoch in map(json.loads, lines)]
+        return losses(tmp_path / out)
 
     def decode(out):
         sources = [source for source, _ in PAIRS]
@@ -148,16 +167,15 @@ def test_any_number_of_devices_learns_the_same_and_steps_travel(tmp_path, data_f
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    for devices in (1, 2, 4, 8):
-        train(f"on{devices}", devices, 3)
-        assert len(losses(f"on{devices}")) == 3
-        np.testing.assert_allclose(losses(f"on{devices}"), losses("on1"), rtol=1e-5)
+    wanted = train("on1", 1, 3)
+    assert len(wanted) == 3
+    for devices in (2, 4, 8):
+        np.testing.assert_allclose(train(f"on{devices}", devices, 3), wanted, rtol=1e-5)
     shutil.copytree(tmp_path / "on1", tmp_path / "on1to8")
-    train("on1", 1, 30, "--resume")
-    train("on1to8", 8, 30, "--resume")
-    train("on8", 1, 30, "--resume")
-    for out in ("on1to8", "on8"):
-        np.testing.assert_allclose(losses(out)[:6], losses("on1")[:6], rtol=1e-5)
+    wanted = train("on1", 1, 30, "--resume")
+    for out, devices in (("on1to8", 8), ("on8", 1)):
+        found = train(out, devices, 30, "--resume")
+        np.testing.assert_allclose(found[:6], wanted[:6], rtol=1e-5)
         assert decode(out) == decode("on1") != ""
 
 
@@ -180,7 +198,7 @@ def test_any_number_of_devices_decodes_the_same(trained, tmp_path, flags):
     def decode(devices):
         done = run_script(
             "decode.py", "--checkpoint", trained[1], "--devices", devices, *flags, cwd=tmp_path,
-            stdin=text if "--score" in flags else "\n".join(lines) + "\n", env=os.environ | EIGHT,
+            stdin=text if "--score" in flags else "\n".join(lines) + "\n", env=simulated(8),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         columns = [line.split("\t") for line in done.stdout.splitlines()]
@@ -201,7 +219,7 @@ def test_a_run_is_judged_alike_by_any_number_of_devices(trained, tmp_path, data_
     def judge(devices):
         done = run_script(
             "decode.py", "--checkpoint", trained[1], "--devices", devices, "--evaluate", data_file,
-            "--output", f"on{devices}", "--json", cwd=tmp_path, env=os.environ | EIGHT,
+            "--output", f"on{devices}", "--json", cwd=tmp_path, env=simulated(8),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         figures = json.loads(done.stdout)
@@ -215,8 +233,8 @@ def test_a_run_is_judged_alike_by_any_number_of_devices(trained, tmp_path, data_
 
     sentence = ["decode.py", "--checkpoint", trained[1], "He eats."]
     alone = run_script(*sentence, cwd=tmp_path)
-    assert run_script(*sentence, cwd=tmp_path, env=os.environ | EIGHT).stdout == alone.stdout != ""
-    refused = run_script(*sentence, "--devices", 9, cwd=tmp_path, env=os.environ | EIGHT)
+    assert run_script(*sentence, cwd=tmp_path, env=simulated(8)).stdout == alone.stdout != ""
+    refused = run_script(*sentence, "--devices", 9, cwd=tmp_path, env=simulated(8))
     assert refused.returncode == 2
     assert (
         refused.stderr == "decode.py: error: --devices 9 asks for more than there are: 8 x cpu.\n"
