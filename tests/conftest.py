@@ -17,20 +17,21 @@ from s2s_testing import ROOT, SMALL, run_script, write_pairs
 from s2s_jax.runtime.cache import keep_compiled_programs
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# The programs of the tests are many, and each is run for a moment: compiling is what takes time.
+# Compiling takes longer than running these many small programs. `XLA_FLAGS= python -m pytest` runs
+# optimized ones, as users do (.ci/run).
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # A suite started in the background of a script ignores Ctrl-C, and so would the processes that
 # the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What takes long takes long because the machine is busy, or because it compiles.
+# A slow example means that the machine is busy or that something is being compiled.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-    """Nobody's cache folder is touched; the processes of one session share their programs."""
+    """Leaves the user's cache folder alone; the processes of a session share their programs."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["S2S_JAX_CACHE"] = str(folder)
     keep_compiled_programs()
@@ -39,9 +40,9 @@ def cache(tmp_path_factory):
 
 @pytest.fixture
 def run_here(tmp_path, monkeypatch, capsys):
-    """A script in this process, which has imported and compiled what the script needs.
+    """Runs a script in this process, which has already imported what the script needs.
 
-    A process of its own costs seconds; it is for what such a process alone can show.
+    `run_script` starts a process instead, which costs seconds.
     """
 
     def run(script, *arguments, stdin=""):
@@ -66,9 +67,9 @@ def data_file(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, data_file):
-    """What train.py printed, and the run folder that it left; no test may change it.
+    """What train.py printed, and the run folder it left, which no test may change.
 
-    The first of pytest's workers that asks trains it, for all of them.
+    The first of pytest's workers to ask for it trains it for all of them.
     """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
