@@ -25,11 +25,11 @@ def write_task(translator, folder, data, num_samples, sentences):
     texts = sorted({line.split("\t")[0] for line in lines if "\t" in line})
     random.Random(0).shuffle(texts)
     texts = texts[:sentences]
-    vocabulary = translator.run.source_vocabulary
+    encode = translator.run.source_encoder.encode
     answers = translator(texts)
     task = {
         "texts": texts,
-        "rows": [vocabulary.encode_source(text).tolist() for text in texts],
+        "rows": [encode(text).tolist() for text in texts],
         "symbols": list(translator.run.target_vocabulary.symbols),
         "max_length": translator.run.config.max_length,
         "answers": answers,

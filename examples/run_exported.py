@@ -23,12 +23,16 @@ if hashlib.sha256(program).hexdigest() != about["sha256"]:
     sys.exit(f"{path} is damaged; export it again.")
 decode = jax.export.deserialize(bytearray(program)).call
 
-# A file of format 1 has the same tokens on both sides.
-source_tokens, target_tokens = about.get("source", about), about.get("target", about)
+divides, joins = about.get("source_tokens"), about.get("target_tokens")
+if about["format"] == 1:
+    divides = {"pattern": about["token_pattern"], "unicode": False}
+    joins = {"joiner": "", "strip": about["tokens"] == "word"}
+if divides["unicode"]:
+    import regex as re  # pip install regex: its patterns know Unicode's words and graphemes.
 ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
 rows = []
 for text in texts:
-    tokens = re.findall(source_tokens["token_pattern"], unicodedata.normalize("NFC", text).strip())
+    tokens = re.findall(divides["pattern"], unicodedata.normalize("NFC", text).strip())
     found = [ids.get(token, about["unk_id"]) for token in tokens]
     row = [i for i in found if i is not None]
     length, filler = about["fill"]
@@ -40,5 +44,5 @@ for row, found in zip(source, rows, strict=True):
 for answer in np.asarray(decode(source, np.array([len(row) for row in rows], np.int32))):
     # Behind the end of an answer stands padding, and an answer may be cut off before its end.
     symbols = [about["target_symbols"][i] for i in answer if i not in (0, about["eos_id"])]
-    text = "".join(symbols)
-    print(text.lstrip() if target_tokens.get("strip", target_tokens["tokens"] == "word") else text)
+    text = joins["joiner"].join(symbols)
+    print(text.lstrip() if joins["strip"] else text)

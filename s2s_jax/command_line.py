@@ -58,13 +58,15 @@ def add_options(
             group.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=help_text)
             continue
         default = f"{field.default:g}" if field.type is float else field.default
+        if default != "":
+            help_text += f" (default: {default})"
         group.add_argument(
             flag,
             type=field.type,
             choices=about.choices or None,
             metavar=about.metavar,
             default=argparse.SUPPRESS,
-            help=f"{help_text} (default: {default})",
+            help=help_text,
         )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from s2s_jax.config import (
     LEARNING_RATES,
     MAX_LENGTH,
+    TOKENS,
     DataConfig,
     ModelConfig,
     RunConfig,
@@ -28,6 +29,7 @@ DATA = st.builds(
     num_samples=NOT_NEGATIVE,
     swap=st.booleans(),
     tokens=st.sampled_from(["char", "word"]),
+    target_tokens=st.sampled_from(["", *TOKENS]),
     max_source_length=NOT_NEGATIVE,
     max_target_length=NOT_NEGATIVE,
     validation_split=st.floats(0, 1, exclude_max=True),
@@ -98,7 +100,7 @@ def test_a_key_that_an_older_version_did_not_write_means_what_was_the_only_value
     assert Unit.from_dict({"kind": "new", "size": 4}) == Unit("new", 4)
 
 
-@pytest.mark.parametrize("key", EXAMPLE.to_dict())
+@pytest.mark.parametrize("key", ["format", "data", "model", "train", "max_length", "data_hash"])
 def test_a_missing_key_is_refused(key):
     values = EXAMPLE.to_dict()
     del values[key]
@@ -140,8 +142,8 @@ def test_sizes_without_a_default_are_required(key):
         (lambda: DataConfig(validation_split=-0.1), "validation_split"),
         (lambda: ModelConfig(9, 9, latent_dim=0), "latent_dim"),
         (lambda: ModelConfig(9, 9, embedding_dim=-1), "embedding_dim"),
-        (lambda: ModelConfig(9, 9, source_length=-1), "source_length"),
-        (lambda: ModelConfig(9, 9, source_filler=0), "source_filler"),
+        (lambda: dataclasses.replace(EXAMPLE, source_length=-1), "source_length"),
+        (lambda: dataclasses.replace(EXAMPLE, source_filler=0), "source_filler"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(make, name):
@@ -207,3 +209,24 @@ def test_the_learning_rate_that_is_used_is_the_one_written(optimizer):
     assert by_default == TrainConfig(optimizer=optimizer, learning_rate=LEARNING_RATES[optimizer])
     # Older versions wrote 0 for the default.
     assert TrainConfig.from_dict(by_default.to_dict() | {"learning_rate": 0.0}) == by_default
+
+
+def test_older_files_have_one_unit_for_both_sides_and_the_filler_of_sources_elsewhere():
+    values = EXAMPLE.to_dict()
+    for key in ("longest_source", "source_length", "source_filler"):
+        del values[key]
+    for key in ("source_tokens", "target_tokens"):
+        del values["data"][key]
+    values["data"]["tokens"] = "word"
+    values["model"] |= {"source_length": 13, "source_filler": " "}
+    config = RunConfig.from_dict(values)
+    assert (config.data.source_tokens, config.data.target_tokens) == ("word", "word")
+    assert (config.source_length, config.source_filler, config.longest_source) == (13, " ", 0)
+    assert RunConfig.from_dict(config.to_dict()) == config
+
+
+def test_a_side_may_have_units_of_its_own():
+    config = DataConfig(tokens="word", target_tokens="space")
+    assert (config.source_tokens, config.target_tokens) == ("word", "space")
+    with pytest.raises(UserError, match=r"`target_tokens` must be one of char, .*, not 'byte'"):
+        DataConfig(target_tokens="byte")

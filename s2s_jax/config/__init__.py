@@ -17,6 +17,9 @@ EMBEDDED = "sample"
 MAX_LENGTH = 1 << 17
 """Tokens of an answer; no line of a data file is longer."""
 
+TOKENS = ("char", "grapheme", "word", "space")
+"""The units that a text can be divided into; see `data/tokenizers.py`."""
+
 LEARNING_RATES = {"rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 """The optimizers offered, and the default learning rate of each."""
 
@@ -36,7 +39,18 @@ class DataConfig(Config):
     )
     num_samples: int = option(10_000, least=0, metavar="N", help="read the first N pairs; 0 = all")
     swap: bool = option(False, help="translate from the second column to the first")
-    tokens: str = option("char", choices=("char", "word"), help="unit of text")
+    tokens: str = option(
+        "char",
+        choices=TOKENS,
+        help="units of both sides: characters; graphemes, which a reader takes for one character; "
+        "words; or what white space divides",
+    )
+    source_tokens: str = option(
+        "", choices=("", *TOKENS), metavar="UNIT", help="units of the sources, if others"
+    )
+    target_tokens: str = option(
+        "", choices=("", *TOKENS), metavar="UNIT", help="units of the targets, if others"
+    )
     max_source_length: int = option(
         500,
         least=0,
@@ -67,16 +81,15 @@ class DataConfig(Config):
         super().__post_init__()
         if not self.data:
             raise UserError("`data` must be a path, a URL or a name such as fra-eng, not empty.")
+        for side in ("source_tokens", "target_tokens"):
+            object.__setattr__(self, side, getattr(self, side) or self.tokens)
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(Config):
     """The sizes of a `Seq2Seq`.
 
-    A `source_length` of 0 masks everything beyond the end of a source, as every run trained here
-    does. Otherwise the encoder reads on, up to that many tokens, through copies of
-    `source_filler`, as models from Keras do: `<pad>` is then an all-zero one-hot vector, and a
-    space is a space. `recurrent_activation` is "sigmoid" in every run trained here; models
+    `recurrent_activation` is "sigmoid" in every run trained here; models
     from Keras may have another.
     """
 
@@ -86,14 +99,7 @@ class ModelConfig(Config):
     embedding_dim: int = option(
         0, least=0, metavar="N", help="size of the token embeddings; 0 = one-hot"
     )
-    source_length: int = option(0, least=0)
-    source_filler: str = "<pad>"
     recurrent_activation: str = option("sigmoid", choices=("sigmoid", *HARD_SIGMOID_SLOPES))
-
-    @property
-    def filling(self) -> tuple[int, str]:
-        """How far sources are filled up, and with what: for `Vocabulary.encode_source`."""
-        return self.source_length, self.source_filler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,13 +145,18 @@ class TrainConfig(Config):
             object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
 
 
+_FILLER = ("source_length", "source_filler")
+
+
 @dataclasses.dataclass(frozen=True)
 class RunConfig(Config):
     """Everything in a run folder's `config.json`.
 
     `max_length` is the longest target of the training part in tokens, including `<eos>`: decoding
     stops after that many steps unless told otherwise. `data_hash` is the SHA-256 of the pairs, so
-    that a run is resumed on the data it was begun with.
+    that a run is resumed on the data it was begun with. `longest_source` is the longest source of
+    the training part in tokens; 0 if unknown. `source_length` and `source_filler` are the `length`
+    and `filler` of a `SourceEncoder`.
     """
 
     data: DataConfig
@@ -153,6 +164,9 @@ class RunConfig(Config):
     train: TrainConfig
     max_length: int = dataclasses.field(metadata=limits(least=1, most=MAX_LENGTH))
     data_hash: str
+    longest_source: int = option(0, least=0)
+    source_length: int = option(0, least=0)
+    source_filler: str = "<pad>"
 
     FORMAT: ClassVar[int] = 1
     """Raised when programs of the format before could not read the run; they then refuse it."""
@@ -174,4 +188,10 @@ class RunConfig(Config):
                 f"run folders of format {cls.FORMAT} can be read here, this one has {found!r}; "
                 "use the version of s2s_jax that wrote it, or a newer one."
             )
-        return super().from_dict({key: values[key] for key in values if key != "format"})
+        values = {key: values[key] for key in values if key != "format"}
+        if isinstance(values.get("model"), Mapping):
+            # The filler was once in the model's section.
+            model = dict(values["model"])
+            moved = {key: model.pop(key) for key in _FILLER if key in model}
+            values = {**moved, **values, "model": model}
+        return super().from_dict(values)

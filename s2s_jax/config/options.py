@@ -123,7 +123,7 @@ def _check(field: dataclasses.Field, value: Any) -> None:
     fits = fits and (kind is not float or math.isfinite(value))
     wanted = _KINDS.get(kind, kind.__name__)
     if about.choices:
-        wanted = "one of " + ", ".join(about.choices)
+        wanted = "one of " + ", ".join(filter(None, about.choices))
         fits = fits and value in about.choices
     if about.least is not None:
         wanted += f" of at least {about.least}"

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from s2s_jax.config import EMBEDDED, DataConfig
 from s2s_jax.data.batching import Examples
 from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs, split_pairs
 from s2s_jax.data.download import resolve
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
-from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
+from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 
 
-class Prepared(NamedTuple):
-    """A corpus, divided and encoded."""
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A corpus, split, and what turns its texts into ids."""
 
     corpus: Corpus
     training: list[Pair]
     validation: list[Pair]
-    source_vocabulary: Vocabulary
+    source_encoder: SourceEncoder
     target_vocabulary: Vocabulary
 
     @property
+    def source_vocabulary(self) -> Vocabulary:
+        """The symbols of the sources."""
+        return self.source_encoder.vocabulary
+
+    @property
+    def longest(self) -> tuple[int, int]:
+        """The tokens of the longest source and of the longest target of training."""
+        source, target = self.source_encoder.encode, self.target_vocabulary.encode
+        return (
+            max(len(source(pair.source)) for pair in self.training),
+            max(len(target(pair.target)) for pair in self.training),
+        )
+
+    @property
     def data_hash(self) -> str:
-        """SHA-256 of the pairs, in their order and division."""
+        """SHA-256 of the pairs, in their order and parts."""
         digest = hashlib.sha256()
         for part in (self.training, self.validation):
             for pair in part:
@@ -39,14 +53,11 @@ class Prepared(NamedTuple):
         line_of = dict(zip(self.corpus.pairs, self.corpus.lines, strict=True))
         return sorted(line_of[self.training[row]] for row in rows)
 
-    def encode(
-        self, pairs: Iterable[Pair], source_length: int = 0, source_filler: str = SPECIALS[0]
-    ) -> Examples:
-        """The ids of pairs; sources are filled up as `ModelConfig` has it."""
-        encode_source = self.source_vocabulary.encode_source
+    def encode(self, pairs: Iterable[Pair]) -> Examples:
+        """The ids of pairs."""
         sources, targets, characters = [], [], 0
         for pair in pairs:
-            sources.append(encode_source(pair.source, source_length, source_filler))
+            sources.append(self.source_encoder.encode(pair.source))
             targets.append(self.target_vocabulary.encode(pair.target))
             characters += len(pair.target) + 1
         return Examples(sources, targets, characters)
@@ -56,7 +67,7 @@ def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus
     """The pairs that `config` names: the embedded corpus, a file, or a download.
 
     Raises:
-      UserError: when they cannot be had, or none is usable.
+      UserError: when they are unavailable, or none is usable.
     """
     limits = {
         "num_samples": config.num_samples,
@@ -75,28 +86,27 @@ def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus
 def prepare(
     config: DataConfig,
     seed: int,
-    vocabularies: Sequence[Vocabulary] | None = None,
+    encoders: tuple[SourceEncoder, Vocabulary] | None = None,
     progress: bool = False,
 ) -> Prepared:
-    """Loads and divides a corpus.
+    """Loads and splits a corpus.
 
     Args:
-      config: which pairs, and how they are divided.
-      seed: draws the division (and the embedded corpus).
-      vocabularies: source and target, when a run has them already; else those of the training
-        part are made.
+      config: which pairs, and how they are split.
+      seed: draws the split (and the embedded corpus).
+      encoders: of source and target, where a run has them already; otherwise they are made from
+        the training part.
       progress: show the progress of a download.
 
     Raises:
-      UserError: when the pairs cannot be had, or a part would be empty.
+      UserError: when the pairs are unavailable, or a part would be empty.
     """
     corpus = load_corpus(config, seed, progress)
     training, validation = split_pairs(
         corpus.pairs, config.validation_split, config.split, seed, corpus.always_train
     )
-    if vocabularies is None:
-        vocabularies = [
-            Vocabulary.from_texts((pair[side] for pair in training), config.tokens)
-            for side in (0, 1)
-        ]
-    return Prepared(corpus, training, validation, *vocabularies)
+    if encoders is None:
+        source = Vocabulary.from_texts((pair.source for pair in training), config.source_tokens)
+        target = Vocabulary.from_texts((pair.target for pair in training), config.target_tokens)
+        encoders = SourceEncoder(source), target
+    return Prepared(corpus, training, validation, *encoders)

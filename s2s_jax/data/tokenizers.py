@@ -25,6 +25,9 @@ class Tokenizer:
       unit: what messages call its symbols, in the plural.
       pattern: what one symbol matches.
       version: of the pattern; a run keeps the one that it began with.
+      unicode: whether the pattern is written for the package `regex`, which knows the boundaries
+        of Unicode's Annex 29, rather than for the standard library's `re`.
+      joiner: what stands between the symbols of an answer.
       strip: whether an answer loses the white space that its first symbol begins with.
       least: symbols that are rarer in the training part stay out of the vocabulary.
       reads_unseen: whether an unseen symbol of a source is read as `<unk>`; otherwise it is left
@@ -35,21 +38,31 @@ class Tokenizer:
     unit: str
     pattern: str
     version: int = 1
+    unicode: bool = False
+    joiner: str = ""
     strip: bool = False
     least: int = 1
     reads_unseen: bool = False
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(self.pattern)
+        if not self.unicode:
+            return re.compile(self.pattern)
+        import regex  # Here, since most runs do without it.
+
+        return regex.compile(self.pattern)
 
     def divide(self, text: str) -> list[str]:
         """The symbols of a text, in order."""
         return self._pattern.findall(text)
 
+    def is_symbol(self, text: str) -> bool:
+        """Whether some text may hold `text` as one symbol."""
+        return self._pattern.fullmatch(text) is not None
+
     def join(self, symbols: Iterable[str]) -> str:
         """The text of some symbols; undoes `divide`, white space around the text aside."""
-        text = "".join(symbols)
+        text = self.joiner.join(symbols)
         return text.lstrip() if self.strip else text
 
     def symbols(self, texts: Iterable[str]) -> list[str]:
@@ -64,15 +77,34 @@ class Tokenizer:
 
     def to_manifest(self) -> dict[str, Any]:
         """What a program without this package needs to divide a text and to join an answer."""
-        return {"tokens": self.kind, "token_pattern": self.pattern, "strip": self.strip}
+        fields = ("kind", "pattern", "unicode", "joiner", "strip")
+        return {field: getattr(self, field) for field in fields}
 
 
+_SPACE = r"\s\x1c-\x1f"  # What `str.strip` takes for white space.
+_WORDS = Tokenizer(
+    "word",
+    "words",
+    # Words of Unicode's Annex 29, divided at white space in any case (the annex keeps a narrow
+    # no-break space in the word) and, as it proposes for French and Italian, after an apostrophe
+    # before a vowel. A word keeps the white space before it, so that joining the symbols of a
+    # text gives the text back. An answer may begin with a word that training saw only after a
+    # space, hence `strip`.
+    rf"(?wV1)[{_SPACE}]*[^{_SPACE}]+?"
+    rf"(?:\b|(?=[{_SPACE}])|(?<=['’])(?=(?i:[aeiouhyàâäæéèêëíìîïóòôöœúùûü])))",
+    version=2,
+    unicode=True,
+    strip=True,
+    least=2,
+    reads_unseen=True,
+)
 _TOKENIZERS = (
-    Tokenizer("char", "characters", "(?s:.)"),
-    # A word keeps the white space before it and the apostrophe behind it ("j'", "don'"), so that
-    # joining gives the text back, whatever its punctuation. An answer may begin with a word that
-    # training saw only after a space.
-    Tokenizer("word", "words", r"\s*(?:\w+['’]?|[^\w\s])", strip=True, least=2, reads_unseen=True),
+    Tokenizer("char", "characters", r"(?s:.)"),
+    Tokenizer("grapheme", "graphemes", r"\X", unicode=True),
+    # Cuts words at combining marks.
+    dataclasses.replace(_WORDS, pattern=r"\s*(?:\w+['’]?|[^\w\s])", version=1, unicode=False),
+    _WORDS,
+    Tokenizer("space", "symbols", r"\S+", joiner=" "),
 )
 """Every kind in every version; of each the newest comes last."""
 

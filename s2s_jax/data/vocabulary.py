@@ -58,18 +58,6 @@ class Vocabulary:
         ids = (self._ids.get(symbol, self.unk_id) for symbol in self.tokenizer.divide(text))
         return np.fromiter(ids, np.int32)
 
-    def encode_source(self, text: str, length: int = 0, filler: str = SPECIALS[0]) -> np.ndarray:
-        """Ids of a text to be translated, int32 `[time]`.
-
-        Unseen symbols become `<unk>` or are left out, as the tokenizer has it. A text of fewer
-        than `length` symbols is filled up with `filler`; one without any stays empty.
-        """
-        ids = self.encode(text)
-        ids = ids if self.tokenizer.reads_unseen else ids[ids != self.unk_id]
-        if not 0 < len(ids) < length:
-            return ids
-        return np.append(ids, np.full(length - len(ids), self._ids[filler], np.int32))
-
     def unseen(self, text: str) -> list[str]:
         """The symbols of a text that are not in the vocabulary, each once, in order."""
         symbols = dict.fromkeys(self.tokenizer.divide(text))
@@ -106,3 +94,43 @@ class Vocabulary:
             raise UserError("A vocabulary file is an object with a list of 'symbols'.")
         tokenizer = read_tokenizer({key: values[key] for key in values if key != "symbols"})
         return cls(tuple(values["symbols"]), tokenizer)
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceEncoder:
+    """Turns sources into what a model's encoder reads.
+
+    Attributes:
+      vocabulary: of the sources.
+      length: sources of fewer symbols are filled up to this many, as models from Keras expect;
+        0 in every run trained from the start.
+      filler: the symbol that they are filled up with.
+    """
+
+    vocabulary: Vocabulary
+    length: int = 0
+    filler: str = SPECIALS[0]
+
+    def __post_init__(self) -> None:
+        if self.filler not in self.vocabulary.symbols:
+            raise UserError(
+                f"source_filler must be a symbol of the source vocabulary, not {self.filler!r}."
+            )
+
+    @property
+    def filler_id(self) -> int:
+        """The id of the filler."""
+        return self.vocabulary.symbols.index(self.filler)
+
+    def encode(self, text: str) -> np.ndarray:
+        """Ids of a source, int32 `[time]`.
+
+        Unseen symbols become `<unk>` or are left out, as the tokenizer has it. A text without any
+        known symbol stays empty.
+        """
+        vocabulary = self.vocabulary
+        ids = vocabulary.encode(text)
+        ids = ids if vocabulary.tokenizer.reads_unseen else ids[ids != vocabulary.unk_id]
+        if not 0 < len(ids) < self.length:
+            return ids
+        return np.append(ids, np.full(self.length - len(ids), self.filler_id, np.int32))

@@ -55,19 +55,19 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
     max_length = max_length or translator.run.config.max_length
     program = _program(translator, max_length)
     source, target = translator.run.source_vocabulary, translator.run.target_vocabulary
-    length, filler = translator.run.config.model.filling
+    encoder = translator.run.source_encoder
     manifest = {
         "format": 2,
         "jax": jax.__version__,
         "sha256": hashlib.sha256(program).hexdigest(),
         "max_length": max_length,
-        "source": source.tokenizer.to_manifest(),
-        "target": target.tokenizer.to_manifest(),
+        "source_tokens": source.tokenizer.to_manifest(),
+        "target_tokens": target.tokenizer.to_manifest(),
         "eos_id": Vocabulary.eos_id,
         # What unseen symbols of a source are read as; null: they are left out.
         "unk_id": Vocabulary.unk_id if source.tokenizer.reads_unseen else None,
         # A source of fewer ids than the first number is filled up with the second.
-        "fill": [length, source.symbols.index(filler)],
+        "fill": [encoder.length, encoder.filler_id],
         "source_symbols": source.symbols,
         "target_symbols": target.symbols,
     }

@@ -186,8 +186,8 @@ class Translator:
         unseen = [tuple(vocabulary.unseen(source)) for source in sources]
         if strict:
             _refuse(unseen, first)
-        filling = self.run.config.model.filling
-        return sources, unseen, [vocabulary.encode_source(source, *filling) for source in sources]
+        encode = self.run.source_encoder.encode
+        return sources, unseen, [encode(source) for source in sources]
 
     def _hypotheses(
         self, rows: list[np.ndarray], decoded: list[list[HypothesisIds]], config: DecodeConfig

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from s2s_jax.config import HARD_SIGMOID_SLOPES, ModelConfig, TrainConfig
+from s2s_jax.config import HARD_SIGMOID_SLOPES, RunConfig
 from s2s_jax.errors import UserError
 from s2s_jax.keras.weights import LSTMWeights, Weights
 
@@ -38,9 +38,9 @@ class Models(NamedTuple):
     decoder: Any
 
 
-def build(keras: Any, config: ModelConfig, train: TrainConfig, weights: Weights) -> Models:
+def build(keras: Any, run: RunConfig, weights: Weights) -> Models:
     """The tutorial's three models around one set of layers."""
-    layers = keras.layers
+    layers, config, train = keras.layers, run.model, run.train
     hard = config.recurrent_activation in HARD_SIGMOID_SLOPES
     lstm = functools.partial(
         layers.LSTM,
@@ -51,7 +51,7 @@ def build(keras: Any, config: ModelConfig, train: TrainConfig, weights: Weights)
     encoder_lstm = lstm(name="encoder_lstm")
     decoder_lstm = lstm(return_sequences=True, name="decoder_lstm")
     dense = layers.Dense(len(weights.output_bias), activation="softmax", name="decoder_output")
-    masked = config.source_length == 0
+    masked = run.source_length == 0
     source, source_features = _inputs(keras, weights.encoder, "encoder", masked)
     target, target_features = _inputs(keras, weights.decoder, "decoder", masked=False)
     _, *states = encoder_lstm(source_features)

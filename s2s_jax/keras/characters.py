@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from s2s_jax.data.tokenizers import read_tokenizer
+from s2s_jax.data.tokenizers import Tokenizer, make_tokenizer, read_tokenizer
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
@@ -20,6 +20,8 @@ PADDINGS = ("mask", "zeros", "space")
 Under an `Embedding` there are no all-zero vectors: "zeros" is then the id 0.
 """
 
+_TOKENIZERS = ("source_tokenizer", "target_tokenizer")
+_TOKENS = ("source_tokens", "target_tokens")  # Their keys in the JSON.
 _MAX_JSON_BYTES = 1 << 26
 # The places of a list that stand for no text.
 _PLACES = {"": SPECIALS[0], SPECIALS[0]: SPECIALS[0], SPECIALS[3]: SPECIALS[3]}
@@ -41,29 +43,33 @@ class Characters:
     """Keras's names for things; the fields are the keys of the JSON, named as in the tutorial.
 
     `max_encoder_seq_length` and `max_decoder_seq_length` are 0 where they are not known, and
-    `source_padding` is empty. `tokens` is "word" for what was trained here word by word. An entry
-    "" or "<pad>" of a list is nobody's place, as the 0 of a masked `Embedding` is.
+    `source_padding` is empty. The tokenizers stand in the JSON as `source_tokens` and
+    `target_tokens`, or as `tokens` for both. An entry "" or "<pad>" of a list is nobody's place,
+    as the 0 of a masked `Embedding` is.
     """
 
     input_characters: tuple[str, ...]
     target_characters: tuple[str, ...]
     start: str = "\t"
     end: str = "\n"
-    tokens: str = "char"
+    source_tokenizer: Tokenizer = make_tokenizer("char")
+    target_tokenizer: Tokenizer = make_tokenizer("char")
     source_padding: str = ""
     max_encoder_seq_length: int = 0
     max_decoder_seq_length: int = 0
 
     def __post_init__(self) -> None:
-        tokenizer = read_tokenizer({"tokens": self.tokens})
-        for key in ("input_characters", "target_characters"):
+        for key, tokenizer in (
+            ("input_characters", self.source_tokenizer),
+            ("target_characters", self.target_tokenizer),
+        ):
             symbols = getattr(self, key)
             if not symbols or not all(isinstance(symbol, str) for symbol in symbols):
                 raise UserError(f"{key} must be a list of characters.")
             if len(set(symbols)) != len(symbols):
                 raise UserError(f"{key} must hold each character once.")
             known = {*_PLACES, self.start, self.end}
-            odd = [s for s in symbols if s not in known and tokenizer.divide(s) != [s]]
+            odd = [s for s in symbols if s not in known and not tokenizer.is_symbol(s)]
             if odd:
                 raise UserError(
                     f"{key} must hold single {tokenizer.unit}; found {shown(odd[0], 40)!r}."
@@ -92,9 +98,10 @@ class Characters:
             [s for s in symbols if s not in SPECIALS and s not in _PLACES and s != end]
             for symbols, end in ((self.input_characters, None), (self.target_characters, self.end))
         ]
-        tokenizer = read_tokenizer({"tokens": self.tokens})
-        source, target = (Vocabulary((*SPECIALS, *symbols), tokenizer) for symbols in own)
-        return source, target
+        return (
+            Vocabulary((*SPECIALS, *own[0]), self.source_tokenizer),
+            Vocabulary((*SPECIALS, *own[1]), self.target_tokenizer),
+        )
 
     def ids(self, source: Vocabulary, target: Vocabulary) -> Ids:
         """The place of each of Keras's characters in these vocabularies.
@@ -121,7 +128,13 @@ class Characters:
 
     def to_json(self) -> dict[str, Any]:
         """The keys that are known; `from_json` reads them again."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if value}
+        fields = (field.name for field in dataclasses.fields(self))
+        values = {key: getattr(self, key) for key in fields if key not in _TOKENIZERS}
+        sides = [getattr(self, key).to_dict() for key in _TOKENIZERS]
+        tokens = dict(zip(_TOKENS, sides, strict=True))
+        if sides[0] == sides[1] and set(sides[0]) == {"tokens"}:
+            tokens = sides[0]
+        return {key: value for key, value in {**values, **tokens}.items() if value}
 
     @classmethod
     def from_json(cls, path: Path) -> Self:
@@ -143,8 +156,12 @@ class Characters:
         found = values if isinstance(values, dict) else {}
         if not all(isinstance(found.get(key), list) for key in fields[:2]):
             raise UserError(f"{path} must be an object with the lists {fields[0]} and {fields[1]}.")
+        both = found.get("tokens", "char")
+        sides = [found.get(key, both) for key in _TOKENS]
         found = {key: found[key] for key in fields if key in found}
         try:
+            for key, side in zip(_TOKENIZERS, sides, strict=True):
+                found[key] = read_tokenizer(side if isinstance(side, dict) else {"tokens": side})
             return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
         except (TypeError, UserError) as error:
             raise UserError(f"{path}: {error}") from None

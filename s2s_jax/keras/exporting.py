@@ -25,8 +25,6 @@ _EXPRESSIBLE = {
     "target_vocab_size",
     "latent_dim",
     "embedding_dim",
-    "source_length",
-    "source_filler",
     "recurrent_activation",
 }
 """The fields of `ModelConfig` that Keras's plain layers have an answer to."""
@@ -63,7 +61,7 @@ def export_model(request: ExportRequest) -> int:
     text = json.dumps(characters.to_json(), ensure_ascii=False, indent=1)
     if about.exists() and not request.overwrite and about.read_bytes() != f"{text}\n".encode():
         raise UserError(f"{about} is there already; replace it (--overwrite) or choose another.")
-    models = build(keras, run.config.model, run.config.train, weights)
+    models = build(keras, run.config, weights)
     for name, path in paths.items():
         _save(getattr(models, name), path)
     write_lines(about, [text])
@@ -112,18 +110,16 @@ def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]
 
 def own_characters(run: Run) -> Characters:
     """The names for a run that was trained here: the tutorial's, where it has any."""
-    tokenizer = run.source_vocabulary.tokenizer
-    unknown = SPECIALS[3:] if tokenizer.reads_unseen else ()
     # A masked Embedding skips the id 0.
     masked = SPECIALS[:1] if run.config.model.embedding_dim else ()
-    source, target = (
-        vocabulary.symbols[len(SPECIALS) :]
-        for vocabulary in (run.source_vocabulary, run.target_vocabulary)
-    )
+    source, target = run.source_vocabulary, run.target_vocabulary
+    # Where no text is read as <unk>, nothing reads its row.
+    unknown = [SPECIALS[3:] if v.tokenizer.reads_unseen else () for v in (source, target)]
     return Characters(
-        (*masked, *unknown, *source),
-        ("\t", "\n", *unknown, *target),
-        tokens=tokenizer.kind,
+        (*masked, *unknown[0], *source.symbols[len(SPECIALS) :]),
+        ("\t", "\n", *unknown[1], *target.symbols[len(SPECIALS) :]),
+        source_tokenizer=source.tokenizer,
+        target_tokenizer=target.tokenizer,
         source_padding="mask",
         max_decoder_seq_length=run.config.max_length - 1,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +13,12 @@ from s2s_jax.config import LEARNING_RATES, DataConfig, RunConfig, TrainConfig
 from s2s_jax.data.corpus import normalize
 from s2s_jax.data.download import resolve
 from s2s_jax.data.preparation import Prepared, prepare
-from s2s_jax.data.vocabulary import SPECIALS
+from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import write_training_sources
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.finding import find_characters
-from s2s_jax.keras.padding import mean_loss, model_config, with_padding
+from s2s_jax.keras.padding import mean_loss, model_config, source_encoder, with_padding
 from s2s_jax.keras.reading import KerasModel, read_model
 from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params
@@ -102,9 +103,13 @@ def convert(request: ImportRequest) -> Imported:
     prepared, data = None, DataConfig(data=_NO_DATA)
     if request.data is not None:
         data = _data_config(request.data, pairs)
-        prepared = prepare(data, train.seed, characters.vocabularies())
+        source, target = characters.vocabularies()
+        prepared = prepare(data, train.seed, (SourceEncoder(source), target))
     params = to_params(model.weights, characters)
     characters = with_padding(request.padding, model, characters, prepared, params)
+    encoder = source_encoder(model, characters)
+    if prepared is not None:
+        prepared = dataclasses.replace(prepared, source_encoder=encoder)
     config = RunConfig(
         data,
         model_config(model, characters),
@@ -112,6 +117,9 @@ def convert(request: ImportRequest) -> Imported:
         # Keras's loop stops when more than max_decoder_seq_length characters are written.
         characters.max_decoder_seq_length + 1,
         "" if prepared is None else prepared.data_hash,
+        characters.max_encoder_seq_length,
+        encoder.length,
+        encoder.filler,
     )
     return Imported(model, characters, config, params, pairs, prepared)
 

@@ -17,7 +17,7 @@ from flax.training.train_state import TrainState
 from s2s_jax.config import ModelConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import Prepared
-from s2s_jax.data.vocabulary import SPECIALS
+from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.reading import KerasModel
@@ -29,17 +29,23 @@ _CLEARLY = 0.9  # Another one must lower the loss to this share; an untrained mo
 
 
 def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
-    """Sizes, and what the encoder reads beyond a source's end."""
+    """The sizes."""
     embedding = model.weights.encoder.embedding
-    length = 0 if characters.source_padding == "mask" else characters.max_encoder_seq_length
     return ModelConfig(
         *map(len, characters.vocabularies()),
         latent_dim=model.units,
         embedding_dim=0 if embedding is None else embedding.shape[1],
-        source_length=length,
-        source_filler=_filler(model, characters) if length else SPECIALS[0],
         recurrent_activation=model.recurrent_activation,
     )
+
+
+def source_encoder(model: KerasModel, characters: Characters) -> SourceEncoder:
+    """What the encoder reads of a source and beyond its end."""
+    source, _ = characters.vocabularies()
+    if characters.source_padding == "mask":
+        return SourceEncoder(source)
+    filler = _filler(model, characters)
+    return SourceEncoder(source, characters.max_encoder_seq_length, filler)
 
 
 def _filler(model: KerasModel, characters: Characters) -> str:
@@ -110,10 +116,10 @@ def _likeliest_padding(
     params: Any,
 ) -> str:
     """The padding under which the model predicts the data's first targets best."""
-    losses = {}
+    losses, config = {}, model_config(model, characters)
     for padding in possible:
-        config = model_config(model, dataclasses.replace(characters, source_padding=padding))
-        # One program for zeros and spaces: zeros beyond the end are zeros whatever is filled in.
+        tried = dataclasses.replace(characters, source_padding=padding)
+        prepared = dataclasses.replace(prepared, source_encoder=source_encoder(model, tried))
         losses[padding] = mean_loss(config, params, prepared, prepared.training[:_TRIED])
     likeliest = min(losses, key=losses.__getitem__)
     if losses[likeliest] >= _CLEARLY * losses[possible[0]]:
@@ -128,10 +134,8 @@ def _likeliest_padding(
 
 def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:
     """Mean loss in nats per real target token."""
-    batches = Batches(prepared.encode(pairs, *config.filling), batch_size=64, max_buckets=1)
-    # The symbol filled in is data, and not the program's concern.
-    apply = _apply(dataclasses.replace(config, source_filler=SPECIALS[0]))
-    state = TrainState.create(apply_fn=apply, params=params, tx=optax.identity())
+    batches = Batches(prepared.encode(pairs), batch_size=64, max_buckets=1)
+    state = TrainState.create(apply_fn=_apply(config), params=params, tx=optax.identity())
     sums = validation_sums(state, batches)
     return float(sums.loss / sums.tokens)
 

@@ -42,9 +42,8 @@ class Seq2Seq(nn.Module):
             self.dtype,
             config.recurrent_activation,
         )
-        # Where the encoder reads on past a sentence's end, it reads <pad> as zeros.
-        zero_id = Vocabulary.pad_id if config.source_length else None
-        self.encoder = Encoder(config.source_vocab_size, *common, zero_id)
+        # In models from Keras the encoder may read on past a sentence's end, through zeros.
+        self.encoder = Encoder(config.source_vocab_size, *common, zero_id=Vocabulary.pad_id)
         self.decoder = Decoder(config.target_vocab_size, *common)
 
     def __call__(

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2s_jax.config import RunConfig
-from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runs.integrity import hash_of_json
 from s2s_jax.runtime.files import write_lines
@@ -48,6 +48,21 @@ class Run(NamedTuple):
     config: RunConfig
     source_vocabulary: Vocabulary
     target_vocabulary: Vocabulary
+
+    @property
+    def source_encoder(self) -> SourceEncoder:
+        """What turns sources into ids.
+
+        Raises:
+          UserError: when the filler is not a symbol of the vocabulary.
+        """
+        filling = (self.config.source_length, self.config.source_filler)
+        return SourceEncoder(self.source_vocabulary, *filling)
+
+    @property
+    def encoders(self) -> tuple[SourceEncoder, Vocabulary]:
+        """What turns sources, and what turns targets into ids."""
+        return self.source_encoder, self.target_vocabulary
 
 
 def _write_json(path: Path, values: Any) -> None:
@@ -165,12 +180,12 @@ def read_run(folder: Path) -> Run:
             )
         _check_hash(folder / name, values, hashes)
         vocabularies.append(vocabulary)
-    if config.model.source_filler not in vocabularies[0].symbols:
-        raise UserError(
-            f"{folder / CONFIG}: source_filler must be a symbol of the source vocabulary, not "
-            f"{config.model.source_filler!r}; take a copy of the run."
-        )
-    return Run(config, *vocabularies)
+    run = Run(config, *vocabularies)
+    try:
+        _ = run.source_encoder
+    except UserError as error:
+        raise UserError(f"{folder / CONFIG}: {error} Take a copy of the run.") from None
+    return run
 
 
 def _check_hash(path: Path, values: Any, hashes: Any) -> None:

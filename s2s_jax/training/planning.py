@@ -55,8 +55,12 @@ def with_recipe(request: Request) -> Request:
             f"{named} does not name its data; add data = ... to its section [data], or give it "
             "by `recipe` beside `data`."
         )
+    kept = recipe.data
+    if "tokens" in request.data:  # Which sets both sides.
+        sides = ("source_tokens", "target_tokens")
+        kept = {key: value for key, value in kept.items() if key not in sides}
     return request._replace(
-        data={**recipe.data, **request.data},
+        data={**kept, **request.data},
         model={**recipe.model, **request.model},
         train={**recipe.train, **request.train},
     )
@@ -103,10 +107,8 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
             source_vocab_size=len(prepared.source_vocabulary),
             target_vocab_size=len(prepared.target_vocabulary),
         )
-        vocabulary = prepared.target_vocabulary
-        # With <eos>.
-        longest = 1 + max(len(vocabulary.encode(pair.target)) for pair in prepared.training)
-        return RunConfig(data, model, train, longest, prepared.data_hash), prepared
+        source, target = prepared.longest
+        return RunConfig(data, model, train, target + 1, prepared.data_hash, source), prepared
     config = saved.config
     _refuse_changes(request, config)
     config = dataclasses.replace(
@@ -114,8 +116,7 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
         data=dataclasses.replace(config.data, **request.data),
         train=dataclasses.replace(config.train, **request.train),
     )
-    vocabularies = (saved.source_vocabulary, saved.target_vocabulary)
-    prepared = prepare(config.data, config.train.seed, vocabularies, progress)
+    prepared = prepare(config.data, config.train.seed, saved.encoders, progress)
     if prepared.data_hash != config.data_hash:
         raise UserError(
             f"{config.data.data} does not hold the pairs that this run was begun with; resume on "

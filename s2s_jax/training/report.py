@@ -17,9 +17,10 @@ from rich.text import Text
 
 from s2s_jax.command_line import command
 from s2s_jax.config import RunConfig
-from s2s_jax.data.batching import Batches, Bucket
+from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
+from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.evaluation.evaluation import Answer, Evaluation, evaluation_lines
 from s2s_jax.runtime.progress_bar import progress_bar
 from s2s_jax.training.progress import TrainingProgress
@@ -154,11 +155,7 @@ def opening_rows(
     """
     pairs = (len(prepared.training), len(prepared.validation))
     rows = corpus_rows(config.data.data, prepared.corpus, *pairs)
-    source, target = prepared.source_vocabulary, prepared.target_vocabulary
-    unit = target.tokenizer.unit
-    rows.append((f"Unique {unit}", f"source {len(source) - 4:,}, target {len(target) - 4:,}"))
-    longest = training.examples.lengths().max(axis=0) - (0, 1)
-    rows.append(("Longest", f"source {longest[0]}, target {longest[1]} {unit}"))
+    rows += symbol_rows(prepared, training.examples)
     rows.append(("Shapes", buckets_text(training.buckets)))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
@@ -169,6 +166,23 @@ def opening_rows(
         reached += f" and {progress.batch} batches" if progress.batch else ""
         rows.append(("Resumed", f"after {reached}, up to epoch {config.train.epochs}"))
     return rows
+
+
+def symbol_rows(prepared: Prepared, training: Examples) -> list[tuple[str, str]]:
+    """The opening lines about what texts are divided into."""
+    sides = (prepared.source_vocabulary, prepared.target_vocabulary)
+    source, target = (vocabulary.tokenizer.unit for vocabulary in sides)
+    unique = [len(vocabulary) - len(SPECIALS) for vocabulary in sides]
+    longest = training.lengths().max(axis=0) - (0, 1)
+    if source == target:
+        return [
+            (f"Unique {target}", f"source {unique[0]:,}, target {unique[1]:,}"),
+            ("Longest", f"source {longest[0]}, target {longest[1]} {target}"),
+        ]
+    return [
+        ("Unique", f"source {unique[0]:,} {source}, target {unique[1]:,} {target}"),
+        ("Longest", f"source {longest[0]} {source}, target {longest[1]} {target}"),
+    ]
 
 
 def corpus_rows(data: str, corpus: Corpus, training: int, validation: int) -> list[tuple[str, str]]:

@@ -141,10 +141,10 @@ def summarize(request: Request, report: TrainingReport) -> int:
 
 def _batches(config: RunConfig, prepared: Prepared) -> tuple[Batches, Batches]:
     """The batches of the training and of the validation part."""
-    size, filling = config.train.batch_size, config.model.filling
-    training = Batches(prepared.encode(prepared.training, *filling), size, config.train.seed)
+    size = config.train.batch_size
+    training = Batches(prepared.encode(prepared.training), size, config.train.seed)
     # Validation is quick next to training: a few more padded positions beat more compilations.
-    validation = Batches(prepared.encode(prepared.validation, *filling), size, max_buckets=3)
+    validation = Batches(prepared.encode(prepared.validation), size, max_buckets=3)
     return training, validation
 
 

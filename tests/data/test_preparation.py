@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import itertools
 
@@ -11,7 +12,7 @@ from s2s_jax.config import DataConfig
 from s2s_jax.data import preparation
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import load_corpus, prepare
-from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 
 SAMPLE = DataConfig(num_samples=300)
@@ -59,9 +60,9 @@ def test_what_training_never_saw_is_left_out_of_sources_and_unknown_in_targets(d
 
 
 def test_the_vocabularies_of_a_run_are_taken_as_they_are(data_file):
-    given_ones = (Vocabulary.from_texts(["xyz"]), Vocabulary.from_texts(["uvw"]))
+    given_ones = (SourceEncoder(Vocabulary.from_texts(["xyz"])), Vocabulary.from_texts(["uvw"]))
     prepared = prepare(DataConfig(data=str(data_file)), 0, given_ones)
-    assert (prepared.source_vocabulary, prepared.target_vocabulary) == given_ones
+    assert (prepared.source_encoder, prepared.target_vocabulary) == given_ones
     assert prepared.data_hash == of_file(data_file).data_hash
 
 
@@ -158,11 +159,17 @@ def test_data_that_is_not_there_is_a_user_error(tmp_path):
         of_file(tmp_path)
 
 
-def test_sources_are_filled_up_as_the_model_has_it(data_file):
+def test_sources_are_filled_up_as_the_encoder_has_it(data_file):
     prepared = of_file(data_file)
-    filled = prepared.encode(prepared.training, 30, " ")
+    encoder = SourceEncoder(prepared.source_vocabulary, 30, " ")
+    filled = dataclasses.replace(prepared, source_encoder=encoder).encode(prepared.training)
     space = prepared.source_vocabulary.symbols.index(" ")
     assert {len(source) for source in filled.sources} == {30}
     for source, plain in zip(filled.sources, prepared.encode(prepared.training)[0], strict=True):
         np.testing.assert_array_equal(source[: len(plain)], plain)
         assert (source[len(plain) :] == space).all()
+
+
+def test_the_longest_are_those_of_training_in_tokens(data_file):
+    prepared = of_file(data_file, source_tokens="word", validation_split=0.5)
+    assert prepared.longest == (3, max(len(pair.target) for pair in prepared.training))

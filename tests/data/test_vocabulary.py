@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2s_jax.data.tokenizers import make_tokenizer
-from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
+from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 
 TEXTS = st.lists(st.text(), max_size=8)
-WORDS = st.text(alphabet="aé' ’.?-1\u00a0\u3000中", max_size=30)
+WORDS = st.text(alphabet="aé' ’.?-1\u00a0\u202f\u3000中\u0301\u093f", max_size=30)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda x: st.lists(x) | st.dictionaries(st.sampled_from(["tokens", "symbols", "a"]), x),
@@ -26,7 +26,7 @@ def test_any_text_of_the_training_part_comes_back(texts):
         assert ids.dtype == np.int32
         assert ids.shape == (len(text),)
         assert vocabulary.decode(ids) == text
-        np.testing.assert_array_equal(vocabulary.encode_source(text), ids)
+        np.testing.assert_array_equal(SourceEncoder(vocabulary).encode(text), ids)
         assert vocabulary.unseen(text) == []
 
 
@@ -85,7 +85,7 @@ def test_new_texts_never_get_ids_with_another_meaning(texts, text, tokens):
 def test_unseen_characters_of_a_source_are_left_out(seen, text):
     vocabulary = Vocabulary.from_texts([seen])
     kept = "".join(c for c in text if c in seen)
-    np.testing.assert_array_equal(vocabulary.encode_source(text), vocabulary.encode(kept))
+    np.testing.assert_array_equal(SourceEncoder(vocabulary).encode(text), vocabulary.encode(kept))
     assert vocabulary.unseen(text) == list(dict.fromkeys(c for c in text if c not in seen))
 
 
@@ -99,7 +99,7 @@ def test_words_seen_once_are_rare_and_train_unk():
     assert vocabulary.symbols[4:] == (".", "Tom")
     tom, runs, _ = ids = vocabulary.encode("Tom runs.").tolist()
     assert (vocabulary.symbols[tom], runs) == ("Tom", vocabulary.unk_id)
-    assert vocabulary.encode_source("Tom eats.").tolist() == ids
+    assert SourceEncoder(vocabulary).encode("Tom eats.").tolist() == ids
     assert vocabulary.unseen("Tom eats.") == [" eats"]
 
 
@@ -146,8 +146,8 @@ def test_what_makes_no_vocabulary_is_refused(symbols, tokens, reason):
 def test_short_sources_are_filled_up_and_empty_ones_are_not():
     vocabulary = Vocabulary.from_texts(["ab "])
     a, b, space = vocabulary.encode("ab ")
-    assert vocabulary.encode_source("ab", 4).tolist() == [a, b, 0, 0]
-    assert vocabulary.encode_source("ab", 4, " ").tolist() == [a, b, space, space]
-    assert vocabulary.encode_source("ab", 4, " ").dtype == np.int32
-    assert vocabulary.encode_source("abab", 3, " ").tolist() == [a, b, a, b]
-    assert vocabulary.encode_source("é", 3, " ").tolist() == []
+    assert SourceEncoder(vocabulary, 4).encode("ab").tolist() == [a, b, 0, 0]
+    assert SourceEncoder(vocabulary, 4, " ").encode("ab").tolist() == [a, b, space, space]
+    assert SourceEncoder(vocabulary, 4, " ").encode("ab").dtype == np.int32
+    assert SourceEncoder(vocabulary, 3, " ").encode("abab").tolist() == [a, b, a, b]
+    assert SourceEncoder(vocabulary, 3, " ").encode("é").tolist() == []

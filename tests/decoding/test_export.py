@@ -1,8 +1,11 @@
 """The exported decoder, run by the example alone."""
 
+import dataclasses
+import json
 import runpy
 import subprocess
 import sys
+import zipfile
 
 import jax
 import numpy as np
@@ -43,14 +46,25 @@ def translator():
     vocabularies = [
         Vocabulary.from_texts(texts * 2, "word") for texts in (["a b, c d."], ["u' v w. x"])
     ]
-    model = ModelConfig(*map(len, vocabularies), 8, source_length=6, source_filler=" b")
+    model = ModelConfig(*map(len, vocabularies), 8)
     tokens = np.zeros((1, 1), np.int32)
     init = jax.jit(Seq2Seq(model).init)
     params = init(jax.random.key(1), tokens, tokens == 0, tokens)["params"]
     params = jax.tree.map(lambda x: x * 4, params)
-    return Translator(
-        Run(RunConfig(DataConfig(), model, TrainConfig(), 9, ""), *vocabularies), params
-    )
+    config = RunConfig(DataConfig(), model, TrainConfig(), 9, "", 0, 6, " b")
+    return Translator(Run(config, *vocabularies), params)
+
+
+@pytest.fixture(scope="module")
+def mixed(translator):
+    """Graphemes, left out when unseen, to symbols with a space between them."""
+    source = Vocabulary.from_texts(["a b, c d."], "grapheme")
+    target = Vocabulary.from_texts(["u' v w. x"], "space")
+    config, model = translator.run.config, ModelConfig(len(source), len(target), 8)
+    config = dataclasses.replace(config, model=model, source_length=0, source_filler="<pad>")
+    tokens = np.zeros((1, 1), np.int32)
+    params = jax.jit(Seq2Seq(model).init)(jax.random.key(0), tokens, tokens == 0, tokens)["params"]
+    return Translator(Run(config, source, target), jax.tree.map(lambda x: x * 4, params))
 
 
 def run_example(monkeypatch, capsys, *arguments):
@@ -65,6 +79,33 @@ def test_words_unknown_ones_and_another_limit(translator, tmp_path, monkeypatch,
     found = run_example(monkeypatch, capsys, path, *texts)
     assert found == translator(texts, max_length=5)
     assert len(set(found)) > 1
+
+
+def test_tokens_are_divided_and_joined_as_on_each_side_of_the_run(
+    mixed, tmp_path, monkeypatch, capsys
+):
+    path, texts = tmp_path / "mixed.s2s", ["a b, c d.", "b\u0301a", "d", "ccc"]
+    export(mixed, path)
+    found = run_example(monkeypatch, capsys, path, *texts)
+    assert found == mixed(texts)
+    assert any(" " in answer for answer in found)
+
+
+def test_files_of_the_first_format_are_divided_as_they_were(
+    translator, tmp_path, monkeypatch, capsys
+):
+    path, text = tmp_path / "words.s2s", "a b, c d."
+    export(translator, path)
+    with zipfile.ZipFile(path) as file:
+        manifest, program = (file.read(name) for name in ("manifest.json", "decoder.bin"))
+    manifest = json.loads(manifest) | {
+        "format": 1, "tokens": "word", "token_pattern": r"\s*(?:\w+['’]?|[^\w\s])",
+    }  # fmt: skip
+    del manifest["source_tokens"], manifest["target_tokens"]
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("manifest.json", json.dumps(manifest))
+        file.writestr("decoder.bin", program)
+    assert run_example(monkeypatch, capsys, path, text) == translator([text])
 
 
 def test_a_damaged_file_answers_nothing_wrong(translator, tmp_path, monkeypatch, capsys):

@@ -47,7 +47,7 @@ def test_a_feature_that_keras_has_no_layer_for_is_named():
     class Newer(ModelConfig):
         attention_heads: int = 0
 
-    refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3, source_length=4))
+    refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3))
     with pytest.raises(UserError, match="cannot express --attention-heads 2"):
         refuse_what_keras_cannot(Newer(9, 9, attention_heads=2))
 
@@ -127,12 +127,12 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_
 
     run, params = random_run(tokens, embedding_dim)
     characters, weights = keras_view(run, params, NONE)
-    models = build(keras, run.config.model, run.config.train, weights)
+    models = build(keras, run.config, weights)
     data = Tutorial(characters.to_json() | {"max_decoder_seq_length": 11}, embedding_dim > 0)
     translator = Translator(run, params)
     vocabulary = run.source_vocabulary
     for source, target in PAIRS[::5]:
-        known = [vocabulary.symbols[i] for i in vocabulary.encode_source(source)]
+        known = [vocabulary.symbols[i] for i in run.source_encoder.encode(source)]
         inputs = data.encoded(known, data.input_characters, 20)
         (answer,) = translator.translate([source])
         if tokens == "char":
@@ -145,7 +145,7 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_
         found = np.asarray(models.training([inputs, reads]))[0]
         logits = translator.model.apply(
             {"params": translator.params},
-            vocabulary.encode_source(source)[None],
+            run.source_encoder.encode(source)[None],
             np.ones((1, len(known)), bool),
             ids[None],
         )[0]

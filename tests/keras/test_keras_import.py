@@ -60,7 +60,7 @@ def test_probabilities_are_keras_s(imported):
     expected, found = imported
     run = found.run
     ((source, target),) = tutorial_pairs(PAIRS, 1)
-    ids = run.source_vocabulary.encode_source(source, *run.config.model.filling)[None]
+    ids = run.source_encoder.encode(source)[None]
     places = found.characters.ids(run.source_vocabulary, run.target_vocabulary)
     written = [found.characters.target_characters.index(c) for c in f"\t{target}\n"]
     reads = places.target_inputs[written][None]
@@ -129,17 +129,21 @@ def test_a_run_folder_like_any_other(tmp_path, capsys):
     assert import_model(asked._replace(overwrite=True)) == 0
 
 
+def filling(found):
+    return found.config.source_length, found.config.source_filler
+
+
 def test_spaces_are_found_by_trying_the_data(capsys):
     found = convert(request("spaces.keras"))
-    assert found.config.model.filling == (13, " ")
+    assert filling(found) == (13, " ")
     assert "Padding: space" in capsys.readouterr().out
     zeros = convert(request("spaces.keras", padding="zeros"))
-    assert zeros.config.model.filling == (13, "<pad>")
-    assert convert(request("masked.keras")).config.model.filling == (0, "<pad>")
+    assert filling(zeros) == (13, "<pad>")
+    assert filling(convert(request("masked.keras"))) == (0, "<pad>")
     # Nothing was learned, so nothing tells them apart, and the tutorial's are zeros.
-    assert convert(request("untrained.keras")).config.model.filling == (13, "<pad>")
+    assert filling(convert(request("untrained.keras"))) == (13, "<pad>")
     # The id 0 of an Embedding is the first character.
-    assert convert(request("embedding.h5", padding="zeros")).config.model.source_filler == " "
+    assert convert(request("embedding.h5", padding="zeros")).config.source_filler == " "
 
 
 def test_lengths_may_come_from_the_data(tmp_path):

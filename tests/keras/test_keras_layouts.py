@@ -55,7 +55,7 @@ def test_answers_and_probabilities_are_keras_s_whatever_was_kept(tmp_path, name,
 
     run, characters = found.run, found.characters
     source = next(iter(expected["decoded"]))
-    ids = run.source_vocabulary.encode_source(source, *run.config.model.filling)[None]
+    ids = run.source_encoder.encode(source)[None]
     places = characters.ids(run.source_vocabulary, run.target_vocabulary)
     written = [characters.target_characters.index(c) for c in "\tje va !\n"]
     reads = places.target_inputs[written][None]
@@ -170,7 +170,7 @@ def test_weights_of_a_masked_embedding_ask_for_the_padding_or_try_the_data(tmp_p
     asked.vocabulary.write_text(json.dumps({**names, "source_padding": ""}))
     with pytest.raises(UserError, match="--padding mask or --padding zeros"):
         convert(asked)
-    assert convert(asked._replace(padding="mask")).config.model.source_length == 0
+    assert convert(asked._replace(padding="mask")).config.source_length == 0
     tried = convert(asked._replace(data=str(FIXTURE / "pairs.txt"), num_samples=24))
     assert tried.characters.source_padding == "mask"
     assert "Padding: mask" in capsys.readouterr().out

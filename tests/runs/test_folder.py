@@ -258,7 +258,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path):
 
 def test_a_filler_that_is_no_symbol_is_refused(tmp_path):
     run = make_run()
-    model = dataclasses.replace(run.config.model, source_length=5, source_filler="#")
-    create_run(tmp_path, run._replace(config=dataclasses.replace(run.config, model=model)))
+    config = dataclasses.replace(run.config, source_length=5, source_filler="#")
+    create_run(tmp_path, run._replace(config=config))
     with pytest.raises(UserError, match="source_filler"):
         read_run(tmp_path)
