@@ -7,35 +7,29 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.traverse_util import flatten_dict
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.model.seq2seq import Seq2Seq
 
-_WIDTH = 100  # Columns.
-
 
 def summary(config: ModelConfig, batch_size: int, lengths: tuple[int, int]) -> str:
-    """A table of layers, shapes and parameter counts, and the three views below it.
+    """A table of the parameters, and the three views below it; nothing is computed.
 
     Args:
       config: the model.
       batch_size: rows of the batch that the shapes are given for.
       lengths: its padded source and target length.
+
+    Returns:
+      Lines of at most 79 columns.
     """
     model = Seq2Seq(config)
     source = jax.ShapeDtypeStruct((batch_size, lengths[0]), jnp.int32)
     mask = jax.ShapeDtypeStruct(source.shape, bool)
     target = jax.ShapeDtypeStruct((batch_size, lengths[1]), jnp.int32)
     token = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
-    tabulate = nn.tabulate(
-        model,
-        jax.random.key(0),
-        console_kwargs={"width": _WIDTH, "force_terminal": False},
-        column_kwargs={"overflow": "fold"},
-    )
-    table = tabulate(*(jnp.zeros(x.shape, x.dtype) for x in (source, mask, target)))
-    key = jax.random.key(0)
-    params = jax.eval_shape(model.init, key, source, mask, target)
+    table, params = _layers(model, source, mask, target)
 
     def returns(method: str, *inputs: Any) -> Any:
         return jax.eval_shape(lambda p, *x: model.apply(p, *x, method=method), params, *inputs)
@@ -49,13 +43,38 @@ def summary(config: ModelConfig, batch_size: int, lengths: tuple[int, int]) -> s
         ("decode_step", "decode_step", {**state, "tokens": token},
          dict(zip(("carry", "logits"), returns("decode_step", carry, memory, token), strict=True))),
     ]  # fmt: skip
-    lines = [line.rstrip() for line in table.splitlines() if line.strip()]
-    lines += ["", "Three views of these parameters, and no others:"]
+    lines = [*table, "", "Three views of these parameters, and no others:"]
     for name, method, inputs, outputs in views:
         lines.append(f"  {name:<12} Seq2Seq.{method}")
         lines += [f"    in   {key:<14} {_shape(value)}" for key, value in inputs.items()]
         lines += [f"    out  {key:<14} {_shape(value)}" for key, value in outputs.items()]
     return "\n".join(lines)
+
+
+def _layers(model: Seq2Seq, *inputs: jax.ShapeDtypeStruct) -> tuple[list[str], Any]:
+    """A line for each parameter, the layer named on its first, and the total; the parameters."""
+    modules = {}
+
+    def record(method: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+        modules.setdefault(context.module.path, type(context.module).__name__)
+        return method(*args, **kwargs)
+
+    with nn.intercept_methods(record):
+        params = jax.eval_shape(model.init, jax.random.key(0), *inputs)
+    by_layer = {path: {} for path in modules}
+    for (_, *path, name), leaf in flatten_dict(params).items():
+        by_layer[tuple(path)][name] = leaf
+    lines = []
+    for path, leaves in by_layer.items():
+        layer = f"{'/'.join(path):<24} {modules[path]:<10}"
+        for name, leaf in leaves.items():
+            shape = f"{name} [{','.join(map(str, leaf.shape))}]"
+            lines.append(f"{layer:<35} {shape:<30} {leaf.size:>12,}")
+            layer = ""  # It stands on its first line.
+    leaves = jax.tree.leaves(params)
+    count = sum(leaf.size for leaf in leaves)
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    return [*lines, f"Total Parameters: {count:,} ({size / 1e6:,.1f} MB)"], params
 
 
 def _shape(value: Any) -> str:
