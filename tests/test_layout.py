@@ -1,7 +1,8 @@
 """The rooms of the house, read from the imports in the code."""
 
 import ast
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ ORDER = [
 ]
 """From the top down: each may import what stands after it."""
 LONGEST = 250  # Lines of a module.
+LONGEST_FUNCTION = 50  # Lines of a function without its docstring.
+MOST_MODULES = 18  # In a folder.
 
 MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
@@ -73,3 +76,35 @@ def test_no_imports_go_in_a_circle():
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_short_enough_to_read(name):
     assert len(MODULES[name].read_text("utf-8").splitlines()) <= LONGEST
+
+
+def functions(name):
+    for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_function_is_short_enough_to_read(name):
+    for function in functions(name):
+        docstring = function.body[0] if ast.get_docstring(function) else None
+        lines = function.end_lineno - function.lineno + 1
+        if docstring:
+            lines -= docstring.end_lineno - docstring.lineno + 1
+        assert lines <= LONGEST_FUNCTION, f"{function.name} has {lines} lines"
+
+
+def test_no_room_is_crowded():
+    modules = Counter(path.parent for path in MODULES.values() if path.stem != "__init__")
+    assert max(modules.values()) <= MOST_MODULES, modules
+
+
+def test_no_module_is_a_drawer_for_the_rest():
+    assert not {name.split(".")[-1] for name in MODULES} & {"utils", "util", "helpers", "misc"}
+
+
+def test_the_readme_draws_every_room():
+    drawing = (PACKAGE.parent / "README.md").read_text("utf-8")
+    rooms = {name for name in ORDER if (PACKAGE / name).is_dir()}
+    drawn = set(re.findall(r"^  (\w+)/ ", drawing, re.MULTILINE))
+    assert drawn == rooms

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from s2s_jax.model.recurrence import Carry, GateInputs, LSTMCell, product, unroll
+from s2s_jax.model.gate_inputs import GateInputs
+from s2s_jax.model.recurrence import Carry, LSTMCell, product, unroll
 
 Memory = tuple[()]
 """What the decoder can look up in the source at every step: nothing, without attention."""

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
-from s2s_jax.model.recurrence import Carry, GateInputs, LSTMCell, unroll
+from s2s_jax.model.gate_inputs import GateInputs
+from s2s_jax.model.recurrence import Carry, LSTMCell, unroll
 
 
 class Encoder(nn.Module):
