@@ -111,7 +111,7 @@ class TrainConfig(Config):
     sums are float32, and decoding is float32 throughout.
     """
 
-    epochs: int = option(100, least=1, metavar="N", help="train until epoch N")
+    epochs: int = option(100, least=1, metavar="N", help="epoch at which training ends")
     batch_size: int = option(64, least=1, metavar="N", help="pairs per update")
     optimizer: str = option("rmsprop", choices=tuple(LEARNING_RATES), help="update rule")
     learning_rate: float = option(

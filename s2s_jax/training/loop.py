@@ -18,7 +18,7 @@ from s2s_jax.config import TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
-from s2s_jax.training.progress import TrainingProgress, epoch_metrics, out_of_patience
+from s2s_jax.training.progress import TrainingProgress, epoch_metrics, is_over
 from s2s_jax.training.step import compiled_steps
 
 MOST_SKIPPED = 5
@@ -190,9 +190,7 @@ def fit(
         should_stop=should_stop,
         mesh=mesh,
     )
-    while progress.epoch < config.epochs:
-        if out_of_patience(progress.history, config.patience):
-            break
+    while not is_over(progress, config):
         state, progress, complete = train_rest(state, progress)
         if not complete:
             save(state, progress, None)
@@ -200,12 +198,7 @@ def fit(
         sums = validation_sums(state, validation, mesh) if validation else None
         characters = (training.characters_per_token, validation.characters_per_token)
         metrics = epoch_metrics(progress, sums, characters)
-        progress = TrainingProgress(
-            progress.step,
-            progress.epoch + 1,
-            skipped_in_row=progress.skipped_in_row,
-            history=(*progress.history, metrics),
-        )
+        progress = progress.after_epoch(metrics)
         save(state, progress, metrics.get("val_loss"))
         for listener in listeners:
             listener.on_epoch(metrics)

@@ -35,7 +35,10 @@ def _add_run(run: argparse._ArgumentGroup) -> None:
     run.add_argument("--out", type=Path, metavar="DIR",
         help="run folder (default: checkpoints/<name of the data>)")  # fmt: skip
     run.add_argument("--resume", action="store_true",
-        help="continue the run in that folder, if there is one")  # fmt: skip
+        help="continue the run in that folder, if there is one; nothing is done to a run that "
+        "has its --epochs")  # fmt: skip
+    run.add_argument("--more", type=int, metavar="N",
+        help="resume, and train N more epochs from there; --patience counts anew")  # fmt: skip
     run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
     run.add_argument("--summary", action="store_true", help="print the model and stop")
 

@@ -17,12 +17,15 @@ from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
 from s2s_jax.training.progress import TrainingProgress
 
-# On resume. The state does not depend on these; the precision is the device's affair.
+# On resume. The state does not depend on these; precision may differ between devices.
 _MAY_CHANGE = {"epochs", "patience", "save_every", "data", "precision"}
 
 
 class Request(NamedTuple):
-    """What the user asked for; the mappings hold the fields of the configurations given."""
+    """What the user asked for; the mappings hold the fields of the configurations given.
+
+    `more` resumes, too: so many epochs are trained from where the run is.
+    """
 
     data: Mapping[str, Any]
     model: Mapping[str, Any]
@@ -30,6 +33,7 @@ class Request(NamedTuple):
     out: Path | None = None
     resume: bool = False
     overwrite: bool = False
+    more: int | None = None
     devices: DeviceRequest = DeviceRequest()
     recipe: str | None = None
 
@@ -38,8 +42,15 @@ def with_recipe(request: Request) -> Request:
     """The request, with the settings of the recipe asked for beneath those given.
 
     Raises:
-      UserError: when the recipe cannot be read, or does not name its data where it has to.
+      UserError: when the recipe cannot be read, or does not name its data where it has to; when
+        `more` is out of range or does not go with what else is given.
     """
+    if request.more is not None:
+        if request.more < 1:
+            raise UserError(f"`more` must be a whole number of at least 1, not {request.more}.")
+        if "epochs" in request.train:
+            raise UserError("`epochs` says where training ends, `more` how far it is; give one.")
+        request = request._replace(resume=True)
     named = request.data.get("data", "")
     if named.endswith(".toml"):
         if request.recipe is not None:
@@ -76,16 +87,16 @@ def choose_folder(request: Request) -> Path:
 
 
 def saved_run(request: Request, folder: Path) -> Run | None:
-    """The run to go on with, if that was asked for and there is one."""
+    """The run to resume, if that was asked for and there is one."""
     if request.resume and request.overwrite:
-        raise UserError("--resume goes on with a run and --overwrite replaces it; give one.")
+        raise UserError("`resume` continues a run and `overwrite` replaces it; give one.")
     if request.overwrite or not holds_run(folder):
         return None
     if request.resume:
         return read_run(folder)
     raise UserError(
-        f"{folder} holds a run already; go on with it (--resume), replace it (--overwrite) or "
-        "choose another folder (--out)."
+        f"{folder} holds a run already; continue it (`resume`), replace it (`overwrite`) or "
+        "choose another folder (`out`)."
     )
 
 
@@ -100,6 +111,8 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
             recipe = default_recipe(request.data.get("data", EMBEDDED))
             request = with_recipe(request._replace(recipe=recipe))
         data, train = DataConfig(**request.data), TrainConfig(**request.train)
+        if request.more is not None:
+            train = dataclasses.replace(train, epochs=request.more)
         model = ModelConfig(1, 1, **request.model)
         prepared = prepare(data, train.seed, progress=progress)
         model = dataclasses.replace(
@@ -120,7 +133,7 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
     if prepared.data_hash != config.data_hash:
         raise UserError(
             f"{config.data.data} does not hold the pairs that this run was begun with; resume on "
-            "the same data, or begin a new run with another --out."
+            "the same data, or begin a new run with another `out`."
         )
     return config, prepared
 
@@ -138,13 +151,16 @@ def _refuse_changes(request: Request, config: RunConfig) -> None:
     if changes:
         raise UserError(
             f"a run is resumed with the settings it was begun with ({'; '.join(changes)}); "
-            "leave these flags out, or begin a new run with another --out."
+            "leave these out, or begin a new run with another `out`."
         )
 
 
-def extend(config: RunConfig, progress: TrainingProgress, finished: bool) -> RunConfig:
-    """A finished run that already has its epochs goes on for as many more."""
-    epochs = config.train.epochs
-    if finished and progress.epoch >= epochs:
-        epochs += progress.epoch
-    return dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=epochs))
+def with_more(
+    request: Request, config: RunConfig, progress: TrainingProgress
+) -> tuple[RunConfig, TrainingProgress]:
+    """Plans as many more epochs as were asked for; patience counts anew from here."""
+    if request.more is None:
+        return config, progress
+    train = dataclasses.replace(config.train, epochs=progress.epoch + request.more)
+    progress = dataclasses.replace(progress, patience_from=progress.epoch)
+    return dataclasses.replace(config, train=train), progress

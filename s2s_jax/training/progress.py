@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
+from s2s_jax.config import TrainConfig
 from s2s_jax.model.losses import Sums
 
 
@@ -23,6 +24,7 @@ class TrainingProgress:
       skipped_in_row: the last so many batches were skipped, those of earlier epochs included.
       seconds: training time of those batches.
       history: the metrics of each completed epoch, as in `metrics.jsonl`.
+      patience_from: patience counts from the end of this epoch on.
     """
 
     step: int = 0
@@ -33,6 +35,17 @@ class TrainingProgress:
     skipped_in_row: int = 0
     seconds: float = 0.0
     history: tuple[dict[str, Any], ...] = ()
+    patience_from: int = 0
+
+    def after_epoch(self, metrics: dict[str, Any]) -> Self:
+        """The progress at the end of this epoch, whose metrics these are."""
+        return type(self)(
+            step=self.step,
+            epoch=self.epoch + 1,
+            skipped_in_row=self.skipped_in_row,
+            history=(*self.history, metrics),
+            patience_from=self.patience_from,
+        )
 
     def to_record(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -85,10 +98,16 @@ def epoch_metrics(
     return metrics
 
 
-def out_of_patience(history: Sequence[dict[str, Any]], patience: int) -> bool:
-    """Whether the last `patience` epochs brought no better loss; `patience` 0 never runs out."""
-    if not patience or not history:
+def out_of_patience(progress: TrainingProgress, patience: int) -> bool:
+    """Whether the last `patience` epochs brought no better loss; with 0 it never runs out."""
+    if not patience or not progress.history:
         return False
-    losses = [epoch.get("val_loss", epoch["loss"]) for epoch in history]
+    losses = [epoch.get("val_loss", epoch["loss"]) for epoch in progress.history]
     known = [math.inf if loss is None else loss for loss in losses]
-    return len(known) - 1 - known.index(min(known)) >= patience
+    best = known.index(min(known)) + 1
+    return progress.epoch - max(best, progress.patience_from) >= patience
+
+
+def is_over(progress: TrainingProgress, config: TrainConfig) -> bool:
+    """Whether there is no epoch left to train."""
+    return progress.epoch >= config.epochs or out_of_patience(progress, config.patience)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from s2s_jax.command_line import command
-from s2s_jax.config import RunConfig
+from s2s_jax.config import RunConfig, TrainConfig
 from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
@@ -121,6 +121,18 @@ class TrainingReport:
         self.examples([answers[i] for i in shown])
         for line in evaluation_lines(evaluation):
             self.say(line)
+
+    def nothing_to_do(self, folder: Path, config: TrainConfig, progress: TrainingProgress) -> None:
+        """Why a finished run is not trained, and what to type to train it longer."""
+        reason = f"has the {progress.epoch} epochs asked for"
+        if progress.epoch < config.epochs:
+            reason = (
+                f"stopped after {progress.epoch} of {config.epochs} epochs, the last "
+                f"{config.patience} of them without a better loss"
+            )
+        self.say(f"Nothing to do: {folder} {reason}. To train it longer:")
+        self.say("  " + command("train.py", folder, "--more", str(progress.epoch)))
+        self.finished(folder)
 
     def finished(self, folder: Path) -> None:
         """What to type next."""

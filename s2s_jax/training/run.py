@@ -47,8 +47,8 @@ from s2s_jax.runtime.interrupts import catch_interrupts
 from s2s_jax.runtime.memory import keep_freed_memory, release_freed_memory
 from s2s_jax.runtime.parallel import replicate
 from s2s_jax.training.loop import MOST_SKIPPED, NotFinite, fit
-from s2s_jax.training.planning import Request, choose_folder, configure, extend, saved_run
-from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.planning import Request, choose_folder, configure, saved_run, with_more
+from s2s_jax.training.progress import TrainingProgress, is_over
 from s2s_jax.training.report import TrainingReport, opening_rows
 from s2s_jax.training.resuming import restore_together
 from s2s_jax.training.saving import Saver
@@ -104,10 +104,14 @@ def _train(
         state, progress = make_state(model, config.train), TrainingProgress()
     else:
         state, progress = restored
-        config = extend(config, progress, finished=(folder / EVALUATION).exists())
+        config, progress = with_more(request, config, progress)
+    nothing_to_do = is_over(progress, config.train) and (folder / EVALUATION).exists()
     with together():
         if not is_same_everywhere(f"{config} {progress.step}"):
             raise UserError("the processes differ in data or flags; give all of them the same.")
+    if nothing_to_do:
+        report.nothing_to_do(folder, config.train, progress)
+        return 0
     if restored is not None and is_main():
         write_config(folder, run._replace(config=config))
         write_metrics(folder, progress.history)

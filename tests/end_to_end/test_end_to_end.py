@@ -113,9 +113,18 @@ def test_resume_goes_on_and_counts_on(tmp_path, data_file, run_here):
     begin = [*command, "run", "--epochs", 2, "--resume"]
     first = run_script(*begin, cwd=tmp_path)  # Nothing there yet: begins.
     assert first.returncode == 0, first.stderr
-    again = run_here(*begin)  # The same command: two more.
+    before = snapshot(run)
+    for epochs in ([], ["--epochs", 1], ["--epochs", 2]):  # Nothing to do; a script goes on.
+        done = run_here(*command, "run", "--resume", *epochs)
+        assert done.returncode == 0, done.stderr
+        assert "Nothing to do: run has the 2 epochs asked for" in done.stdout
+        assert "python train.py --out run --more 2" in done.stdout
+    assert snapshot(run) == before
+    again = run_here(*command, "run", "--more", 1)
     assert again.returncode == 0, again.stderr
-    assert "after 2 epochs, up to epoch 4" in again.stdout
+    assert "after 2 epochs, up to epoch 3" in again.stdout
+    again = run_here(*command, "run", "--more", 1)  # The same command: one more.
+    assert "after 3 epochs, up to epoch 4" in again.stdout
     assert [epoch["epoch"] for epoch in metrics(run)] == [1, 2, 3, 4]
     bare = run_here("train.py", "--out", "run", "--resume", "--epochs", 5)
     assert bare.returncode == 0, bare.stderr
@@ -139,6 +148,8 @@ def test_a_run_is_never_overwritten_silently(trained, tmp_path, data_file, run_h
 
     refused(train(), "--resume", "--overwrite", "--out")
     refused(train("--resume", "--overwrite"), "--resume", "--overwrite")
+    refused(train("--more", 2, "--overwrite"), "--resume", "--overwrite")
+    refused(train("--more", 2, "--epochs", 5), "--more", "--epochs")
     refused(train("--overwrite", "--validation-split", 0.01), "--validation-split")
     refused(
         train("--resume", "--latent-dim", 64, "--seed", 3),

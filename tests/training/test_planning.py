@@ -10,8 +10,8 @@ from s2s_jax.training.planning import (
     Request,
     choose_folder,
     configure,
-    extend,
     saved_run,
+    with_more,
     with_recipe,
 )
 from s2s_jax.training.progress import TrainingProgress
@@ -96,14 +96,31 @@ def test_nothing_saved_is_nothing_to_go_on_with(tmp_path):
         assert saved_run(request(**options), tmp_path) is None
 
 
-@pytest.mark.parametrize(
-    ("epochs", "done", "finished", "until"),
-    [(5, 3, False, 5), (5, 5, False, 5), (5, 5, True, 10), (2, 4, True, 6), (7, 4, True, 7)],
-)
-def test_only_a_finished_run_goes_on_for_more(begun, epochs, done, finished, until):
+def test_more_counts_from_where_the_run_is_and_so_does_patience(begun):
     _, config = begun
-    config = replace(config, train=replace(config.train, epochs=epochs))
-    assert extend(config, TrainingProgress(epoch=done), finished).train.epochs == until
+    progress = TrainingProgress(epoch=4, history=({"epoch": 1, "loss": 1.0},))
+    for epochs in (2, 4, 9):
+        config = replace(config, train=replace(config.train, epochs=epochs))
+        assert with_more(request(), config, progress) == (config, progress)
+        longer, resumed = with_more(request(more=3), config, progress)
+        assert longer.train.epochs == 7
+        assert resumed == replace(progress, patience_from=4)
+
+
+def test_more_begins_a_run_where_there_is_none(data_file):
+    begin = with_recipe(request({"data": str(data_file)}, more=3))
+    assert begin.resume
+    assert configure(begin, None, progress=False)[0].train.epochs == 3
+
+
+def test_more_goes_without_epochs_but_over_those_of_a_recipe(tmp_path):
+    with pytest.raises(UserError, match=r"`epochs` .* `more` .* give one"):
+        with_recipe(request({}, {}, {"epochs": 3}, more=2))
+    with pytest.raises(UserError, match=r"`more` must be .* at least 1, not 0"):
+        with_recipe(request(more=0))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[train]\nepochs = 3\n")
+    assert with_recipe(request(more=2, recipe=str(recipe))).more == 2
 
 
 def test_a_recipe_lies_beneath_what_is_given(tmp_path):

@@ -5,6 +5,12 @@ from s2s_jax.model.losses import Sums
 from s2s_jax.training.progress import TrainingProgress, epoch_metrics, out_of_patience
 
 
+def after(losses, **options):
+    """The progress after epochs of these validation losses."""
+    history = ({"epoch": i + 1, "loss": 1.0, "val_loss": loss} for i, loss in enumerate(losses))
+    return TrainingProgress(epoch=len(losses), history=tuple(history), **options)
+
+
 def test_metrics_divide_once():
     progress = TrainingProgress(step=8, epoch=2, batch=8, sums=Sums(30.0, 5.0, 20.0), seconds=4.0)
     assert epoch_metrics(progress, Sums(8.0, 3.0, 4.0)) == {
@@ -35,10 +41,18 @@ def test_what_is_not_finite_is_null():
 
 def test_patience_outlasts_a_first_loss_that_is_not_finite():
     losses = [None, 3.0, 2.0, 1.0, 1.5, 1.5]
-    history = [{"epoch": i + 1, "loss": 1.0, "val_loss": loss} for i, loss in enumerate(losses)]
-    ends = [out_of_patience(history[:n], 2) for n in range(len(history) + 1)]
+    ends = [out_of_patience(after(losses[:n]), 2) for n in range(len(losses) + 1)]
     assert ends == [False] * 6 + [True]
-    assert out_of_patience(history[:1] * 3, 2)  # Not one that is finite.
+    assert out_of_patience(after([None] * 3), 2)  # Not one that is finite.
+
+
+def test_patience_counts_anew_from_where_it_was_asked_to():
+    losses = [3.0, 1.0, 2.0, 2.0, 2.0, 0.5, 2.0, 2.0]
+    ends = [out_of_patience(after(losses[:n], patience_from=4), 2) for n in range(4, 9)]
+    assert ends == [False, False, False, False, True]
+    assert out_of_patience(after(losses[:6], patience_from=4), 0) is False
+    resumed = after(losses[:4], patience_from=4).after_epoch({"epoch": 5, "loss": 1.0})
+    assert TrainingProgress.from_record(resumed.to_record()).patience_from == 4
 
 
 def test_a_history_with_nan_of_an_earlier_version_is_read_as_null():

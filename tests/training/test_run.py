@@ -52,7 +52,7 @@ def test_a_run_killed_before_its_end_is_not_taken_for_finished(request_for, tmp_
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
     assert (tmp_path / "run" / "evaluation.json").exists()
     assert train(request_for()._replace(resume=True), TrainingReport()) == 0
-    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 4
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
 
 
 def test_metrics_lost_with_a_kill_come_back_from_the_step(request_for, tmp_path):
@@ -109,3 +109,26 @@ def test_a_run_that_is_being_trained_is_refused(request_for, tmp_path):
         pytest.raises(UserError, match=f"being trained in by process {os.getpid()}"),
     ):
         train(request_for()._replace(resume=True), TrainingReport())
+
+
+def test_a_run_that_stopped_early_says_so_and_trains_longer_when_asked(
+    request_for, tmp_path, capsys
+):
+    stuck = {"optimizer": "sgd", "learning_rate": 1e-12}
+    request = request_for(**stuck, patience=1, epochs=9)._replace(resume=True)
+
+    def epochs():
+        return len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+
+    train(request, TrainingReport())
+    stopped_after = epochs()
+    assert stopped_after < 9
+    for again in (request, request_for(**stuck, epochs=20)._replace(resume=True)):
+        capsys.readouterr()
+        train(again, TrainingReport())  # As it would have stopped with --epochs 20 at once.
+        assert f"stopped after {stopped_after} of " in capsys.readouterr().out
+        assert epochs() == stopped_after
+    longer = Request({}, {}, {}, tmp_path / "run", more=1, resume=True)
+    for more in (1, 2):
+        train(longer, TrainingReport())
+        assert epochs() == stopped_after + more
