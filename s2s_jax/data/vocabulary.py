@@ -63,6 +63,11 @@ class Vocabulary:
         symbols = dict.fromkeys(self.tokenizer.divide(text))
         return [symbol for symbol in symbols if symbol not in self._ids]
 
+    def unknown_share(self, texts: Iterable[str]) -> float:
+        """The share of the symbols of some texts that are not in the vocabulary, 0 to 1."""
+        ids = [self.encode(text) for text in texts]
+        return float((np.concatenate(ids) == self.unk_id).mean()) if ids else 0.0
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids; stops at `<eos>` and leaves out `<pad>` and `<bos>`.
 

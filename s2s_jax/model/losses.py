@@ -7,6 +7,8 @@ from typing import NamedTuple
 import optax
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
+from s2s_jax.data.vocabulary import Vocabulary
+
 
 class Sums(NamedTuple):
     """Totals over real target tokens; they add up over batches and devices."""
@@ -31,12 +33,13 @@ def token_sums(
     targets: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
 ) -> Sums:
-    """Cross-entropy in nats and right answers, summed over real target tokens.
+    """Cross-entropy in nats and correct predictions, summed over real target tokens.
 
     Args:
       logits: of every token.
-      targets: ids.
+      targets: ids; `<unk>` stands for a symbol that is not in the vocabulary.
       mask: true on real tokens; the rest has no weight.
     """
-    correct = logits.argmax(-1) == targets
-    return Sums(cross_entropy(logits, targets, mask), (correct & mask).sum(), mask.sum())
+    # Decoding never writes <unk>, so a prediction of it is not a right answer.
+    correct = (logits.argmax(-1) == targets) & (targets != Vocabulary.unk_id) & mask
+    return Sums(cross_entropy(logits, targets, mask), correct.sum(), mask.sum())

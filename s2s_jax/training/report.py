@@ -181,20 +181,29 @@ def opening_rows(
 
 
 def symbol_rows(prepared: Prepared, training: Examples) -> list[tuple[str, str]]:
-    """The opening lines about what texts are divided into."""
+    """The opening lines about the symbols that texts are divided into."""
     sides = (prepared.source_vocabulary, prepared.target_vocabulary)
     source, target = (vocabulary.tokenizer.unit for vocabulary in sides)
     unique = [len(vocabulary) - len(SPECIALS) for vocabulary in sides]
     longest = training.lengths().max(axis=0) - (0, 1)
     if source == target:
-        return [
+        rows = [
             (f"Unique {target}", f"source {unique[0]:,}, target {unique[1]:,}"),
             ("Longest", f"source {longest[0]}, target {longest[1]} {target}"),
         ]
-    return [
-        ("Unique", f"source {unique[0]:,} {source}, target {unique[1]:,} {target}"),
-        ("Longest", f"source {longest[0]} {source}, target {longest[1]} {target}"),
+    else:
+        rows = [
+            ("Unique", f"source {unique[0]:,} {source}, target {unique[1]:,} {target}"),
+            ("Longest", f"source {longest[0]} {source}, target {longest[1]} {target}"),
+        ]
+    unknown = [
+        vocabulary.unknown_share(pair[side] for pair in prepared.validation)
+        for side, vocabulary in enumerate(sides)
     ]
+    if any(unknown):
+        shares = f"source {unknown[0]:.2%}, target {unknown[1]:.2%} of the validation part"
+        rows.append(("<unk>", f"{shares}; counted as wrong"))
+    return rows
 
 
 def corpus_rows(data: str, corpus: Corpus, training: int, validation: int) -> list[tuple[str, str]]:

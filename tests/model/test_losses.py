@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.model import losses
 from s2s_jax.model.losses import Sums
 
@@ -30,7 +31,7 @@ def test_sums_equal_those_of_numpy_in_double_precision(seed, scale):
     exact = logits.astype(np.float64)
     log_z = np.log(np.exp(exact - exact.max(-1, keepdims=True)).sum(-1)) + exact.max(-1)
     losses = log_z - np.take_along_axis(exact, targets[..., None], -1)[..., 0]
-    correct = (exact.argmax(-1) == targets)[mask].sum()
+    correct = (exact.argmax(-1) == np.where(targets == Vocabulary.unk_id, -1, targets))[mask].sum()
     sums = token_sums(logits, targets, mask)
     np.testing.assert_allclose(as_floats(sums), [losses[mask].sum(), correct, mask.sum()], 1e-5)
 
@@ -80,6 +81,14 @@ def test_sums_of_parts_add_up(seed):
     parts = [token_sums(logits, targets, mask & part) for part in (first, ~first)]
     total = Sums(*(a + b for a, b in zip(*parts, strict=True)))
     np.testing.assert_allclose(as_floats(total), as_floats(token_sums(logits, targets, mask)), 1e-5)
+
+
+def test_unk_predicted_is_no_right_answer():
+    """No decoder writes it, and what it stands for is not known."""
+    targets = np.array([[5, Vocabulary.unk_id, Vocabulary.eos_id]])
+    logits = np.asarray(jax.nn.one_hot(targets, 7))
+    sums = token_sums(logits, targets, np.ones_like(targets, bool))
+    assert (sums.correct, sums.tokens) == (2, 3)
 
 
 def test_a_batch_that_is_all_padding_counts_nothing():

@@ -1,15 +1,25 @@
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
+from s2s_testing import write_pairs
 
 from s2s_jax.command_line import command
+from s2s_jax.config import DataConfig
 from s2s_jax.data.batching import Bucket
 from s2s_jax.data.corpus import Corpus, Pair, Skipped
+from s2s_jax.data.preparation import prepare
 from s2s_jax.evaluation.evaluation import Answer
 from s2s_jax.model.losses import Sums
 from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.report import TrainingReport, buckets_text, corpus_rows, device_text
+from s2s_jax.training.report import (
+    TrainingReport,
+    buckets_text,
+    corpus_rows,
+    device_text,
+    symbol_rows,
+)
 
 METRICS = {
     "epoch": 3, "loss": 1.23456, "accuracy": 0.5, "val_loss": 2.0, "val_accuracy": 0.25,
@@ -76,6 +86,28 @@ def test_what_was_skipped_is_said_with_its_first_lines():
     assert ("Samples", "3 pairs: 2 for training, 1 for validation") in rows
     assert ("Skipped", "no tab: 7 (line 1, 2, 3, 4, 5, ...)") in rows
     assert ("Skipped", "duplicate: 1 (line 9)") in rows
+
+
+def test_each_side_s_symbols_are_said_and_the_share_that_is_unknown(tmp_path):
+    pairs = [("Go on.", "v a"), ("Go away.", "v a"), ("Go home, Tom.", "r ɛ")]
+    data = DataConfig(str(write_pairs(tmp_path / "a.txt", pairs)), split="tail", tokens="word")
+
+    def rows(**tokens):
+        prepared = prepare(dataclasses.replace(data, **tokens), seed=0)
+        return symbol_rows(prepared, prepared.encode(prepared.training))
+
+    # "Go" and "." of five words, "v a" of two.
+    assert rows(target_tokens="space") == [
+        ("Unique", "source 2 words, target 2 symbols"),
+        ("Longest", "source 3 words, target 2 symbols"),
+        ("<unk>", "source 60.00%, target 100.00% of the validation part; counted as wrong"),
+    ]
+    same = rows(target_tokens="word")
+    assert [name for name, _ in same] == ["Unique words", "Longest", "<unk>"]
+    assert same[1] == ("Longest", "source 3, target 2 words")
+    pairs[2] = ("Go", "v")
+    write_pairs(tmp_path / "a.txt", pairs)
+    assert [name for name, _ in rows()] == ["Unique words", "Longest"]
 
 
 def test_texts_name_what_they_are_about(tmp_path):
