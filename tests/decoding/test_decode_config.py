@@ -41,7 +41,14 @@ def test_what_is_out_of_range_is_named(options, words):
         DecodeConfig(**options)
 
 
-def test_what_is_in_range_is_taken():
-    DecodeConfig()
-    DecodeConfig(beam=5, n_best=5, length_penalty=0)
-    DecodeConfig(sample=True, temperature=2, top_k=3, top_p=1, seed=2**32 - 1)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"beam": 5, "n_best": 5, "length_penalty": 0},
+        {"sample": True, "temperature": 2, "top_k": 3, "top_p": 1, "seed": 2**32 - 1},
+    ],
+)
+def test_what_is_in_range_is_taken(options):
+    config = DecodeConfig(**options)
+    assert {name: getattr(config, name) for name in options} == options

@@ -1,9 +1,13 @@
 """What several tests share: a tiny corpus, random pairs, and the scripts as a user runs them."""
 
+import contextlib
+import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from s2s_jax.data.batching import Examples
@@ -55,3 +59,14 @@ def draw(pairs, seed):
         [rng.integers(4, 12, rng.choice([1, 3, 5])).astype(np.int32) for _ in range(pairs)],
         [rng.integers(4, 14, rng.choice([1, 6])).astype(np.int32) for _ in range(pairs)],
     )
+
+
+@contextlib.contextmanager
+def compilations(caplog):
+    """A list that, at the end, holds the names of the functions compiled inside."""
+    names = []
+    caplog.clear()
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        yield names
+    for record in caplog.records:
+        names += re.findall(r"^Compiling (?:jit\()?(\w+)", record.getMessage())

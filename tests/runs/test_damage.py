@@ -144,5 +144,8 @@ def test_resuming_with_a_file_damaged(trained, data_file, tmp_path, finished):
 @pytest.mark.slow
 @pytest.mark.parametrize("how", DAMAGES)
 def test_resuming_with_any_file_damaged(trained, data_file, tmp_path, finished, how):
-    for which in range(len(files_of(trained[1]))):
+    outcomes = {
         check_resuming(trained, data_file, tmp_path / "run", finished, which, how)
+        for which in range(len(files_of(trained[1])))
+    }
+    assert outcomes == {"right", "fallback", "refused"}

@@ -36,6 +36,11 @@ def holder(tmp_path):
     process.communicate()
 
 
+def assert_held(folder):
+    """The lock is this process's."""
+    assert (folder / LOCK).read_text().split()[0] == str(os.getpid())
+
+
 def test_the_second_process_is_refused_with_the_id_of_the_first(tmp_path, holder):
     with pytest.raises(UserError, match=f"process {holder.pid};") as error, locked(tmp_path):
         pass
@@ -47,7 +52,7 @@ def test_the_lock_of_a_killed_process_blocks_nobody(tmp_path, holder):
     holder.wait()
     assert (tmp_path / LOCK).exists()
     with locked(tmp_path):
-        assert (tmp_path / LOCK).read_text().split()[0] == str(os.getpid())
+        assert_held(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,7 +75,7 @@ def test_within_one_process_the_second_is_refused_too(tmp_path):
 def test_whatever_a_leftover_holds_it_blocks_nobody(tmp_path, content):
     (tmp_path / LOCK).write_bytes(content)
     with locked(tmp_path):
-        pass
+        assert_held(tmp_path)
 
 
 def test_a_link_does_not_lead_the_lock_into_another_file(tmp_path):
@@ -84,8 +89,9 @@ def test_a_link_does_not_lead_the_lock_into_another_file(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path):
     (tmp_path / LOCK).mkdir()  # Permissions do not bind root.
-    with pytest.raises(UserError, match="cannot be written to"), locked(tmp_path):
+    with pytest.raises(UserError, match="cannot be written to") as error, locked(tmp_path):
         pass
+    assert str(error.value).isprintable()
 
 
 class TestWithoutLocks:
@@ -106,10 +112,10 @@ class TestWithoutLocks:
         holder.kill()
         holder.wait()
         with locked(tmp_path):
-            pass
+            assert_held(tmp_path)
 
     @pytest.mark.parametrize("content", ["", "nonsense", "1 another-host", f"{10**30} here", "0 x"])
     def test_nor_is_what_cannot_be_known(self, tmp_path, content):
         (tmp_path / LOCK).write_text(content)
         with locked(tmp_path):
-            pass
+            assert_held(tmp_path)
