@@ -50,8 +50,8 @@ def resolve(data: str, progress: bool) -> Path:
         url = _checked(data)
     elif match := _MANYTHINGS_FILE.fullmatch(PureWindowsPath(data).name.lower()):
         raise UserError(
-            f"--data needs a file, but there is no {shown(data)}; check the path, or give"
-            f" --data {match[1]}-eng, which downloads the pairs of manythings.org"
+            f"`data` needs a file, but there is no {shown(data)}; check the path, or give"
+            f" `data` {match[1]}-eng, which downloads the pairs of manythings.org"
         )
     elif re.fullmatch(r"[\w-]+", data):
         raise _neither(data)
@@ -88,7 +88,7 @@ def _checked(url: str) -> str:
 
 def _neither(data: str) -> UserError:
     return UserError(
-        "--data needs a file that exists, an http(s) URL or a name such as fra-eng, but is"
+        "`data` needs a file that exists, an http(s) URL or a name such as fra-eng, but is"
         f" {shown(data)!r}; check the path, or download the file yourself"
     )
 
@@ -97,7 +97,7 @@ def _failed(url: str, reason: object) -> UserError:
     names = f" ({_MANYTHINGS} lists the names)" if url.startswith(_MANYTHINGS) else ""
     return UserError(
         f"cannot download {shown(url)}: {shown(reason)}{names};"
-        " download it yourself and pass the file with --data"
+        " download it yourself and pass the file as `data`"
     )
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from s2s_jax.config import EMBEDDED, DataConfig
 from s2s_jax.data.batching import Examples
-from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs, split_pairs
+from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs
 from s2s_jax.data.download import resolve
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
+from s2s_jax.data.splitting import split_pairs
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 
 

@@ -167,7 +167,7 @@ def test_an_existing_file_wins_over_a_name(tmp_path, monkeypatch):
 )
 def test_other_urls_are_refused(url, cache):
     message = error_of(url)
-    assert "http(s) URL" in message and "--data" in message
+    assert "http(s) URL" in message and "`data`" in message
     assert not cache.exists()
 
 
@@ -183,7 +183,7 @@ def test_other_urls_are_refused(url, cache):
 )
 def test_a_missing_file_of_manythings_is_offered_by_name(data, name, cache):
     message = error_of(data)
-    assert f"there is no {data}" in message and f"--data {name}, which downloads" in message
+    assert f"there is no {data}" in message and f"`data` {name}, which downloads" in message
     assert not cache.exists()
 
 
@@ -203,7 +203,7 @@ def test_any_text_is_a_path_or_one_line(start, text):
         try:
             assert download.resolve(start + text, False) == Path(start + text)
         except UserError as error:
-            assert str(error).isprintable() and "--data" in str(error)
+            assert str(error).isprintable() and "`data`" in str(error)
 
 
 # What is
@@ -293,7 +293,7 @@ def test_failures_leave_nothing_behind(server, cache, monkeypatch, kind, words):
     message = error_of(url)
     assert time.monotonic() - start < 3
     assert url.removesuffix("/fra.txt") in message and words in message
-    assert "download it yourself and pass the file with --data" in message
+    assert "download it yourself and pass the file as `data`" in message
     assert not files(cache)
 
 

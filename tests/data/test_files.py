@@ -207,7 +207,8 @@ def test_other_unicode_encodings(tmp_path, encoding):
 def test_invalid_utf8_names_line_and_byte(tmp_path):
     message = error_of(write(tmp_path, "a.txt", GOOD + "caf\u00e9\tx\n".encode("latin1")))
     assert "line 4" in message and "0xe9 at position 4" in message
-    assert "iconv -f latin1 -t utf-8" in message
+    assert 'cp1252 ("caf\u00e9\\tx")' in message and "`encoding` cp1252" in message
+    assert "iconv -f cp1252 -t utf-8" in message
     surrogate = error_of(write(tmp_path, "a.txt", b"\xed\xa0\x80\tx\n"))
     assert "line 1" in surrogate and "0xed" in surrogate
 
@@ -219,10 +220,7 @@ def test_invalid_utf8_names_line_and_byte(tmp_path):
         ({"_about.txt": b"x", "a.jpg": b"x", "__MACOSX/a.txt": b"x"}, "has none"),
         ({"a.txt": GOOD, "b/c.tsv": GOOD}, "has 2: a.txt, b/c.tsv"),
         ({f"{n}.txt": GOOD for n in range(9)}, "has 9: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 4"),
-        *(
-            ({name: b"x", "a.txt": GOOD}, "leads out of it")
-            for name in ["../b.txt", "x/../../b", "/etc/b.txt", "C:/b.txt", "c:b.txt", "x\\b.txt"]
-        ),
+        ({"[Content_Types].xml": b"x", "xl/a.xml": b"x"}, "office document"),
     ],
 )
 def test_zip_contents_that_are_refused(tmp_path, members, words):
@@ -230,7 +228,8 @@ def test_zip_contents_that_are_refused(tmp_path, members, words):
 
 
 @pytest.mark.parametrize(
-    ("local", "central", "value", "words"), [(6, 8, 1, "encrypted"), (8, 10, 99, "method 99")]
+    ("local", "central", "value", "words"),
+    [(6, 8, 1, "encrypted"), (8, 10, 99, "not supported")],
 )
 def test_zip_kinds_that_are_refused(tmp_path, local, central, value, words):
     content = bytearray(zipped({"a.txt": GOOD}))
@@ -247,13 +246,12 @@ def test_broken_archives(tmp_path):
         assert "fresh copy" in error_of(write(tmp_path, "a.zip", content))
 
 
-def test_archives_that_unpack_to_too_much(tmp_path, monkeypatch):
-    bomb = b"a\tb\n" + bytes(1 << 20)
-    packed = write(tmp_path, "a.gz", gzip.compress(bomb))
-    archive = write(tmp_path, "a.zip", zipped({"a.txt": bomb}))
-    assert read_pairs(packed).pairs == read_pairs(archive).pairs == [Pair("a", "b")]
-    monkeypatch.setattr(reading, "MAX_UNPACKED_BYTES", 1 << 20)
-    assert "unpacks to more than" in error_of(packed)
-    assert "unpacks to more than" in error_of(archive)
-    assert read_pairs(packed, num_samples=1).pairs == [Pair("a", "b")]
-    assert read_pairs(write(tmp_path, "a.txt", bomb)).pairs == [Pair("a", "b")]
+def test_an_archive_may_unpack_to_more_than_memory_should_hold(tmp_path):
+    long = b"a\tb\n" + b"a\tb\n" * (1 << 22)
+    path = write(tmp_path, "a.gz", gzip.compress(long, compresslevel=1))
+    tracemalloc.start()
+    corpus = read_pairs(path, num_samples=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert corpus.pairs == [Pair("a", "b")] and corpus.unread == 1 << 22
+    assert peak < 64 << 20

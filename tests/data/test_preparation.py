@@ -141,9 +141,9 @@ def test_no_bound_on_the_embedded_corpus_means_all_of_it(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"validation_split": 0.99}, "--validation-split"),
-        ({"max_source_length": 1}, "--max-source-length"),
-        ({"max_target_length": 1}, "--max-target-length"),
+        ({"validation_split": 0.99}, "`validation_split`"),
+        ({"max_source_length": 1}, "`max_source_length`"),
+        ({"max_target_length": 1}, "`max_target_length`"),
     ],
 )
 def test_a_part_that_would_be_empty_is_a_user_error(data_file, options, reason):

@@ -1,0 +1,201 @@
+"""How a text is divided into columns: what the user says, and what its first lines show.
+
+What can be read in two ways is refused, with a message that names the option to decide it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from s2s_jax.data.separators import SEPARATORS, find_quotes, find_separator, split_rows
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import shown
+
+_ROWS = 1_000  # First lines that are looked at for separator, columns and header.
+_NAMES = """
+source src target tgt trg input output original translation sentence text phrase question answer
+query response prompt completion word pronunciation phonemes lemma form en eng english fr fra fre
+french de deu ger german es spa spanish it ita italian pt por portuguese nl nld dutch ru rus russian
+pl pol polish tr tur turkish ja jpn japanese zh cmn zho chinese ko kor korean ar ara arabic hi hin
+hindi he heb hebrew el ell greek sv swe swedish fi fin finnish cs ces czech uk ukr ukrainian vi vie
+vietnamese id ind indonesian
+"""
+_HEADER = frozenset(_NAMES.split())
+"""Words that the names of columns are made of."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the pairs of a data file are laid out.
+
+    Attributes:
+      separator: what stands between columns; empty to find it in the first lines.
+      columns: source and target, by number from 1 or by name, with a comma between them; empty
+        for the first two columns, or the only two fields.
+      quotes: "csv" for fields that may stand in double quotes, "text" for quotes that belong to
+        the text, "auto" to find out.
+      encoding: as Python spells it; empty for UTF-8.
+    """
+
+    separator: str = ""
+    columns: str = ""
+    quotes: str = "auto"
+    encoding: str = ""
+
+    def chosen(self) -> tuple[str, str] | None:
+        """The two columns asked for, if any.
+
+        Raises:
+          UserError: there are not two of them.
+        """
+        if not self.columns:
+            return None
+        names = [name.strip() for name in self.columns.split(",")]
+        if len(set(names)) != 2 or len(names) != 2 or not all(names):
+            raise UserError(
+                f"`columns` must be two numbers or names, not {shown(self.columns, 60)!r}; give for"
+                " example 2,4 or en,fr"
+            )
+        return names[0], names[1]
+
+
+FIND_OUT = Layout()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where the pairs stand in the lines of a text.
+
+    Attributes:
+      separator: what stands between columns.
+      quoted: whether fields may stand in double quotes, as in CSV.
+      source: the place of the source column, from 0.
+      target: the place of the target column.
+      header: whether the first line names the columns.
+    """
+
+    separator: str = "\t"
+    quoted: bool = False
+    source: int = 0
+    target: int = 1
+    header: bool = False
+
+    def __str__(self) -> str:
+        """What a person is told of it; empty for plain tab-separated pairs."""
+        if self == PLAIN:
+            return ""
+        text = f"columns {self.source + 1} and {self.target + 1}"
+        text += f", separated by {SEPARATORS.get(self.separator, shown(self.separator))}"
+        text += ", quotes as in CSV" if self.quoted else ""
+        return text + (", below a header" if self.header else "")
+
+
+PLAIN = Columns()
+
+
+def find_columns(layout: Layout, name: str, head: Sequence[str]) -> Columns:
+    """The columns of a text.
+
+    Args:
+      layout: what the user says of it.
+      name: of the file.
+      head: its first lines.
+
+    Raises:
+      UserError: the first lines can be read in several ways, or lack the columns asked for.
+    """
+    lines = [line for line in head if line.strip()]
+    separator = {"\\t": "\t", "tab": "\t"}.get(layout.separator, layout.separator)
+    separator = separator or find_separator(name, lines[:_ROWS])
+    quoted = layout.quotes == "csv"
+    if layout.quotes == "auto" and len(separator) == 1:
+        quoted = separator in ",;" or find_quotes(name, separator, lines)
+    if quoted and (len(separator) != 1 or separator in '"\r\n'):
+        raise UserError("`quotes` csv needs a `separator` of one character; give another")
+    rows = split_rows(lines[:_ROWS], separator, quoted)
+    if chosen := layout.chosen():
+        return _chosen_columns(chosen, Columns(separator, quoted), rows, name)
+    _refuse_numbers(rows, name)
+    if len(rows) > 1 and _is_header(rows[0][:2]):
+        names = ",".join(cell.strip() for cell in rows[0][:2])
+        raise UserError(
+            f"line 1 of {shown(name)} looks like the names of its columns; give `columns`"
+            f" {shown(names, 60)} if it is, or `columns` 1,2 if it is a pair"
+        )
+    return Columns(separator, quoted)
+
+
+def choose_fields(layout: Layout, names: Sequence[str], name: str) -> tuple[str, str]:
+    """Two fields of text, of records that name theirs.
+
+    Args:
+      layout: what the user says.
+      names: of the fields of text, in order.
+      name: of the file.
+
+    Raises:
+      UserError: there are more than two to choose from, fewer, or none of that name.
+    """
+    listed = shown(", ".join(names) or "none", 120)
+    if len(names) < 2:
+        raise UserError(f"{shown(name)} needs two fields of text, but has {listed}; add the other")
+    chosen = layout.chosen()
+    if chosen is None:
+        if len(names) == 2:
+            return names[0], names[1]
+        raise UserError(
+            f"{shown(name)} has the fields {listed}; give `columns` and two of them, such as"
+            f" {shown(names[0])},{shown(names[1])}"
+        )
+    found = []
+    for column in chosen:
+        fits = [each for each in names if column in (each, each.rpartition(".")[2])]
+        if len(fits) != 1:
+            raise UserError(
+                f"`columns` asks for {shown(column)!r}, but {shown(name)} has the fields {listed};"
+                " give two of them"
+            )
+        found.append(fits[0])
+    return found[0], found[1]
+
+
+def _chosen_columns(
+    chosen: tuple[str, str], found: Columns, rows: Sequence[Sequence[str]], name: str
+) -> Columns:
+    """The columns asked for, by number or by name."""
+    width = max(map(len, rows), default=0)
+    header = not all(column.isdecimal() for column in chosen)
+    names = [cell.strip().casefold() for cell in rows[0]] if header and rows else []
+    places = [names.index(c.casefold()) if c.casefold() in names else -1 for c in chosen]
+    if not header:
+        places = [int(column) - 1 for column in chosen]
+    if not all(0 <= place < width for place in places):
+        has = f"the columns {', '.join(rows[0])}" if header and rows else f"{width} columns"
+        raise UserError(
+            f"`columns` asks for {shown(' and '.join(chosen), 60)}, but {shown(name)} has"
+            f" {shown(has, 120)}; give two of them"
+        )
+    return Columns(found.separator, found.quoted, places[0], places[1], header)
+
+
+def _refuse_numbers(rows: Sequence[Sequence[str]], name: str) -> None:
+    """Raises if the first of several columns numbers the lines, rather than holding sources."""
+    body = [row for row in rows[1:] or rows if len(row) > 2]
+    if not body or not all(row[0].strip().isdecimal() for row in body):
+        return
+    width = min(map(len, body))
+    texts = [i for i in range(width) if not all(row[i].strip().isdecimal() for row in body)]
+    first, second = texts[:2] if len(texts) > 1 else [0, *texts, 1][:2]
+    names = [rows[0][place].strip() for place in (first, second)]
+    which = ",".join(names) if _is_header(names) else f"{first + 1},{second + 1}"
+    raise UserError(
+        f"column 1 of {shown(name)} holds only numbers; give the columns of source and target,"
+        f" such as `columns` {shown(which, 60)} for {shown(body[0][first], 40)!r} and"
+        f" {shown(body[0][second], 40)!r}"
+    )
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether these are names of two columns, rather than a pair."""
+    words = [re.split(r"[ _.-]+", cell.strip().casefold()) for cell in cells]
+    return len(words) == 2 and words[0] != words[1] and all(_HEADER.issuperset(w) for w in words)

@@ -1,0 +1,209 @@
+"""Data files as rows of two texts: delimited text, JSON lines, or two files side by side."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from s2s_jax.data.files import Lines, open_lines
+from s2s_jax.data.layout import FIND_OUT, PLAIN, Columns, Layout, choose_fields, find_columns
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import shown
+
+Row = tuple[str, str] | str
+"""Source and target as they stand, or the reason why a line has none."""
+
+# Unicode's category Cc is fixed for ever; a tab is no fault of a text. Lone surrogates, which
+# JSON can spell, have no place in a text file.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of data that was opened.
+
+    Attributes:
+      name: of the file.
+      rows: the number of each line (from 1), and what stands on it.
+      form: what a person is told of its layout; empty for plain tab-separated pairs.
+      count_rest: gives the number of lines that were not asked for, and whether that is all of
+        them.
+    """
+
+    name: str
+    rows: Iterator[tuple[int, Row]]
+    form: str
+    count_rest: Callable[[], tuple[int, bool]]
+
+
+@contextmanager
+def open_table(paths: tuple[Path, ...], layout: Layout = FIND_OUT) -> Iterator[Table]:
+    """Opens data.
+
+    Args:
+      paths: one file, or the file of the sources and that of the targets.
+      layout: how the pairs stand in it.
+
+    Raises:
+      UserError: the data cannot be read, or can be read in several ways.
+    """
+    with ExitStack() as stack:
+        texts = [stack.enter_context(open_lines(path, layout.encoding)) for path in paths]
+        if len(texts) == 2:
+            yield _parallel(*texts)
+        else:
+            yield _table(texts[0], layout)
+
+
+def _table(lines: Lines, layout: Layout) -> Table:
+    head = lines.head()
+    if 2 * sum("\0" in line for line in head) > len(head):
+        raise UserError(
+            f"{shown(lines.path)} looks like UTF-16 or a binary file: save it as UTF-8 text;"
+            " or give its `encoding`"
+        )
+    first = next((line for line in head if line.strip()), "")
+    if isinstance(record := _record(first), dict) and not layout.separator:
+        texts = _texts(record)
+        # Without being told, a number is no text.
+        names = [key for key, text in texts.items() if layout.columns or isinstance(text, str)]
+        fields = choose_fields(layout, names, lines.name)
+        form = f"JSON lines, fields {fields[0]} and {fields[1]}"
+        return Table(lines.name, _json_rows(lines, fields), form, lines.count_rest)
+    columns = find_columns(layout, lines.name, head)
+    rows = _quoted_rows(lines, columns) if columns.quoted else plain_rows(lines, columns)
+    return Table(lines.name, rows, str(columns), lines.count_rest)
+
+
+def plain_rows(
+    lines: Iterable[tuple[int, str | None]], columns: Columns = PLAIN
+) -> Iterator[tuple[int, Row]]:
+    """The rows of lines in which a separator always separates."""
+    separator, least = columns.separator, max(columns.source, columns.target)
+    missing = "no tab" if separator == "\t" and least == 1 else "too few columns"
+    header = columns.header
+    for number, line in lines:
+        if header and line:
+            header = False
+        elif line is None:
+            yield number, "line too long"
+        # The whole line counts: a carriage return among the other columns may hide more pairs.
+        elif _CONTROL.search(line):
+            yield number, "control character"
+        elif len(fields := line.split(separator)) <= least:
+            yield number, missing
+        else:
+            yield number, (_flat(fields[columns.source]), _flat(fields[columns.target]))
+
+
+def _quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
+    """The rows of lines in which fields may stand in quotes, and go on in the next line."""
+    last, too_long, header = 0, False, columns.header
+
+    def text() -> Iterator[str]:
+        nonlocal last, too_long
+        for number, line in lines:
+            last, too_long = number, line is None
+            yield f"{line or ''}\n"
+
+    reader = csv.reader(text(), delimiter=columns.separator, strict=True)
+    while True:
+        first = last + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield first, "control character" if "new-line" in str(error) else "broken quotes"
+            continue
+        if header and fields:
+            header = False
+        elif len(fields) <= max(columns.source, columns.target):
+            yield first, "line too long" if too_long else "too few columns"
+        else:
+            yield first, _clean(fields[columns.source], fields[columns.target])
+
+
+def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row]]:
+    for number, line in lines:
+        record = None if line is None else _record(line)
+        if line is None:
+            yield number, "line too long"
+        elif not isinstance(record, dict):
+            yield number, "broken JSON"
+        else:
+            texts = _texts(record)
+            found = [str(texts[field]) for field in fields if field in texts]
+            yield number, _clean(*found) if len(found) == 2 else "no text"
+
+
+def _parallel(sources: Lines, targets: Lines) -> Table:
+    """Two files with a line in the one for each line of the other."""
+    counts = [0, 0]
+
+    def refuse_unequal() -> None:
+        if counts[0] != counts[1]:
+            raise UserError(
+                f"{shown(sources.path)} has {counts[0]:,} lines and {shown(targets.path)}"
+                f" {counts[1]:,}, but line by line they must be pairs; give files that match"
+            )
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        end = (0, None)
+        for first, second in zip_longest(sources, targets, fillvalue=end):
+            if end in (first, second):
+                counts[:] = first[0] or counts[0], second[0] or counts[1]
+                break
+            counts[:] = first[0], second[0]
+            if first[1] is None or second[1] is None:
+                yield first[0], "line too long"
+            else:
+                yield first[0], _clean(first[1], second[1])
+        count_rest()
+
+    def count_rest() -> tuple[int, bool]:
+        rest, other = sources.count_rest(), targets.count_rest()
+        if rest[1] and other[1]:
+            counts[0] += rest[0]
+            counts[1] += other[0]
+            refuse_unequal()
+        return rest
+
+    form = f"the lines of {sources.name} with those of {targets.name}"
+    return Table(sources.name, rows(), form, count_rest)
+
+
+def _record(line: str) -> Any:
+    """The JSON value of a line that begins an object; else None."""
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _texts(record: dict[str, Any], prefix: str = "") -> dict[str, str | int]:
+    """The texts and whole numbers of a record, with the names of nested fields joined by dots."""
+    found: dict[str, str | int] = {}
+    for key, value in record.items():
+        if isinstance(value, dict):
+            found |= _texts(value, f"{prefix}{key}.")
+        elif isinstance(value, (str, int)) and not isinstance(value, bool):
+            found[prefix + key] = value
+    return found
+
+
+def _clean(source: str, target: str) -> Row:
+    """The pair with line breaks and tabs as spaces, or what is wrong with it."""
+    source, target = _flat(source), _flat(target)
+    return "control character" if _CONTROL.search(source + target) else (source, target)
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"[\t\r\n]+", " ", text)
