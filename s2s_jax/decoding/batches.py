@@ -65,7 +65,7 @@ def decode_rows(
         room = devices * min(_MAX_WRITTEN // (config.beam * capacity), _MAX_TOKENS // length)
         at_most = max(1, min(config.batch_size // config.beam, room))
         chosen, order = order[:at_most], order[at_most:]
-        size, sharing = _fit_rows(len(chosen), at_most, devices)
+        size, sharing = fit_rows(len(chosen), at_most, devices)
         batch = pad([rows[i] for i in chosen], size, length)
         where = (params, mesh) if sharing == devices else (one_copy(params), None)
         found = _decode_batch(model, *where, config, capacity, limit, *batch)
@@ -151,7 +151,7 @@ def score_rows(
         room = devices * min(_MAX_SCORED // (longest + length), _MAX_LOGITS // (length * vocab))
         at_most = max(1, min(batch_size, room))
         chosen, order = order[:at_most], order[at_most:]
-        size, sharing = _fit_rows(len(chosen), at_most, devices)
+        size, sharing = fit_rows(len(chosen), at_most, devices)
         held, where = (params, mesh) if sharing == devices else (one_copy(params), None)
         widest = max(_SHORTEST, *(len(sources[i]) for i in chosen))
         source, mask = pad([sources[i] for i in chosen], size, _power_of_two(widest))
@@ -162,7 +162,7 @@ def score_rows(
     return scores
 
 
-def _fit_rows(rows: int, at_most: int, devices: int) -> tuple[int, int]:
+def fit_rows(rows: int, at_most: int, devices: int) -> tuple[int, int]:
     """The number of rows that a batch is padded to, and the number of devices that share it.
 
     With fewer rows than devices no device would have two; a single one is done as soon.

@@ -97,9 +97,9 @@ def run_rows(
     if mesh is None:
         return program(*static, params, *rows, *shared)
     each = len(rows[0]) // mesh.size
-    dealt = place([_swapped(array, each, mesh.size) for array in rows], mesh)
+    dealt = place([deal(array, each, mesh.size) for array in rows], mesh)
     found = run_sharded(program, static, mesh, params, dealt, shared)
-    return jax.tree.map(lambda array: _swapped(np.asarray(array), mesh.size, each), found)
+    return jax.tree.map(lambda array: deal(np.asarray(array), mesh.size, each), found)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -121,7 +121,7 @@ def run_sharded(
     )(params, rows, shared)
 
 
-def _swapped(array: np.ndarray, outer: int, inner: int) -> np.ndarray:
+def deal(array: np.ndarray, outer: int, inner: int) -> np.ndarray:
     """Rows `[outer * inner, ...]`, numbered by outer and inner place, in the other order."""
     shape = array.shape
     return array.reshape(outer, inner, *shape[1:]).swapaxes(0, 1).reshape(shape)

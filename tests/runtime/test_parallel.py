@@ -16,15 +16,14 @@ from s2s_jax.data.batching import Batches, Examples
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.devices import AXIS
 from s2s_jax.runtime.parallel import (
-    _swapped,
-    data_parallel,
+    deal,
     one_copy,
     place,
     replicate,
     run_rows,
     share,
 )
-from s2s_jax.training.step import _train_step, make_state, train_step
+from s2s_jax.training.step import compiled_steps, make_state, train_step
 
 ROWS = 10
 
@@ -49,7 +48,8 @@ def copy(tree):
 def test_shares_of_a_batch_teach_what_all_of_it_teaches(problem):
     (state, batch), devices = problem, 5
     # vmap names an axis as a mesh does, and needs one device.
-    step = functools.partial(_train_step, total=functools.partial(jax.lax.psum, axis_name=AXIS))
+    total = functools.partial(jax.lax.psum, axis_name=AXIS)
+    step = functools.partial(train_step.__wrapped__, total=total)
     shares = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
     found, sums = jax.jit(jax.vmap(step, in_axes=(None, 0, None), axis_name=AXIS))(
         state, shares, 30.0
@@ -67,8 +67,8 @@ def test_shares_of_a_batch_teach_what_all_of_it_teaches(problem):
 def test_a_mesh_of_one_device_gives_the_same_bits(problem):
     state, batch = problem
     mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
-    divided = jax.jit(data_parallel(_train_step, mesh, scalars=1))
-    found = divided(replicate(state, mesh), place(batch, mesh), 30.0)
+    divided, _ = compiled_steps(mesh)
+    found = divided(replicate(copy(state), mesh), place(batch, mesh), 30.0)
     jax.tree.map(np.testing.assert_array_equal, found, train_step(copy(state), batch, 30.0))
 
 
@@ -95,10 +95,10 @@ def test_a_mesh_runs_a_program_on_its_rows():
 
 def test_rows_are_dealt_out_like_cards_and_collected():
     rows = np.arange(24).reshape(12, 2)
-    dealt = _swapped(rows, 4, 3)
+    dealt = deal(rows, 4, 3)
     for device in range(3):
         np.testing.assert_array_equal(dealt[4 * device : 4 * device + 4], rows[device::3])
-    np.testing.assert_array_equal(_swapped(dealt, 3, 4), rows)
+    np.testing.assert_array_equal(deal(dealt, 3, 4), rows)
 
 
 @pytest.mark.parametrize("size", [8, 12])
