@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from s2s_jax import __version__
-from s2s_jax.config.options import Config
+from s2s_jax.config.options import Config, kind_of
 from s2s_jax.errors import RunWarning, UserError, spell_options
 
 _CONSOLE = {
@@ -43,6 +43,13 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help.")
 
 
+class _OneOrMore(argparse.Action):
+    """Stores one value as it is, and several as a list."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, flag: Any = None) -> None:
+        setattr(namespace, self.dest, values[0] if len(values) == 1 else values)
+
+
 def add_options(
     group: argparse._ActionsContainer, config: type[Config], names: Collection[str] | None = None
 ) -> None:
@@ -54,15 +61,18 @@ def add_options(
         if names is not None and name not in names:
             continue
         flag, help_text = spell_options(f"`{name}`"), about.help.replace("%", "%%")
-        if field.type is bool:
+        kind, several = kind_of(field), about.most_values > 1
+        if kind is bool:
             group.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=help_text)
             continue
-        default = f"{field.default:g}" if field.type is float else field.default
+        default = f"{field.default:g}" if kind is float else field.default
         if default != "":
             help_text += f" (default: {default})"
         group.add_argument(
-            flag,
-            type=field.type,
+            *filter(None, (flag, about.alias)),
+            action=_OneOrMore if several else "store",
+            nargs="+" if several else None,
+            type=kind,
             choices=about.choices or None,
             metavar=about.metavar,
             default=argparse.SUPPRESS,

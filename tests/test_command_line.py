@@ -187,7 +187,7 @@ def test_flags_say_and_do_what_the_options_are_declared_as(config):
             given += [flag]
         else:
             default = f"{field.default:g}" if field.type is float else field.default
-            assert f"(default: {default})" in text
+            assert default == "" or f"(default: {default})" in text
             given += [flag, str(field.default)]
     values = vars(parser.parse_args(given))
     assert set(values) == set(config.options())

@@ -14,6 +14,7 @@ from s2s_jax.config import (
     ModelConfig,
     RunConfig,
     TrainConfig,
+    files,
 )
 from s2s_jax.config.options import Config, option
 from s2s_jax.errors import UserError
@@ -25,7 +26,10 @@ RATES = st.floats(0, 1e6)
 
 DATA = st.builds(
     DataConfig,
-    data=st.text(min_size=1),
+    data=st.text(min_size=1) | st.tuples(st.text(min_size=1), st.text(min_size=1)),
+    validation=st.text(),
+    columns=st.sampled_from(["", "2,4", "en,fr"]),
+    quotes=st.sampled_from(["auto", "csv", "text"]),
     num_samples=NOT_NEGATIVE,
     swap=st.booleans(),
     tokens=st.sampled_from(["char", "word"]),
@@ -79,6 +83,15 @@ def test_an_unknown_key_is_refused_inside_a_section(section):
     values[section]["beam_width"] = 3
     with pytest.raises(UserError, match="beam_width"):
         RunConfig.from_dict(values)
+
+
+def test_one_value_of_several_is_that_value():
+    assert DataConfig(data=["x.en", "x.fr"]).data == ("x.en", "x.fr")
+    assert DataConfig(data=["x.tsv"]) == DataConfig(data="x.tsv")
+    assert files("x.tsv") == ("x.tsv",)
+    for data in ([], ["a", "b", "c"], ["a", 1], 3, [["a"], "b"]):
+        with pytest.raises(UserError, match="`data` must be text, or up to 2 of them"):
+            DataConfig(data=data)
 
 
 def test_an_unknown_key_names_the_nearest():

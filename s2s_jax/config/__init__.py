@@ -27,16 +27,51 @@ HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
 """clip(slope * z + 0.5, 0, 1) in place of an LSTM's sigmoid: Keras changed the slope in Keras 3."""
 
 
+Files = str | tuple[str, ...]
+"""Some data: a path, URL or name; or two, a file of sources and one of targets."""
+
+
+def files(data: Files) -> tuple[str, ...]:
+    """The files of some data, one or two."""
+    return (data,) if isinstance(data, str) else tuple(data)
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig(Config):
     """Which pairs a run is trained on, and how they are read and split."""
 
-    data: str = option(
+    data: Files = option(
         EMBEDDED,
+        alias="--train",
+        most_values=2,
         metavar="PATH|URL|NAME",
-        help="source<TAB>target lines in .txt, .tsv, .gz or .zip; a URL; a name such as fra-eng "
-        "(manythings.org); or a recipe (.toml) that names its data",
+        help="source<TAB>target lines, CSV, JSON lines, Parquet or Hugging Face datasets; sources "
+        "and targets in two files; a URL; a name such as fra-eng (manythings.org); or a recipe "
+        "(.toml) that names its data",
     )
+    validation: Files = option(
+        "",
+        most_values=2,
+        metavar="PATH",
+        help="validate on this data, in place of a share of --data",
+    )
+    test: Files = option(
+        "", most_values=2, metavar="PATH", help="evaluate on this data as well, at the end"
+    )
+    columns: str = option(
+        "",
+        metavar="A,B",
+        help="columns of source and target, by number or by name (default: the first two)",
+    )
+    separator: str = option(
+        "", metavar="TEXT", help="what stands between columns (default: found in the first lines)"
+    )
+    quotes: str = option(
+        "auto",
+        choices=("auto", "csv", "text"),
+        help="double quotes enclose fields, as in CSV, or belong to the text",
+    )
+    encoding: str = option("", metavar="NAME", help="of the text (default: UTF-8)")
     num_samples: int = option(10_000, least=0, metavar="N", help="read the first N pairs; 0 = all")
     swap: bool = option(False, help="translate from the second column to the first")
     tokens: str = option(

@@ -8,7 +8,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_args
 
 from s2s_jax.errors import UserError, quote_options
 
@@ -26,6 +26,10 @@ class Option(NamedTuple):
     most: float | None = None
     below: float | None = None
     choices: Collection[str] = ()
+    alias: str = ""
+    """Another flag for it."""
+    most_values: int = 1
+    """Above 1, a list of up to that many values is allowed as well; a tuple once it is checked."""
     missing: Any = dataclasses.MISSING
     """The value that a `config.json` written before the field existed stands for, where that is
     not today's default."""
@@ -46,7 +50,11 @@ class Config:
     """Checks at construction and conversion to and from JSON, from the declared options."""
 
     def __post_init__(self) -> None:
-        self.check({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        self.check(values)
+        for name, value in values.items():
+            if isinstance(value, list):
+                object.__setattr__(self, name, value[0] if len(value) == 1 else tuple(value))
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> None:
@@ -87,7 +95,7 @@ class Config:
                 value = field.default
             if value is dataclasses.MISSING:
                 raise UserError(f"{cls.__name__} needs {name}, which is missing.")
-            kind = _kind(field)
+            kind = kind_of(field)
             read[name] = kind.from_dict(value) if issubclass(kind, Config) else value
         try:
             return cls(**read)
@@ -111,13 +119,15 @@ def _option(field: dataclasses.Field) -> Option:
     return field.metadata.get("option", Option())
 
 
-def _kind(field: dataclasses.Field) -> type:
-    assert isinstance(field.type, type), "annotations must not be imported from __future__"
-    return field.type
+def kind_of(field: dataclasses.Field) -> type:
+    """The type of one value of a field."""
+    kind = get_args(field.type)[0] if _option(field).most_values > 1 else field.type
+    assert isinstance(kind, type), "annotations must not be imported from __future__"
+    return kind
 
 
 def _check(field: dataclasses.Field, value: Any) -> None:
-    about, kind = _option(field), _kind(field)
+    about, kind = _option(field), kind_of(field)
     fits = isinstance(value, (int, float) if kind is float else kind)
     fits = fits and (kind is bool or not isinstance(value, bool))
     fits = fits and (kind is not float or math.isfinite(value))
@@ -135,5 +145,8 @@ def _check(field: dataclasses.Field, value: Any) -> None:
         wanted, fits = f"at most {about.most}", False
     if fits and about.below is not None and value >= about.below:
         wanted, fits = f"below {about.below}", False
+    if about.most_values > 1 and isinstance(value, (list, tuple)):
+        wanted += f", or up to {about.most_values} of them"
+        fits = 0 < len(value) <= about.most_values and all(isinstance(v, kind) for v in value)
     if not fits:
         raise UserError(f"`{field.name}` must be {wanted}, not {value!r}.")

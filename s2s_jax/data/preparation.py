@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from s2s_jax.config import EMBEDDED, DataConfig
+from s2s_jax.config import EMBEDDED, DataConfig, Files, files
 from s2s_jax.data.batching import Examples
 from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs
 from s2s_jax.data.download import resolve
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
+from s2s_jax.data.layout import Layout
 from s2s_jax.data.splitting import split_pairs
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """A corpus, split, and what turns its texts into ids."""
+    """A corpus, split, and what turns its texts into ids.
+
+    `parts` are the corpora that were given as "validation" and "test", if any were.
+    """
 
     corpus: Corpus
     training: list[Pair]
     validation: list[Pair]
     source_encoder: SourceEncoder
     target_vocabulary: Vocabulary
+    parts: Mapping[str, Corpus] = dataclasses.field(default_factory=dict)
+
+    @property
+    def test(self) -> list[Pair]:
+        """The pairs that were given for a test."""
+        return self.parts["test"].pairs if "test" in self.parts else []
+
+    @property
+    def leaks(self) -> dict[str, int]:
+        """How many pairs of each part that was given have a source that is trained on."""
+        trained_on = {pair.source for pair in self.training}
+        return {
+            name: sum(pair.source in trained_on for pair in part.pairs)
+            for name, part in self.parts.items()
+        }
 
     @property
     def source_vocabulary(self) -> Vocabulary:
@@ -65,23 +85,31 @@ class Prepared:
 
 
 def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus:
-    """The pairs that `config` names: the embedded corpus, a file, or a download.
+    """The pairs that `config.data` names: the embedded corpus, files, or a download.
 
     Raises:
       UserError: when they are unavailable, or none is usable.
     """
-    limits = {
-        "num_samples": config.num_samples,
+    if config.data != EMBEDDED:
+        return _read(config, config.data, config.num_samples, progress)
+    lines = enumerate(map("\t".join, embedded_pairs(seed)), 1)
+    corpus = collect_pairs(EMBEDDED, lines, num_samples=config.num_samples, **_limits(config))
+    by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
+    return dataclasses.replace(corpus, always_train=frozenset(by_heart))
+
+
+def _read(config: DataConfig, data: Files, num_samples: int, progress: bool) -> Corpus:
+    paths = tuple(resolve(file, progress) for file in files(data))
+    layout = Layout(config.separator, config.columns, config.quotes, config.encoding)
+    return read_pairs(paths, num_samples, layout=layout, **_limits(config))
+
+
+def _limits(config: DataConfig) -> dict[str, Any]:
+    return {
         "swap": config.swap,
         "max_source_length": config.max_source_length,
         "max_target_length": config.max_target_length,
     }
-    if config.data == EMBEDDED:
-        lines = map("\t".join, embedded_pairs(seed))
-        corpus = collect_pairs(EMBEDDED, enumerate(lines, 1), **limits)
-        by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
-        return dataclasses.replace(corpus, always_train=frozenset(by_heart))
-    return read_pairs(resolve(config.data, progress), **limits)
 
 
 def prepare(
@@ -103,11 +131,16 @@ def prepare(
       UserError: when the pairs are unavailable, or a part would be empty.
     """
     corpus = load_corpus(config, seed, progress)
-    training, validation = split_pairs(
-        corpus.pairs, config.validation_split, config.split, seed, corpus.always_train
-    )
+    given = {"validation": config.validation, "test": config.test}
+    parts = {name: _read(config, data, 0, progress) for name, data in given.items() if data}
+    if "validation" in parts:
+        training, validation = corpus.pairs, parts["validation"].pairs
+    else:
+        training, validation = split_pairs(
+            corpus.pairs, config.validation_split, config.split, seed, corpus.always_train
+        )
     if encoders is None:
         source = Vocabulary.from_texts((pair.source for pair in training), config.source_tokens)
         target = Vocabulary.from_texts((pair.target for pair in training), config.target_tokens)
         encoders = SourceEncoder(source), target
-    return Prepared(corpus, training, validation, *encoders)
+    return Prepared(corpus, training, validation, *encoders, parts)

@@ -18,7 +18,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.config import EMBEDDED, DataConfig, Files, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.config.options import Config, nearest, refuse_unknown
 from s2s_jax.errors import UserError, quote_options
 
@@ -44,7 +44,7 @@ def built_in() -> dict[str, Traversable]:
     return {file.name.removesuffix(".toml"): file for file in sorted(files, key=lambda f: f.name)}
 
 
-def default_recipe(data: str) -> str:
+def default_recipe(data: Files) -> str:
     """The name of the recipe for some data, where none is asked for."""
     return "embedded" if data == EMBEDDED else "tutorial"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig, files
 from s2s_jax.data.preparation import Prepared, prepare
 from s2s_jax.errors import UserError
 from s2s_jax.recipes import default_recipe, read_recipe
@@ -18,7 +18,9 @@ from s2s_jax.runtime.files import safe_name
 from s2s_jax.training.progress import TrainingProgress
 
 # On resume. The state does not depend on these; precision may differ between devices.
-_MAY_CHANGE = {"epochs", "patience", "save_every", "data", "precision"}
+_MAY_CHANGE = {"epochs", "patience", "save_every", "precision"}
+# The pairs must stay the same, but where and how they are kept may change.
+_MAY_CHANGE |= {"data", "validation", "test", "columns", "separator", "quotes", "encoding"}
 
 
 class Request(NamedTuple):
@@ -51,7 +53,7 @@ def with_recipe(request: Request) -> Request:
         if "epochs" in request.train:
             raise UserError("`epochs` says where training ends, `more` how far it is; give one.")
         request = request._replace(resume=True)
-    named = request.data.get("data", "")
+    named = files(request.data.get("data", ""))[0]
     if named.endswith(".toml"):
         if request.recipe is not None:
             raise UserError("`data` names a recipe already; leave out `recipe`, or name the data.")
@@ -81,8 +83,11 @@ def choose_folder(request: Request) -> Path:
     """The folder asked for, or the one named after the data."""
     if request.out is not None:
         return request.out
-    name = PurePath(request.data.get("data", EMBEDDED).rstrip("/")).name
-    stem = re.sub(r"(\.(txt|tsv|csv|gz|zip))+$", "", name, flags=re.IGNORECASE)
+    names = files(request.data.get("data", EMBEDDED))
+    name = PurePath(names[0].rstrip("/")).name
+    stem = re.sub(r"(\.(txt|tsv|csv|jsonl|parquet|gz|zip))+$", "", name, flags=re.IGNORECASE)
+    if len(names) > 1:  # x.en and x.fr
+        stem = PurePath(stem).stem
     return ROOT / safe_name(stem.strip(".") or "run")
 
 
@@ -132,8 +137,8 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
     prepared = prepare(config.data, config.train.seed, saved.encoders, progress)
     if prepared.data_hash != config.data_hash:
         raise UserError(
-            f"{config.data.data} does not hold the pairs that this run was begun with; resume on "
-            "the same data, or begin a new run with another `out`."
+            f"{' '.join(files(config.data.data))} does not hold the pairs that this run was begun "
+            "with; resume on the same data, or begin a new run with another `out`."
         )
     return config, prepared
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from s2s_jax.command_line import command
-from s2s_jax.config import RunConfig, TrainConfig
+from s2s_jax.config import RunConfig, TrainConfig, files
 from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
@@ -166,7 +166,7 @@ def opening_rows(
       mesh: the devices; None for one alone.
     """
     pairs = (len(prepared.training), len(prepared.validation))
-    rows = corpus_rows(config.data.data, prepared.corpus, *pairs)
+    rows = corpus_rows(" ".join(files(config.data.data)), prepared.corpus, *pairs)
     rows += symbol_rows(prepared, training.examples)
     rows.append(("Shapes", buckets_text(training.buckets)))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))

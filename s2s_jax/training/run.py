@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
-from s2s_jax.config import RunConfig
+from s2s_jax.config import RunConfig, files
 from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.config import DecodeConfig
@@ -126,7 +126,7 @@ def _train(
     except NotFinite as stopped:
         raise _not_finite(stopped, prepared) from None
     if signum is not None:
-        flags = [] if request.data.get("data") is None else ["--data", config.data.data]
+        flags = [] if request.data.get("data") is None else ["--data", *files(config.data.data)]
         report.stopped(folder, *flags)
         return 128 + signum
     _finish(report, folder, prepared, mesh)

@@ -96,6 +96,37 @@ def test_the_hash_tells_other_pairs_another_order_and_another_division(data_file
     assert len(set(hashes)) == len(hashes)
 
 
+def test_parts_that_are_given_are_taken_as_they_are(data_file, tmp_path):
+    unseen = [("We eat.", "Nous mangeons."), PAIRS[0], ("", "x"), PAIRS[1]]
+    validation = write_pairs(tmp_path / "dev.txt", unseen)
+    test = write_pairs(tmp_path / "test.txt", [("We run.", "Nous courons.")])
+    prepared = of_file(data_file, validation=str(validation), test=str(test), num_samples=2)
+    assert prepared.training == [Pair(*pair) for pair in PAIRS[:2]]
+    assert prepared.validation == [Pair(*unseen[0]), *prepared.training]
+    assert prepared.test == [Pair("We run.", "Nous courons.")]
+    assert prepared.leaks == {"validation": 2, "test": 0}
+    assert prepared.parts["validation"].skipped["empty side"].first_lines == (3,)
+    assert of_file(data_file).leaks == {} and of_file(data_file).test == []
+
+
+def test_a_test_part_does_not_change_what_a_run_is_trained_on(data_file):
+    assert of_file(data_file, test=str(data_file)).data_hash == of_file(data_file).data_hash
+    assert of_file(data_file, validation=str(data_file)).data_hash != of_file(data_file).data_hash
+
+
+def test_the_layout_of_the_data_is_that_of_every_part(tmp_path):
+    for name in ("train", "dev"):
+        for side, text in (("en", f"Go.\n{name}.\n"), ("fr", f"Va !\n{name} !\n")):
+            (tmp_path / f"{name}.{side}").write_text(text, "utf-16")
+    parts = {
+        option: (str(tmp_path / f"{name}.fr"), str(tmp_path / f"{name}.en"))
+        for option, name in (("data", "train"), ("validation", "dev"))
+    }
+    prepared = prepare(DataConfig(encoding="utf-16", swap=True, **parts), 0)
+    assert prepared.training == [Pair("Go.", "Va !"), Pair("train.", "train !")]
+    assert prepared.validation == [Pair("Go.", "Va !"), Pair("dev.", "dev !")]
+
+
 def test_swapping_translates_the_other_way(data_file):
     plain, swapped = of_file(data_file), of_file(data_file, swap=True)
     assert [(t, s) for s, t in plain.corpus.pairs] == swapped.corpus.pairs

@@ -42,6 +42,8 @@ def begun(tmp_path, data_file):
         ("été 1.txt", "été_1"),
         ("..", "run"),
         ("sample", "sample"),
+        (["corpus/x.en", "corpus/x.fr"], "x"),
+        ("pairs.jsonl.gz", "pairs"),
     ],
 )
 def test_a_run_is_named_after_its_data(data, name):
