@@ -145,8 +145,9 @@ def _check(field: dataclasses.Field, value: Any) -> None:
         wanted, fits = f"at most {about.most}", False
     if fits and about.below is not None and value >= about.below:
         wanted, fits = f"below {about.below}", False
-    if about.most_values > 1 and isinstance(value, (list, tuple)):
-        wanted += f", or up to {about.most_values} of them"
-        fits = 0 < len(value) <= about.most_values and all(isinstance(v, kind) for v in value)
+    if about.most_values > 1:
+        wanted += f", or a list of up to {about.most_values}"
+        if isinstance(value, (list, tuple)):
+            fits = 0 < len(value) <= about.most_values and all(isinstance(v, kind) for v in value)
     if not fits:
         raise UserError(f"`{field.name}` must be {wanted}, not {value!r}.")
