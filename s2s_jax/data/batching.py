@@ -1,9 +1,9 @@
 """Pairs of ids -> padded batches of a few static shapes.
 
-Every new shape is compiled anew, and every position padded is computed for nothing. So pairs
-are put into a handful of buckets, each with one source and one target length, chosen for the
-data at hand; a batch holds pairs of one bucket (or of two neighbours, where one ends and the
-next begins) and is padded to its bucket's lengths.
+Each new shape costs a compilation, and each padded position is computed in vain. So pairs go
+into a handful of buckets, each with one source and one target length, chosen for the data at
+hand. A batch holds pairs of one bucket (or of two neighbours, where one ends and the next
+begins) and is padded to its bucket's lengths.
 """
 
 from __future__ import annotations
@@ -14,24 +14,30 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Int, Int32
 
 from s2s_jax.data.vocabulary import Vocabulary
 
 MAX_BUCKETS = 5
-"""Each costs a compilation; from five to seven an epoch gains 3 % (fra.txt, 2 cores)."""
+"""Each costs a compilation; with seven an epoch would be 3 % faster (fra.txt, 2 cores)."""
 
 
 class Batch(NamedTuple):
-    """Padded arrays; masks are true on real tokens. Rows may be all padding."""
+    """Padded ids, with masks that are true on real tokens. Rows may be all padding.
 
-    source: np.ndarray
-    """Ids, int32 `[batch, source_time]`."""
-    source_mask: np.ndarray
-    target_inputs: np.ndarray
-    """`<bos>` and the target's ids, int32 `[batch, target_time]`."""
-    targets: np.ndarray
-    """The target's ids and `<eos>`, int32 `[batch, target_time]`."""
-    target_mask: np.ndarray
+    Attributes:
+      source: the sources.
+      source_mask: of `source`.
+      target_inputs: what the decoder reads: `<bos>` and the targets.
+      targets: what it should predict at each step: the targets and `<eos>`.
+      target_mask: of both `target_inputs` and `targets`.
+    """
+
+    source: Int32[np.ndarray, "batch source_time"]
+    source_mask: Bool[np.ndarray, "batch source_time"]
+    target_inputs: Int32[np.ndarray, "batch target_time"]
+    targets: Int32[np.ndarray, "batch target_time"]
+    target_mask: Bool[np.ndarray, "batch target_time"]
 
 
 class Bucket(NamedTuple):
@@ -42,22 +48,38 @@ class Bucket(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Encoded pairs: two equally long lists of ids, int32 `[time]`, without `<bos>`, `<eos>`."""
+    """Encoded pairs.
 
-    sources: list[np.ndarray]
-    targets: list[np.ndarray]
+    Attributes:
+      sources: the ids of each source.
+      targets: the ids of each target, without `<bos>` and `<eos>`.
+      characters: of all targets as text, the end of each counted as one; 0 if unknown.
+    """
+
+    sources: list[Int32[np.ndarray, " time"]]
+    targets: list[Int32[np.ndarray, " time"]]
     characters: int = 0
-    """Of all targets as text, the end of each counted as one; 0 if unknown."""
 
-    def lengths(self) -> np.ndarray:
-        """The bucket that each pair needs at least: int `[pairs, 2]`, source and target."""
+    def lengths(self) -> Int[np.ndarray, "pairs 2"]:
+        """The source and target length of the least bucket that each pair fits into."""
         return np.array(
             [(len(s), len(t) + 1) for s, t in zip(self.sources, self.targets, strict=True)], int
         ).reshape(-1, 2)
 
 
-def pad(rows: Sequence[np.ndarray], batch_size: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and mask, both `[batch_size, length]`, of up to `batch_size` rows of ids."""
+def pad(
+    rows: Sequence[Int[np.ndarray, " _"]], batch_size: int, length: int
+) -> tuple[
+    Int32[np.ndarray, "{batch_size} {length}"],
+    Bool[np.ndarray, "{batch_size} {length}"],
+]:
+    """Padded ids and their mask.
+
+    Args:
+      rows: ids, up to `batch_size` rows of up to `length` ids.
+      batch_size: rows of the result; those beyond the given ones are all padding.
+      length: of each row of the result.
+    """
     ids = np.full((batch_size, length), Vocabulary.pad_id, np.int32)
     mask = np.zeros((batch_size, length), bool)
     for i, row in enumerate(rows):
@@ -66,28 +88,32 @@ def pad(rows: Sequence[np.ndarray], batch_size: int, length: int) -> tuple[np.nd
     return ids, mask
 
 
-def make_batch(examples: Examples, rows: np.ndarray, batch_size: int, bucket: Bucket) -> Batch:
+def make_batch(
+    examples: Examples, rows: Int[np.ndarray, " rows"], batch_size: int, bucket: Bucket
+) -> Batch:
     """The pairs `rows` as one batch of `batch_size` rows, padded to `bucket`."""
     source, source_mask = pad([examples.sources[i] for i in rows], batch_size, bucket.source)
-    bos, eos = [Vocabulary.bos_id], [Vocabulary.eos_id]
+    bos, eos = np.array([[Vocabulary.bos_id], [Vocabulary.eos_id]], np.int32)
     target_rows = [examples.targets[i] for i in rows]
     inputs, _ = pad([np.concatenate((bos, r)) for r in target_rows], batch_size, bucket.target)
     targets, mask = pad([np.concatenate((r, eos)) for r in target_rows], batch_size, bucket.target)
     return Batch(source, source_mask, inputs, targets, mask)
 
 
-def choose_buckets(lengths: np.ndarray, max_buckets: int = MAX_BUCKETS) -> list[Bucket]:
+def choose_buckets(
+    lengths: Int[np.ndarray, "pairs 2"], max_buckets: int = MAX_BUCKETS
+) -> list[Bucket]:
     """The target lengths that pad least, each with the source length that its pairs need.
 
     Dynamic programming over the distinct target lengths: `cost[k, j]` is the least number of
-    padded target positions when the j shortest lengths share k buckets.
+    target positions when the j shortest lengths share k buckets.
 
     Args:
-      lengths: int `[pairs, 2]`, source and target, as `Examples.lengths` gives them.
-      max_buckets: at most so many shapes.
+      lengths: of source and target, as `Examples.lengths` gives them.
+      max_buckets: how many shapes there may be.
 
     Returns:
-      Buckets that grow in both lengths; the last one holds every pair.
+      Buckets that grow in both lengths; the last one fits every pair.
     """
     edges, counts = np.unique(lengths[:, 1], return_counts=True)
     before = np.concatenate(([0], np.cumsum(counts)))
@@ -97,7 +123,7 @@ def choose_buckets(lengths: np.ndarray, max_buckets: int = MAX_BUCKETS) -> list[
     cost[0, 0] = 0
     for k in range(1, buckets + 1):
         for j in range(1, len(edges) + 1):
-            # The k-th bucket takes the lengths from the i-th to the j-th, padded to the j-th.
+            # For each i: the k-th bucket takes the lengths i + 1 to j and pads them to the j-th.
             totals = cost[k - 1, :j] + (before[j] - before[:j]) * edges[j - 1]
             start[k, j] = totals.argmin()
             cost[k, j] = totals.min()
@@ -123,7 +149,7 @@ class Batches:
       seed: shuffles the pairs within their buckets, and the order of the batches, those of a
         bucket spread over the epoch; None keeps the order of the pairs within a bucket and goes
         from the shortest bucket to the longest.
-      max_buckets: at most so many shapes.
+      max_buckets: how many shapes there may be.
     """
 
     examples: Examples
@@ -132,17 +158,17 @@ class Batches:
     max_buckets: int = MAX_BUCKETS
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """The number of batches in an epoch."""
         return -(-len(self.examples.sources) // self.batch_size)
 
     @functools.cached_property
     def buckets(self) -> list[Bucket]:
-        """The shapes of the batches; the last holds every pair."""
+        """The shapes of the batches; the last one fits every pair."""
         return choose_buckets(self.examples.lengths(), self.max_buckets)
 
     @functools.cached_property
     def tokens(self) -> int:
-        """Target tokens an epoch, each `<eos>` included."""
+        """The number of target tokens in an epoch, each `<eos>` included."""
         return int(self.examples.lengths()[:, 1].sum())
 
     @property
@@ -151,12 +177,12 @@ class Batches:
         return self.examples.characters / self.tokens if self.tokens else 0.0
 
     @functools.cached_property
-    def _bucket_of(self) -> np.ndarray:
-        """The index of the bucket that each pair is in, int `[pairs]`."""
+    def _bucket_of(self) -> Int[np.ndarray, " pairs"]:
+        """The index of the bucket that each pair is in."""
         edges = [bucket.target for bucket in self.buckets]
         return np.searchsorted(edges, self.examples.lengths()[:, 1])
 
-    def rows(self, epoch: int = 0) -> list[np.ndarray]:
+    def rows(self, epoch: int = 0) -> list[Int[np.ndarray, " _"]]:
         """Which pairs each batch of an epoch holds, as indices into `examples`."""
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
         pairs = len(self._bucket_of)
@@ -182,8 +208,8 @@ class Batches:
             yield make_batch(self.examples, rows[share], share.stop - share.start, bucket)
 
 
-def _interleave(kinds: Sequence[int], rng: np.random.Generator) -> np.ndarray:
-    """A random order in which each kind comes about equally often all along.
+def _interleave(kinds: Sequence[int], rng: np.random.Generator) -> Int[np.ndarray, " batches"]:
+    """A random order of the batches in which each kind is spread evenly.
 
     The n batches of a kind come one in each n-th of the epoch. Left to chance, some epochs end
     with short sentences only, and are judged by what these last few batches taught.
@@ -193,7 +219,7 @@ def _interleave(kinds: Sequence[int], rng: np.random.Generator) -> np.ndarray:
       rng: draws the order.
 
     Returns:
-      Indices into `kinds`, int `[batches]`.
+      Indices into `kinds`.
     """
     when = np.empty(len(kinds))
     for kind in np.unique(kinds):

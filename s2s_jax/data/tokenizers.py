@@ -11,9 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2s_jax.errors import UserError
+
+if TYPE_CHECKING:
+    import regex
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Tokenizer:
     reads_unseen: bool = False
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
+    def _pattern(self) -> re.Pattern[str] | regex.Pattern[str]:
         if not self.unicode:
             return re.compile(self.pattern)
         import regex  # Here, since most runs do without it.

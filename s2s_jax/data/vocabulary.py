@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from jaxtyping import Int32
 
 from s2s_jax.data.tokenizers import Tokenizer, make_tokenizer, read_tokenizer
 from s2s_jax.errors import UserError
@@ -53,8 +54,8 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.symbols)
 
-    def encode(self, text: str) -> np.ndarray:
-        """Ids of a text's symbols, int32 `[time]`; symbols never seen become `<unk>`."""
+    def encode(self, text: str) -> Int32[np.ndarray, " time"]:
+        """Ids of a text's symbols; those not in the vocabulary become `<unk>`."""
         ids = (self._ids.get(symbol, self.unk_id) for symbol in self.tokenizer.divide(text))
         return np.fromiter(ids, np.int32)
 
@@ -127,8 +128,8 @@ class SourceEncoder:
         """The id of the filler."""
         return self.vocabulary.symbols.index(self.filler)
 
-    def encode(self, text: str) -> np.ndarray:
-        """Ids of a source, int32 `[time]`.
+    def encode(self, text: str) -> Int32[np.ndarray, " time"]:
+        """Ids of a source.
 
         Unseen symbols become `<unk>` or are left out, as the tokenizer has it. A text without any
         known symbol stays empty.
