@@ -31,10 +31,17 @@ def _add_import(p: Parser) -> None:
         help="the data that the model was trained with, which give its characters")  # fmt: skip
     p.add_argument("--num-samples", type=int, default=10_000, metavar="N",
         help="the tutorial's num_samples: lines read (default: 10000)")  # fmt: skip
-    p.add_argument("--vocabulary", type=Path, metavar="JSON",
-        help="an object with the lists input_characters and target_characters, in the model's "
-        "order, instead of the data's sorted ones; max_encoder_seq_length and "
-        "max_decoder_seq_length may stand beside them")  # fmt: skip
+    p.add_argument("--vocabulary", type=Path, nargs="+", default=(), metavar="JSON",
+        help="the model's symbols instead of the data's sorted characters: an object with the "
+        "lists input_characters and target_characters, or an index {symbol: number} or a "
+        "Tokenizer of Keras (to_json) for each side, the source's first")  # fmt: skip
+    for name, what in (("start", "begins"), ("end", "ends")):
+        p.add_argument(f"--{name}", default="", metavar="SYMBOL",
+            help=f"what {what} each target (default: seen in the vocabulary)")  # fmt: skip
+    for side, what in (("encoder", "source"), ("decoder", "target")):
+        p.add_argument(f"--max-{side}-seq-length", type=int, default=0, metavar="N",
+            help=f"symbols of the longest {what} of the training (default: that of the data)",
+        )  # fmt: skip
     p.add_argument("--padding", choices=["mask", "zeros", "space"],
         help="what training put beyond a source's end (default: seen in the model or found by "
         "trying the data; zeros where neither tells)")  # fmt: skip
@@ -65,7 +72,8 @@ def run() -> int:
     """Does what the command line asks for."""
     flags = vars(parser().parse_args())
     if flags.pop("command") == "import":
-        from s2s_jax.keras.importing import ImportRequest, import_model  # After --help.
+        from s2s_jax.keras.importing import import_model  # After --help.
+        from s2s_jax.keras.request import ImportRequest
 
         return import_model(ImportRequest(**flags))
     from s2s_jax.keras.exporting import ExportRequest, export_model

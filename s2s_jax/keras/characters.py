@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 from s2s_jax.data.tokenizers import Tokenizer, make_tokenizer, read_tokenizer
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.errors import UserError
+from s2s_jax.keras.symbols import load
 from s2s_jax.runtime.files import shown
 
 PADDINGS = ("mask", "zeros", "space")
@@ -22,9 +23,8 @@ Under an `Embedding` there are no all-zero vectors: "zeros" is then the id 0.
 
 _TOKENIZERS = ("source_tokenizer", "target_tokenizer")
 _TOKENS = ("source_tokens", "target_tokens")  # Their keys in the JSON.
-_MAX_JSON_BYTES = 1 << 26
-# The places of a list that stand for no text.
-_PLACES = {"": SPECIALS[0], SPECIALS[0]: SPECIALS[0], SPECIALS[3]: SPECIALS[3]}
+PLACES = {"": SPECIALS[0], SPECIALS[0]: SPECIALS[0], SPECIALS[3]: SPECIALS[3]}
+"""The entries of a list that stand for no text."""
 
 
 class Ids(NamedTuple):
@@ -68,16 +68,17 @@ class Characters:
                 raise UserError(f"{key} must be a list of characters.")
             if len(set(symbols)) != len(symbols):
                 raise UserError(f"{key} must hold each character once.")
-            known = {*_PLACES, self.start, self.end}
+            known = {*PLACES, self.start, self.end}
             odd = [s for s in symbols if s not in known and not tokenizer.is_symbol(s)]
             if odd:
                 raise UserError(
-                    f"{key} must hold single {tokenizer.unit}; found {shown(odd[0], 40)!r}."
+                    f"{key} must hold single {tokenizer.unit}; found {shown(odd[0], 40)!r}; if "
+                    'texts were split at spaces, add the key "tokens" with the value "space".'
                 )
         if not {self.start, self.end} <= set(self.target_characters) or self.start == self.end:
             raise UserError(
                 f"target_characters must hold the start {self.start!r} and the end {self.end!r} "
-                'of a target; name others with the keys "start" and "end".'
+                "of a target; name others with --start and --end."
             )
         if self.source_padding not in ("", *PADDINGS):
             raise UserError(
@@ -95,7 +96,7 @@ class Characters:
         Keras's decode loop may write it.
         """
         own = [
-            [s for s in symbols if s not in SPECIALS and s not in _PLACES and s != end]
+            [s for s in symbols if s not in SPECIALS and s not in PLACES and s != end]
             for symbols, end in ((self.input_characters, None), (self.target_characters, self.end))
         ]
         return (
@@ -113,12 +114,12 @@ class Characters:
             {symbol: i for i, symbol in enumerate(vocabulary.symbols)}
             for vocabulary in (source, target)
         )
-        names = {**_PLACES, self.end: SPECIALS[2]}
+        names = {**PLACES, self.end: SPECIALS[2]}
         if self.start not in target_ids:  # A run that was trained here never writes it.
             names[self.start] = SPECIALS[1]
         inputs = {**names, self.start: SPECIALS[1]}
         ids = Ids(
-            np.array([source_ids[_PLACES.get(c, c)] for c in self.input_characters]),
+            np.array([source_ids[PLACES.get(c, c)] for c in self.input_characters]),
             np.array([target_ids[inputs.get(c, c)] for c in self.target_characters]),
             np.array([target_ids[names.get(c, c)] for c in self.target_characters]),
         )
@@ -138,30 +139,35 @@ class Characters:
 
     @classmethod
     def from_json(cls, path: Path) -> Self:
-        """Reads an object with `input_characters` and `target_characters`; other keys may be there.
+        """Reads what `to_json` gave.
 
         Raises:
-          UserError: when the file cannot be read or is no such object.
+          UserError: when the file cannot be read or holds something else.
         """
         try:
-            with path.open(encoding="utf-8") as file:
-                values = json.loads(file.read(_MAX_JSON_BYTES))
-        except FileNotFoundError:
-            raise UserError(f"no such file: {path}; name the JSON with --vocabulary.") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(
-                f"{path} cannot be read ({shown(error, 120)}); write it anew."
-            ) from None
-        fields = [field.name for field in dataclasses.fields(cls)]
-        found = values if isinstance(values, dict) else {}
-        if not all(isinstance(found.get(key), list) for key in fields[:2]):
-            raise UserError(f"{path} must be an object with the lists {fields[0]} and {fields[1]}.")
-        both = found.get("tokens", "char")
-        sides = [found.get(key, both) for key in _TOKENS]
-        found = {key: found[key] for key in fields if key in found}
-        try:
-            for key, side in zip(_TOKENIZERS, sides, strict=True):
-                found[key] = read_tokenizer(side if isinstance(side, dict) else {"tokens": side})
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
-        except (TypeError, UserError) as error:
+            return cls.from_values(load(path))
+        except (AttributeError, TypeError, UserError) as error:
             raise UserError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`; other keys may be there.
+
+        Raises:
+          UserError: when a value is not what its key asks for.
+        """
+        both = values.get("tokens", "char")
+        arguments: dict[str, Any] = {}
+        for key, tokenizer in zip(_TOKENS, _TOKENIZERS, strict=True):
+            side = values.get(key, both)
+            arguments[tokenizer] = read_tokenizer(
+                side if isinstance(side, Mapping) else {"tokens": side}
+            )
+        for field in dataclasses.fields(cls):
+            if field.name in values and field.name not in _TOKENIZERS:
+                value = values[field.name]
+                arguments[field.name] = tuple(value) if isinstance(value, list) else value
+        try:
+            return cls(**arguments)
+        except TypeError as error:  # A key is missing, or a value is unhashable.
+            raise UserError(str(error)) from None

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from s2s_jax.errors import UserError
-from s2s_jax.keras.characters import Characters
+from s2s_jax.keras.characters import PLACES, Characters
+from s2s_jax.keras.request import ImportRequest
+from s2s_jax.keras.symbols import Saved, read_vocabularies, start_and_end
 from s2s_jax.keras.tutorial import numbers_of_lines, roundest, tutorial_characters
+
+_LENGTHS = ("max_encoder_seq_length", "max_decoder_seq_length")
 
 
 def find_characters(
+    request: ImportRequest,
     sizes: tuple[int, int],
-    vocabulary: Path | None,
     data: Path | None,
-    pairs: list[tuple[str, str]],
+    pairs: Sequence[tuple[str, str]],
 ) -> Characters:
     """The characters of the JSON or else of the data; lengths that the JSON lacks, of the data.
 
     Args:
+      request: names the JSON, and what it does not say.
       sizes: source and target symbols of the model.
-      vocabulary: the JSON, if there is one.
       data: the file of the pairs, if there is one.
       pairs: what was read of it.
 
     Raises:
       UserError: when neither is given, or the characters are not as many as the model's.
     """
-    found = tutorial_characters(pairs) if pairs else None
-    if vocabulary is not None:
-        characters = Characters.from_json(vocabulary)
-        for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
-            if not getattr(characters, key) and found is not None:
-                characters = dataclasses.replace(characters, **{key: getattr(found, key)})
-    elif found is not None:
-        characters = found
+    if request.vocabulary:
+        where = " and ".join(map(str, request.vocabulary))
+        saved = read_vocabularies(request.vocabulary, sizes)
+        try:
+            characters = _from_saved(saved, request, pairs)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+    elif pairs:
+        where = f"the first {len(pairs)} lines of {data}"
+        characters = tutorial_characters(pairs)
     else:
         raise UserError(
             "a Keras model does not hold its characters; give the data that it was trained on "
@@ -42,19 +50,66 @@ def find_characters(
         )
     counts = (len(characters.input_characters), len(characters.target_characters))
     if counts != sizes:
-        where = vocabulary or f"the first {len(pairs)} lines of {data}"
         raise UserError(
-            f"the model has {sizes[0]} source and {sizes[1]} target characters, but {where} "
-            f"{counts[0]} and {counts[1]}; {_remedy(sizes, vocabulary, data)}"
+            f"the model has {sizes[0]} source and {sizes[1]} target symbols, but {where} "
+            f"{counts[0]} and {counts[1]}; {_remedy(request, sizes, data)}"
         )
     return characters
 
 
-def _remedy(sizes: tuple[int, int], vocabulary: Path | None, data: Path | None) -> str:
+def _from_saved(
+    saved: Saved, request: ImportRequest, pairs: Sequence[tuple[str, str]]
+) -> Characters:
+    """The characters of a JSON, completed by what the request and the data say."""
+    sides = (saved.source, saved.target)
+    values = {**saved.about}
+    for i, key in enumerate(("start", "end")):
+        if given := getattr(request, key):
+            values[key] = given
+        elif key not in values:
+            values[key] = start_and_end(saved.target.symbols)[i]
+    values["source_tokens"], values["target_tokens"] = _tokens(saved, values)
+    values["input_characters"], values["target_characters"] = (side.symbols for side in sides)
+    characters = Characters.from_values(values)
+    lengths = {}
+    tokenizers = (characters.source_tokenizer, characters.target_tokenizer)
+    for column, (key, side, tokenizer) in enumerate(zip(_LENGTHS, sides, tokenizers, strict=True)):
+        known = getattr(request, key) or getattr(characters, key)
+        if not known and pairs:
+            known = max(len(tokenizer.divide(side.clean(pair[column]))) for pair in pairs)
+            known += 2 * column  # The start and the end.
+        lengths[key] = known
+    if any(side.lower or side.filters for side in sides):
+        print(
+            "Texts: the Tokenizer of Keras read them in lower case or without punctuation; here "
+            "they are read as they are, so write them as it left them."
+        )
+    return dataclasses.replace(characters, **lengths)
+
+
+def _tokens(saved: Saved, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The units of both sides: those of the JSON, or else what the symbols look like."""
+    sides = (saved.source.symbols, saved.target.symbols)
+    named = [values.get(key, values.get("tokens")) for key in ("source_tokens", "target_tokens")]
+    words = [str(symbol) for symbols in sides for symbol in symbols]
+    if named == ["word", "word"] and not any(word[:1].isspace() for word in words):
+        # Words of ours carry the space before them; these were split at spaces.
+        return "space", "space"
+    if "input_characters" in values:
+        named = [unit or "char" for unit in named]
+    around = {*PLACES, str(values["start"]), str(values["end"])}
+    looks = [
+        "space" if any(len(str(s)) > 1 and s not in around for s in symbols) else "char"
+        for symbols in sides
+    ]
+    return named[0] or looks[0], named[1] or looks[1]
+
+
+def _remedy(request: ImportRequest, sizes: tuple[int, int], data: Path | None) -> str:
     """What to do about numbers of characters that are not the model's."""
-    if vocabulary is None and data is not None and (numbers := numbers_of_lines(data, sizes)):
+    if not request.vocabulary and data is not None and (n := numbers_of_lines(data, sizes)):
         return (
-            f"its first {numbers[0]} to {numbers[-1]} lines have as many: add --num-samples "
-            f"{roundest(numbers)}, or the number of the training."
+            f"its first {n[0]} to {n[-1]} lines have as many: add --num-samples {roundest(n)}, or "
+            "the number of the training."
         )
     return "give the data and --num-samples of its training, or its lists with --vocabulary."

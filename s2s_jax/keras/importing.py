@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.finding import find_characters
 from s2s_jax.keras.padding import mean_loss, model_config, source_encoder, with_padding
 from s2s_jax.keras.reading import KerasModel, read_model
+from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params
 from s2s_jax.runs.checkpointing import save_step
@@ -30,20 +30,6 @@ from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_optimizer
 
 _NO_DATA = "unknown"
-
-
-class ImportRequest(NamedTuple):
-    """What the user asked for; the fields are the flags of `import`, empty or 0 if not given."""
-
-    models: Sequence[Path]
-    data: str | None = None
-    num_samples: int = 10_000
-    vocabulary: Path | None = None
-    padding: str | None = None
-    recurrent_activation: str = ""
-    latent_dim: int = 0
-    out: Path | None = None
-    overwrite: bool = False
 
 
 class Imported(NamedTuple):
@@ -97,12 +83,12 @@ def convert(request: ImportRequest) -> Imported:
     path = None if request.data is None else Path(resolve(request.data, progress=True))
     pairs = [] if path is None else tutorial_pairs(path, request.num_samples)
     sizes = (model.weights.encoder.vocab_size, model.weights.decoder.vocab_size)
-    characters = find_characters(sizes, request.vocabulary, path, pairs)
+    characters = find_characters(request, sizes, path, pairs)
     _check_sides(model, characters)
     train = _train_config(model)
     prepared, data = None, DataConfig(data=_NO_DATA)
     if request.data is not None:
-        data = _data_config(request.data, pairs)
+        data = _data_config(request.data, pairs, characters)
         source, target = characters.vocabularies()
         prepared = prepare(data, train.seed, (SourceEncoder(source), target))
     params = to_params(model.weights, characters)
@@ -131,7 +117,7 @@ def _train_config(model: KerasModel) -> TrainConfig:
     return TrainConfig(optimizer=model.optimizer, learning_rate=model.learning_rate)
 
 
-def _data_config(data: str, pairs: list[tuple[str, str]]) -> DataConfig:
+def _data_config(data: str, pairs: list[tuple[str, str]], characters: Characters) -> DataConfig:
     """The same lines as Keras read, without the doubles, and Keras's validation part."""
     both = [(normalize(source), normalize(target)) for source, target in pairs]
     distinct = len({pair for pair in both if all(pair)})
@@ -141,6 +127,8 @@ def _data_config(data: str, pairs: list[tuple[str, str]]) -> DataConfig:
         max_source_length=0,
         max_target_length=0,
         split="tail",
+        source_tokens=characters.source_tokenizer.kind,
+        target_tokens=characters.target_tokenizer.kind,
     )
 
 
@@ -189,7 +177,7 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     print(
         f"Imported {files} into {folder}: {model.units} units, {inputs} inputs, "
         f"{len(characters.input_characters)} source and {len(characters.target_characters)} "
-        f"target characters, source padding {characters.source_padding}."
+        f"target symbols, source padding {characters.source_padding}."
     )
     changed = [source for source, _ in pairs if normalize(source) != source]
     if changed:

@@ -10,7 +10,7 @@ import codecs
 import contextlib
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from s2s_jax.data.files import open_chunks
@@ -32,7 +32,7 @@ def tutorial_pairs(path: Path, num_samples: int) -> list[tuple[str, str]]:
     return pairs
 
 
-def tutorial_characters(pairs: list[tuple[str, str]]) -> Characters:
+def tutorial_characters(pairs: Sequence[tuple[str, str]]) -> Characters:
     """The sorted characters and the greatest lengths, tab and newline around each target."""
     targets = [f"\t{target}\n" for _, target in pairs]
     return Characters(

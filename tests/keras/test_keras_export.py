@@ -22,7 +22,8 @@ from s2s_jax.keras.exporting import (
     own_characters,
     refuse_what_keras_cannot,
 )
-from s2s_jax.keras.importing import ImportRequest, convert, import_model
+from s2s_jax.keras.importing import convert, import_model
+from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.weights import NEVER
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.folder import Run
@@ -193,11 +194,11 @@ def test_files_of_our_run_are_trained_on_by_keras_and_come_back(trained, tmp_pat
     training = keras.models.load_model(out)
     assert training.optimizer.name == "adam"
     names = tmp_path / "s2s_characters.json"
-    found = convert(ImportRequest([out], vocabulary=names))
+    found = convert(ImportRequest([out], vocabulary=[names]))
     sources = [source for source, _ in PAIRS]
     assert Translator(found.run, found.params)(sources) == Translator.load(trained[1])(sources)
     again = ExportRequest(tmp_path / "r", tmp_path / "again.keras", False, "best", False)
-    import_model(ImportRequest([out], vocabulary=names, out=tmp_path / "r"))
+    import_model(ImportRequest([out], vocabulary=[names], out=tmp_path / "r"))
     export_model(again)
     assert again.out.with_name("again_characters.json").read_text() == names.read_text()
 
@@ -214,7 +215,7 @@ def test_hard_gates_are_those_of_keras_3_again(tmp_path, name):
     keys = ("input_characters", "target_characters", "max_encoder_seq_length",
             "max_decoder_seq_length")  # fmt: skip
     names.write_text(json.dumps({key: expected[key] for key in keys}))
-    import_model(ImportRequest([FIXTURE / name], vocabulary=names, out=tmp_path / "r"))
+    import_model(ImportRequest([FIXTURE / name], vocabulary=[names], out=tmp_path / "r"))
     out = tmp_path / "s2s.keras"
     export_model(ExportRequest(tmp_path / "r", out, True, "best", False))
     lists = [expected[key] for key in keys[:2]]

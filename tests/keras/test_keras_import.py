@@ -13,8 +13,9 @@ from s2s_testing import ROOT, run_script
 
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
-from s2s_jax.keras.importing import ImportRequest, convert, import_model
+from s2s_jax.keras.importing import convert, import_model
 from s2s_jax.keras.reading import read_model
+from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.tutorial import roundest, tutorial_characters, tutorial_pairs
 from s2s_jax.keras.weights import from_params
 from s2s_jax.runs.folder import read_run
@@ -39,7 +40,7 @@ def write_json(folder, name, **changes):
 def imported(request, tmp_path_factory):
     name, folder = request.param, tmp_path_factory.mktemp("json")
     path = write_json(folder, name, source_padding=EXPECTED[name]["padding"])
-    asked = ImportRequest([FIXTURE / name], vocabulary=path)
+    asked = ImportRequest([FIXTURE / name], vocabulary=[path])
     return EXPECTED[name], convert(asked)
 
 
@@ -148,10 +149,10 @@ def test_spaces_are_found_by_trying_the_data(capsys):
 
 def test_lengths_may_come_from_the_data(tmp_path):
     path = write_json(tmp_path, "tutorial.h5", max_encoder_seq_length=0, max_decoder_seq_length=0)
-    found = convert(request("tutorial.h5", vocabulary=path))
+    found = convert(request("tutorial.h5", vocabulary=[path]))
     assert found.characters.max_decoder_seq_length == 20
     with pytest.raises(UserError, match="no max_encoder_seq_length"):
-        convert(request("tutorial.h5", vocabulary=path, data=None))
+        convert(request("tutorial.h5", vocabulary=[path], data=None))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_what_does_not_fit_is_refused(name, changes, message):
 def test_a_json_that_is_none_is_refused(tmp_path, changes, message):
     path = write_json(tmp_path, "tutorial.h5", **changes)
     with pytest.raises(UserError, match=message) as error:
-        convert(request("tutorial.h5", vocabulary=path))
+        convert(request("tutorial.h5", vocabulary=[path]))
     assert "\n" not in str(error.value)
 
 
@@ -200,7 +201,7 @@ def test_other_starts_and_ends_can_be_named(tmp_path):
     ]
     path = write_json(tmp_path, "tutorial.h5", target_characters=names, start="[START]",
                       end="[END]")  # fmt: skip
-    found = convert(request("tutorial.h5", data=None, vocabulary=path))
+    found = convert(request("tutorial.h5", data=None, vocabulary=[path]))
     expected = EXPECTED["tutorial.h5"]["decoded"]
     answers = Translator(found.run, found.params)(list(expected))
     assert answers == [text.strip("\n") for text in expected.values()]
@@ -211,7 +212,7 @@ def test_a_masked_embedding_needs_a_place_for_padding(tmp_path):
              ("input_characters", "target_characters")}  # fmt: skip
     path = write_json(tmp_path, "reserved.keras", **lists)
     with pytest.raises(UserError, match="mask_zero"):
-        convert(request("reserved.keras", vocabulary=path))
+        convert(request("reserved.keras", vocabulary=[path]))
 
 
 def test_the_command_line_says_what_is_wrong_in_one_line():

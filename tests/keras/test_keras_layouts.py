@@ -18,8 +18,9 @@ from s2s_keras_tutorial import FIXTURE
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.keras.activations import recurrent_activation
-from s2s_jax.keras.importing import ImportRequest, convert, import_model
+from s2s_jax.keras.importing import convert, import_model
 from s2s_jax.keras.reading import read_model
+from s2s_jax.keras.request import ImportRequest
 
 MADE = json.loads((FIXTURE / "layouts.json").read_text(encoding="utf-8"))
 GATES = {"keras2": "keras2_hard_sigmoid", "keras3": "hard_sigmoid"}
@@ -36,7 +37,7 @@ def request(name, form, folder):
               "max_decoder_seq_length")}  # fmt: skip
     names = folder / "characters.json"
     names.write_text(json.dumps({**about, "source_padding": MADE[name]["padding"]}))
-    asked = ImportRequest(paths(name, form), vocabulary=names)
+    asked = ImportRequest(paths(name, form), vocabulary=[names])
     return asked._replace(recurrent_activation=GATES[name]) if form == "weights" else asked
 
 
@@ -166,8 +167,8 @@ def test_a_file_without_a_version_is_ambiguous(tmp_path):
 
 def test_weights_of_a_masked_embedding_ask_for_the_padding_or_try_the_data(tmp_path, capsys):
     asked = request("keras3", "weights", tmp_path)
-    names = json.loads(asked.vocabulary.read_text())
-    asked.vocabulary.write_text(json.dumps({**names, "source_padding": ""}))
+    names = json.loads(asked.vocabulary[0].read_text())
+    asked.vocabulary[0].write_text(json.dumps({**names, "source_padding": ""}))
     with pytest.raises(UserError, match="--padding mask or --padding zeros"):
         convert(asked)
     assert convert(asked._replace(padding="mask")).config.source_length == 0

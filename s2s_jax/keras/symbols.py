@@ -1,0 +1,197 @@
+"""Vocabularies as people saved them, read from JSON.
+
+The tutorial's lists, indices from symbols to numbers or back, and what `Tokenizer.to_json` of
+Keras 2 gives; both sides in one file, or each in its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import shown, stand_in
+
+_MAX_BYTES = 1 << 26
+_BOTH = (
+    ("input_characters", "target_characters"),
+    ("input_words", "target_words"),
+    ("input_token_index", "target_token_index"),
+    ("reverse_input_char_index", "reverse_target_char_index"),
+)
+"""Keys under which both sides stand in one object, as scripts of this kind name them."""
+
+_STARTS_AND_ENDS = (
+    ("\t", "\n"), ("START", "END"), ("START_", "_END"), ("[START]", "[END]"), ("[start]", "[end]"),
+    ("<START>", "<END>"), ("<start>", "<end>"), ("start", "end"), ("startseq", "endseq"),
+    ("<SOS>", "<EOS>"), ("<sos>", "<eos>"), ("SOS", "EOS"), ("sos", "eos"), ("<BOS>", "<EOS>"),
+    ("<bos>", "<eos>"), ("bos", "eos"), ("<s>", "</s>"), ("<GO>", "<EOS>"), ("<go>", "<eos>"),
+)  # fmt: skip
+"""What scripts of this kind put around a target."""
+
+_PICKLES = (b"\x80", b"\x93NUMPY")  # NumPy packs its dictionaries as pickles.
+
+
+class Side(NamedTuple):
+    """The symbols of one side in their order, and what a Tokenizer of Keras did to its texts."""
+
+    symbols: tuple[Any, ...]
+    lower: bool = False
+    filters: str = ""
+    """Characters that it replaced by spaces."""
+
+    def clean(self, text: str) -> str:
+        """A text as it was divided."""
+        text = text.lower() if self.lower else text
+        return text.translate(dict.fromkeys(map(ord, self.filters), " "))
+
+
+class Saved(NamedTuple):
+    """Both sides, and the other keys of the object that they stood in."""
+
+    source: Side
+    target: Side
+    about: Mapping[str, Any]
+
+
+def read_vocabularies(paths: Sequence[Path], sizes: tuple[int, int]) -> Saved:
+    """Reads the symbols of both sides.
+
+    Args:
+      paths: one file of both sides, or one of the source and one of the target.
+      sizes: symbols of the model; the numbers of an index lie below.
+
+    Raises:
+      UserError: when a file cannot be read or holds something else.
+    """
+    values, about = [load(path) for path in paths], {}
+    if len(paths) == 1:
+        values, about = _both_sides(paths[0], values[0])
+    if len(values) != 2:
+        raise UserError(f"--vocabulary takes one file or two, not {len(values)}.")
+    try:
+        source, target = (_side(value, size) for value, size in zip(values, sizes, strict=True))
+    except (UserError, ValueError) as error:
+        raise UserError(f"{' and '.join(map(str, paths))}: {error}") from None
+    return Saved(source, target, about)
+
+
+def start_and_end(symbols: Sequence[str]) -> tuple[str, str]:
+    """What begins and what ends each target: the tutorial's, unless others are there.
+
+    Raises:
+      UserError: when several pairs are there.
+    """
+    found = [pair for pair in _STARTS_AND_ENDS if set(pair) <= set(symbols)]
+    if len(found) > 1:
+        pairs = ", ".join(f"{start!r} and {end!r}" for start, end in found)
+        raise UserError(
+            f"several pairs of symbols may begin and end a target: {pairs}; say which do with "
+            "--start and --end."
+        )
+    return found[0] if found else _STARTS_AND_ENDS[0]
+
+
+def load(path: Path) -> Any:
+    """The value in a file of JSON; a text that is JSON itself is read, too.
+
+    Raises:
+      UserError: when it cannot be read, or is a pickle.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES)
+        if instead := stand_in(data[:100]):
+            raise UserError(f"{path} is {instead}")
+        if data.startswith(_PICKLES) or path.suffix in (".pkl", ".pickle", ".p", ".npy"):
+            raise UserError(_how_to_convert(path))
+        values = json.loads(data)
+        return json.loads(values) if isinstance(values, str) else values
+    except FileNotFoundError:
+        raise UserError(f"no such file: {path}; name the JSON with --vocabulary.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read ({shown(error, 120)}); write it again.") from None
+
+
+def _how_to_convert(path: Path) -> str:
+    """The message for a pickle: the lines that turn it into JSON where it was made."""
+    load = "pickle.load(open({}, 'rb'))"
+    if path.suffix == ".npy":
+        load = "__import__('numpy').load({}, allow_pickle=True).tolist()"
+    lines = [
+        "import json, pickle",
+        f"found = {load.format(repr(str(path)))}",
+        f"json.dump(found, open({str(path.with_suffix('.json'))!r}, 'w'), default=lambda x: "
+        "x.to_json() if hasattr(x, 'to_json') else x.tolist() if hasattr(x, 'tolist') else "
+        "sorted(x))",
+    ]
+    return (
+        f"{path} is a pickle, which may run any program, so it is never loaded here; if you trust "
+        f"it, turn it into JSON: python -c {shlex.quote('; '.join(lines))}"
+    )
+
+
+def _both_sides(path: Path, value: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The two sides in one value, and the other keys of it."""
+    if isinstance(value, list) and len(value) == 2 and not any(isinstance(v, str) for v in value):
+        return value, {}
+    found = value if isinstance(value, Mapping) else {}
+    for keys in _BOTH:
+        if all(isinstance(found.get(key), (list, Mapping)) for key in keys):
+            return [found[key] for key in keys], found
+    if isinstance(value, list) or _is_tokenizer(value) or _index(value):
+        raise UserError(
+            f"{path} holds the symbols of one side; give both: --vocabulary SOURCE TARGET."
+        )
+    raise UserError(f"{path} must be an object with the lists {' and '.join(_BOTH[0])}.")
+
+
+def _side(value: Any, size: int) -> Side:
+    """The symbols of one side."""
+    if isinstance(value, list):
+        return Side(tuple(value))
+    if not _is_tokenizer(value):
+        return Side(_listed(_index(value), size))
+    config = value["config"]
+    if config.get("split", " ") != " ":
+        raise UserError(f"a Tokenizer that splits at spaces was expected, not {config['split']!r}.")
+    index = config.get("word_index")
+    symbols = _index(json.loads(index) if isinstance(index, str) else index)
+    if most := config.get("num_words"):
+        symbols = {number: symbol for number, symbol in symbols.items() if number < most}
+    filters = "" if config.get("char_level") else str(config.get("filters", ""))
+    return Side(_listed(symbols, size), bool(config.get("lower")), filters)
+
+
+def _listed(symbols: Mapping[int, str], size: int) -> tuple[str, ...]:
+    """Symbols in the order of their numbers; missing ones get names that no text has."""
+    if not symbols:
+        raise UserError("a list of symbols, an index or a Tokenizer was expected for each side.")
+    if min(symbols) < 0 or max(symbols) >= size:
+        raise UserError(
+            f"the model has {size} symbols, but the index has numbers from {min(symbols)} to "
+            f"{max(symbols)}; give the one that was saved with the model."
+        )
+    return tuple(symbols.get(i, f"<{i}>" if i else "") for i in range(size))
+
+
+def _is_tokenizer(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("config"), Mapping)
+
+
+def _index(value: Any) -> dict[int, str]:
+    """Symbols by their numbers, from an index in either direction; empty if it is none."""
+    items = list(value.items()) if isinstance(value, Mapping) else []
+    if all(type(number) is int for _, number in items):
+        found = {number: symbol for symbol, number in items}
+    elif all(re.fullmatch(r"\d{1,9}", key) and isinstance(value, str) for key, value in items):
+        found = {int(number): symbol for number, symbol in items}
+    else:
+        return {}
+    if len(found) < len(items):
+        raise UserError("two symbols of an index have the same number.")
+    return found
