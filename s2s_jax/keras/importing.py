@@ -18,7 +18,7 @@ from s2s_jax.evaluation.fingerprint import write_training_sources
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.finding import find_characters
 from s2s_jax.keras.padding import mean_loss, model_config, source_encoder, with_padding
-from s2s_jax.keras.reading import KerasModel, read_model
+from s2s_jax.keras.reading.models import KerasModel, read_model
 from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params

@@ -20,7 +20,7 @@ from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
-from s2s_jax.keras.reading import KerasModel
+from s2s_jax.keras.reading.models import KerasModel
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.training.loop import validation_sums
 

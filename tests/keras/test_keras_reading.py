@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from s2s_jax.errors import UserError
-from s2s_jax.keras.graph import recognise
-from s2s_jax.keras.reading import read_model
+from s2s_jax.keras.reading.graph import recognise
+from s2s_jax.keras.reading.models import read_model
 
 FIXTURE = Path(__file__).parent / "fixture"
 KERNEL = "model_weights/lstm/lstm/lstm_cell/kernel"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from s2s_jax.keras.graph import Side, Structure
-from s2s_jax.keras.layers import refuse, refuse_kind
-from s2s_jax.keras.layouts import Reader
+from s2s_jax.keras.reading.graph import Side, Structure
+from s2s_jax.keras.reading.layers import refuse, refuse_kind
+from s2s_jax.keras.reading.layouts import Reader
 
 _WITHOUT_WEIGHTS = ("InputLayer", "Masking")
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from s2s_jax.errors import UserError
-from s2s_jax.keras.activations import recurrent_activation
-from s2s_jax.keras.files import Opened, opened
-from s2s_jax.keras.graph import Side, Structure, recognise
-from s2s_jax.keras.layouts import COUNTS, ArchiveLayout, LegacyLayout, Reader, text
-from s2s_jax.keras.shapes import recognise_weights
+from s2s_jax.keras.reading.activations import recurrent_activation
+from s2s_jax.keras.reading.files import Opened, opened
+from s2s_jax.keras.reading.graph import Side, Structure, recognise
+from s2s_jax.keras.reading.layouts import COUNTS, ArchiveLayout, LegacyLayout, Reader, text
+from s2s_jax.keras.reading.shapes import recognise_weights
 from s2s_jax.keras.weights import LSTMWeights
 from s2s_jax.runtime.files import shown
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s2s_jax.errors import UserError
-from s2s_jax.keras.files import is_architecture, read_architecture
-from s2s_jax.keras.graph import Side
-from s2s_jax.keras.parts import Part, read_part
+from s2s_jax.keras.reading.files import is_architecture, read_architecture
+from s2s_jax.keras.reading.graph import Side
+from s2s_jax.keras.reading.parts import Part, read_part
 from s2s_jax.keras.weights import Weights
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from s2s_jax.keras.layers import MASK_KINDS, Layer, Reference, parse, refuse
+from s2s_jax.keras.reading.layers import MASK_KINDS, Layer, Reference, parse, refuse
 from s2s_jax.runtime.files import shown
 
 _LSTM = {"activation": "tanh", "use_bias": True, "go_backwards": False, "stateful": False}

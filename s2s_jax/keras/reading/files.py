@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from s2s_jax.errors import UserError
-from s2s_jax.keras.layouts import text
+from s2s_jax.keras.reading.layouts import text
 from s2s_jax.runtime.files import shown, stand_in
 
 _MAX_CONFIG_BYTES = 1 << 24

@@ -1,0 +1,1 @@
+"""Files of Keras -> structure and weights of a model, read as plain data."""
