@@ -105,6 +105,8 @@ def main(run: Callable[[], int]) -> NoReturn:
         status = 128 + 13  # The reader is gone (| head): the status of a process killed by SIGPIPE.
     except OSError as error:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    except MemoryError:
+        status = _complain("out of memory; free some, or use a smaller --batch-size.")
     _silence()
     sys.exit(status)
 

@@ -15,6 +15,10 @@ class UserError(Exception):
     """
 
 
+class Damaged(UserError):
+    """What a file holds is not what was written to it; another copy may be whole."""
+
+
 class RunWarning(UserWarning):
     """Something is wrong with a run, but the work continues.
 

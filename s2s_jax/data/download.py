@@ -9,14 +9,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Generator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path, PureWindowsPath
 
 from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.cache import cache_folder
-from s2s_jax.runtime.files import safe_name, shown
+from s2s_jax.runtime.files import replacing, safe_name, shown
 from s2s_jax.runtime.progress_bar import progress_bar
 
 MAX_BYTES = 256 << 20
@@ -102,19 +102,9 @@ def _failed(url: str, reason: object) -> UserError:
 
 
 def _store(body: Generator[bytes], path: Path) -> None:
-    """Writes under another name first, so that `path` is complete or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.part")
-    try:
-        with closing(body), temporary.open("wb") as file:
-            for chunk in body:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())  # a crash must not leave an empty file under the final name
-        os.replace(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    with closing(body), replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(body)
 
 
 def _body(url: str, name: str, progress: bool) -> Generator[bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import KERAS, Run, read_run
 from s2s_jax.runs.steps import open_steps, restore_newest
-from s2s_jax.runtime.files import write_lines
+from s2s_jax.runtime.files import replacing, write_lines
 
 _EXPRESSIBLE = {
     "source_vocab_size",
@@ -63,7 +62,8 @@ def export_model(request: ExportRequest) -> int:
         raise UserError(f"{about} is there already; replace it (--overwrite) or choose another.")
     models = build(keras, run.config, weights)
     for name, path in paths.items():
-        _save(getattr(models, name), path)
+        with replacing(path) as temporary:
+            getattr(models, name).save(temporary)
     write_lines(about, [text])
     for name, path in paths.items():
         print(f"{path}: the {name} model of step {step}")
@@ -140,15 +140,3 @@ def _paths(request: ExportRequest) -> dict[str, Path]:
     if taken and not request.overwrite:
         raise UserError(f"{taken[0]} is there already; replace it (--overwrite) or choose another.")
     return paths
-
-
-def _save(model: Any, path: Path) -> None:
-    """Replaces a file whole, or leaves it as it was."""
-    temporary = path.with_name(f".{os.getpid()}{path.suffix}")
-    try:
-        model.save(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -16,8 +16,9 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from s2s_jax.errors import UserError
-from s2s_jax.runs.integrity import check_sizes, hash_of_json, hashes_of_arrays
+from s2s_jax.errors import Damaged, UserError
+from s2s_jax.runs.integrity import Form, check_forms, hash_of_json, hashes_of_arrays
+from s2s_jax.runtime.files import flush, machine_fault
 
 
 def save_step(
@@ -50,13 +51,18 @@ def save_step(
             progress=ocp.args.JsonSave(record),
         ),
     )
+    # Orbax flushes the arrays alone, and older steps are removed next.
+    saved_in = Path(manager.directory) / str(record["step"])
+    for path in (*saved_in.rglob("*"), saved_in, saved_in.parent):
+        flush(path)
 
 
 def restore_params(manager: ocp.CheckpointManager, step: int, like: Any) -> Any:
     """The parameters of a step, NumPy arrays in a tree like `like` (shapes or arrays).
 
     Raises:
-      UserError: when the step is damaged or of another shape.
+      Damaged: when it is not what was saved, or of another shape.
+      UserError: when it cannot be read now.
     """
     return _restore(manager, step, {"params": like})["params"]
 
@@ -67,7 +73,8 @@ def restore_state(
     """Parameters and optimizer state of a step, in trees like those given, and its record.
 
     Raises:
-      UserError: when the step is damaged or of another shape.
+      Damaged: when it is not what was saved, or of another shape.
+      UserError: when it cannot be read now.
     """
     restored = _restore(manager, step, {"params": params, "opt_state": opt_state})
     return restored["params"], restored["opt_state"], restored["record"]
@@ -77,21 +84,24 @@ def read_val_loss(manager: ocp.CheckpointManager, step: int) -> float | None:
     """The validation loss that a step was saved with.
 
     Raises:
-      UserError: when the step is damaged.
+      Damaged: when the step is not what was saved.
+      UserError: when it cannot be read now.
     """
-    with _naming_damage(manager, step):
+    with naming_faults(_named(manager, step)):
         return _read_record(manager, step)["val_loss"]
 
 
 @contextlib.contextmanager
-def _naming_damage(manager: ocp.CheckpointManager, step: int) -> Iterator[None]:
-    """Turns whatever damaged files raise into a `UserError`."""
+def naming_faults(name: str) -> Iterator[None]:
+    """Turns whatever reading raises into `Damaged`, or a `UserError` where `name` may be whole."""
     try:
         yield
     # Orbax and tensorstore raise bare Exception, ValueError, KeyError, ... on damaged files.
     except Exception as error:
+        if fault := machine_fault(error):
+            raise UserError(f"{name} cannot be read: {fault}; nothing was changed.") from None
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UserError(f"step {step} in {manager.directory} is damaged ({reason}).") from None
+        raise Damaged(f"{name} is damaged ({reason}).") from None
 
 
 def _read_record(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
@@ -110,16 +120,16 @@ def _read_record(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
 
 def _restore(manager: ocp.CheckpointManager, step: int, like: Mapping[str, Any]) -> dict[str, Any]:
     """The items of `like` in trees like its values, and the "record"; all are checked."""
-    with _naming_damage(manager, step):
+    with naming_faults(_named(manager, step)):
         record = _read_record(manager, step)
         hashes = record.pop("hashes")
         del record["val_loss"]
         restored: dict[str, Any] = {"record": record}
         for item, tree in like.items():
-            wanted = _described(tree)
+            wanted = _forms(tree)
             saved = {}
             if wanted:
-                check_sizes(Path(manager.directory) / str(step) / item, wanted)
+                check_forms(Path(manager.directory) / str(step) / item, wanted)
                 arguments = ocp.args.Composite(**{item: ocp.args.StandardRestore()})
                 saved = manager.restore(step, args=arguments)[item]
             if hashes_of_arrays(saved) != hashes[item]:
@@ -129,8 +139,8 @@ def _restore(manager: ocp.CheckpointManager, step: int, like: Mapping[str, Any])
         return restored
 
 
-def _described(tree: Any) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """The shape and the dtype of each leaf, by its path, in the tree's order."""
+def _forms(tree: Any) -> dict[str, Form]:
+    """The form of each leaf by its path, in the tree's order."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {_name(path): (tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in leaves}
 
@@ -139,6 +149,10 @@ def _to_saved(tree: Any) -> dict[str, np.ndarray]:
     """A pytree as a flat dictionary of NumPy arrays, named by their paths."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(tree))
     return {_name(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _named(manager: ocp.CheckpointManager, step: int) -> str:
+    return f"step {step} in {manager.directory}"
 
 
 def _name(path: Any) -> str:

@@ -28,7 +28,7 @@ from s2s_jax.config import RunConfig
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runs.integrity import hash_of_json
-from s2s_jax.runtime.files import write_lines
+from s2s_jax.runtime.files import is_there, names_in, write_lines
 
 ROOT = Path("checkpoints")
 """Where runs land, seen from the folder that the user is in."""
@@ -76,18 +76,20 @@ def _read_json(path: Path) -> Any:
         raise UserError(
             f"{path.parent} is not a whole run folder: {path.name} is missing."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({error}); take a copy of the run.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; nothing was changed.") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); take a copy of the run.") from None
 
 
 def holds_run(folder: Path) -> bool:
     """Whether a run was begun in this folder."""
-    return (folder / CONFIG).exists() or (folder / STEPS).exists()
+    return is_there(folder / CONFIG) or is_there(folder / STEPS)
 
 
 def holds_steps(folder: Path) -> bool:
     """Whether a step was saved in this folder."""
-    return any(step.name.isdecimal() for step in (folder / STEPS).glob("*"))
+    return any(name.isdecimal() for name in names_in(folder / STEPS))
 
 
 def make_folder(folder: Path) -> None:
@@ -105,7 +107,7 @@ def create_run(folder: Path, run: Run) -> None:
     make_folder(folder)
     try:
         _empty_steps(folder / STEPS)
-        # The config goes first and comes last: broken off here, no files of two runs pass for one.
+        # The config goes first and comes last: if interrupted, no files of two runs pass for one.
         for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, KERAS):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
@@ -117,7 +119,7 @@ def create_run(folder: Path, run: Run) -> None:
 
 def _empty_steps(steps: Path) -> None:
     """Removes the steps; what else may lie there, as where a link leads, is left alone."""
-    for step in steps.glob("*"):
+    for step in map(steps.joinpath, names_in(steps)):
         if STEP_NAME.fullmatch(step.name):
             shutil.rmtree(step) if step.is_dir() else step.unlink()
     if not steps.is_symlink() and steps.is_dir():
@@ -154,7 +156,7 @@ def read_run(folder: Path) -> Run:
     """
     if not folder.is_dir():
         raise UserError(f"no such run folder: {folder}; name one with --checkpoint.")
-    if not (folder / CONFIG).exists():
+    if not is_there(folder / CONFIG):
         raise UserError(f"{folder} is not a run folder: it has no {CONFIG}.")
     values = _read_json(folder / CONFIG)
     hashes = values.pop("sha256", None) if isinstance(values, dict) else None
@@ -206,12 +208,8 @@ def newest_run(root: Path) -> Path:
       UserError: when there is none.
     """
     # A run that was just begun has no step to decode with yet.
-    runs = [
-        steps.parent
-        for steps in root.glob(f"*/{STEPS}")
-        if (steps.parent / CONFIG).exists()
-        and any(step.name.isdecimal() for step in steps.iterdir())
-    ]
+    folders = (root / name for name in names_in(root))
+    runs = [folder for folder in folders if is_there(folder / CONFIG) and holds_steps(folder)]
     if not runs:
         raise UserError(
             f"no run in {root.absolute()}; train one with train.py or name one with --checkpoint."

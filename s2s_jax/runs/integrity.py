@@ -1,4 +1,4 @@
-"""Whether what is read is what was written: hashes of values, and sizes before memory is taken."""
+"""Whether what is read is what was written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
 
-_LEAST_DENSITY = 16  # Trained numbers hardly compress; arrays of one value would, a thousandfold.
-_SMALL = 1 << 20  # Bytes that anyone may claim.
+Form = tuple[tuple[int, ...], np.dtype]
+"""The shape and the dtype of an array."""
 
 
 def hash_of_json(values: Any) -> str:
@@ -30,37 +31,30 @@ def hashes_of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     }
 
 
-def check_sizes(item: Path, wanted: Mapping[str, tuple[tuple[int, ...], Any]]) -> None:
-    """Compares the arrays that orbax's files describe with those wanted, before any is read.
+def check_forms(item: Path, wanted: Mapping[str, Form]) -> None:
+    """Compares the arrays that Orbax's files describe with those wanted, before any is read.
 
-    A checkpoint from a stranger may claim arrays that no memory holds. What is wanted follows
-    from the configuration, which may be forged as well: so the files must also be large enough
-    for the arrays they claim.
+    A stranger's checkpoint may claim arrays, or chunks of them, that no memory holds.
 
     Args:
       item: the folder of a saved dictionary of arrays.
-      wanted: the shape and the dtype of each array.
+      wanted: what each array has to be.
 
     Raises:
-      ValueError: when the shapes differ, or the files are too small to hold such arrays.
+      ValueError: when they differ.
     """
-    described = ocp.StandardCheckpointHandler().metadata(item).tree
+    described = ocp.StandardCheckpointHandler().metadata(epath.Path(item)).tree
     found = {name: (tuple(array.shape), np.dtype(array.dtype)) for name, array in described.items()}
     if found != wanted:
         odd = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
         raise ValueError(
-            f"does not fit config.json: {odd[0]} is wanted as {_form(wanted.get(odd[0]))} and "
-            f"found as {_form(found.get(odd[0]))}"
+            f"does not fit config.json: {odd[0]} must be {_spelled(wanted.get(odd[0]))} but is "
+            f"{_spelled(found.get(odd[0]))}"
         )
     for name, array in described.items():
-        # A chunk is unpacked whole, also where little of it belongs to the array.
         if math.prod(array.storage.chunk_shape) > max(math.prod(array.shape), 1):
             raise ValueError(f"{name} is stored in chunks larger than itself")
-    claimed = sum(math.prod(shape) * dtype.itemsize for shape, dtype in found.values())
-    held = sum(file.stat().st_size for file in item.rglob("*") if file.is_file())
-    if claimed > _LEAST_DENSITY * held + _SMALL:
-        raise ValueError(f"{held} bytes of files claim to hold arrays of {claimed} bytes")
 
 
-def _form(array: tuple[tuple[int, ...], Any] | None) -> str:
-    return "nothing" if array is None else f"{array[1]}{list(array[0])}"
+def _spelled(form: Form | None) -> str:
+    return "missing" if form is None else f"{form[1]}{list(form[0])}"

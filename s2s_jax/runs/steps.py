@@ -7,18 +7,20 @@ back on when another is damaged.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import jax
 import orbax.checkpoint as ocp
 
-from s2s_jax.errors import RunWarning, UserError
-from s2s_jax.runs.checkpointing import read_val_loss
-from s2s_jax.runs.folder import STEP_NAME, STEPS
+from s2s_jax.errors import Damaged, RunWarning, UserError
+from s2s_jax.runs.checkpointing import naming_faults, read_val_loss
+from s2s_jax.runs.folder import STEP_NAME, STEPS, holds_steps
+from s2s_jax.runtime.files import is_there, names_in
 
 _LATEST = 2  # Steps kept beside the best.
 _Restored = TypeVar("_Restored")
@@ -29,7 +31,7 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
     """Orbax's manager of a run's steps; only the trainer asks for a writable one.
 
     Raises:
-      UserError: when there is no step to read.
+      UserError: when there is no step to read, or they cannot be listed.
     """
     here = jax.process_index()
     options = ocp.CheckpointManagerOptions(
@@ -42,24 +44,22 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
         read_only=not writable,
     )
     steps = (folder / STEPS).absolute()
-    if not writable and not steps.is_dir():
-        raise UserError(f"{folder} holds no finished step yet; let train.py reach its first save.")
     if writable:
         steps.mkdir(parents=True, exist_ok=True)
         clean_steps(folder)
-    with ocp.CheckpointManager(steps, options=options) as manager:
-        if not writable and manager.latest_step() is None:
-            raise UserError(
-                f"{folder} holds no finished step yet; let train.py reach its first save."
-            )
+    elif not holds_steps(folder):
+        raise UserError(f"{folder} holds no finished step yet; let train.py reach its first save.")
+    with naming_faults(str(steps)):
+        manager = ocp.CheckpointManager(steps, options=options)
+    with manager:
         yield manager
 
 
 def clean_steps(folder: Path) -> None:
-    """Removes what a save or a deletion that was broken off has left."""
-    for path in (folder / STEPS).glob("*"):
-        if STEP_NAME.fullmatch(path.name) and not path.name.isdecimal():
-            shutil.rmtree(path, ignore_errors=True)
+    """Removes what an interrupted save or deletion has left."""
+    for name in names_in(folder / STEPS):
+        if STEP_NAME.fullmatch(name) and not name.isdecimal():
+            shutil.rmtree(folder / STEPS / name, ignore_errors=True)
 
 
 def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
@@ -71,18 +71,17 @@ def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
     Raises:
       UserError: when there is no such step.
     """
-    steps = manager.all_steps()
-    if which == "latest":
-        return manager.latest_step()
+    steps = sorted(manager.all_steps())
     if which == "best":
         best, failures = _best_step(manager)
-        if best is None:
-            return manager.latest_step()
-        for failure in failures:
-            _warn(f"{failure} Step {best} is the best of the others.")
-        return best
+        if best is not None:
+            for failure in failures.values():
+                _warn(f"{failure} Step {best} is the best of the others.")
+            return best
+    if which in ("best", "latest"):
+        return steps[-1]
     if str(which) not in map(str, steps):
-        kept = ", ".join(map(str, sorted(steps)))
+        kept = ", ".join(map(str, steps))
         raise UserError(f"--step must be best, latest or one of {kept}; got {which}.")
     return int(which)
 
@@ -112,8 +111,8 @@ def restore_newest(
     for step in [first, *(others if which in ("best", "latest") else [])]:
         try:
             restored = restore(step)
-        except UserError as error:
-            if not _is_there(manager, step):
+        except Damaged as error:
+            if not is_there(_step(manager, step)):  # A trainer has just replaced it by another.
                 manager.reload()
                 return restore_newest(manager, which, restore)
             failures.append(str(error))
@@ -125,41 +124,49 @@ def restore_newest(
 
 
 def prune_steps(manager: ocp.CheckpointManager) -> None:
-    """Deletes all but the best step and the two latest."""
+    """Deletes all but the best step and the two latest; sets aside those that are damaged."""
     best, failures = _best_step(manager)
-    for failure in failures:
-        _warn(f"{failure} It is not taken for the best.")
+    for failure in failures.values():
+        _warn(f"{failure} It is not considered for the best step.")
     steps = sorted(manager.all_steps())
-    drop_steps(manager, set(steps) - {*steps[-_LATEST:], best})
-
-
-def drop_steps(manager: ocp.CheckpointManager, steps: set[int]) -> None:
-    """Deletes steps; broken off at any moment, each is there whole or not at all."""
-    folder = Path(manager.directory)
-    for step in steps:
-        removed = (folder / str(step)).rename(folder / f"{step}.removed")
-        shutil.rmtree(removed)
+    spare = set(steps) - {*steps[-_LATEST:], best}
+    set_aside(manager, spare & failures.keys())
+    for step in spare - failures.keys():
+        # Killed at any moment, the step is there whole or not at all.
+        shutil.rmtree(_step(manager, step).rename(_step(manager, f"{step}.removed")))
     manager.reload()
 
 
-def _best_step(manager: ocp.CheckpointManager) -> tuple[int | None, list[str]]:
-    """The step of the least validation loss, the earliest of several; and what is damaged."""
-    losses, failures = {}, []
+def set_aside(manager: ocp.CheckpointManager, steps: Iterable[int]) -> None:
+    """Moves damaged steps to the folder `steps-damaged`, where nothing removes them."""
+    shelf = Path(f"{Path(manager.directory).resolve()}-damaged")
+    for step in steps:
+        shelf.mkdir(exist_ok=True)
+        names = itertools.chain([f"{step}"], (f"{step}.{n}" for n in itertools.count(2)))
+        place = next(shelf / name for name in names if not is_there(shelf / name))
+        _step(manager, step).rename(place)
+        _warn(f"Damaged step {step} is kept as {place}.")
+    manager.reload()
+
+
+def _best_step(manager: ocp.CheckpointManager) -> tuple[int | None, dict[int, str]]:
+    """The earliest step of the least validation loss; and what is wrong with damaged ones."""
+    losses: dict[int, float] = {}
+    failures: dict[int, str] = {}
     for step in sorted(manager.all_steps()):
         try:
             loss = read_val_loss(manager, step)
-        except UserError as error:
-            if _is_there(manager, step):
-                failures.append(str(error))
+        except Damaged as error:
+            if is_there(_step(manager, step)):
+                failures[step] = str(error)
         else:
             if loss is not None:
                 losses[step] = loss
-    return min(losses, key=losses.get, default=None), failures
+    return min(losses, key=lambda step: losses[step], default=None), failures
 
 
-def _is_there(manager: ocp.CheckpointManager, step: int) -> bool:
-    """False for a step that a training process has just replaced by a newer one."""
-    return (Path(manager.directory) / str(step)).exists()
+def _step(manager: ocp.CheckpointManager, name: int | str) -> Path:
+    return Path(manager.directory) / str(name)
 
 
 def _warn(message: str) -> None:

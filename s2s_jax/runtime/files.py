@@ -1,10 +1,13 @@
-"""Files replaced whole, and text made fit for file names and one-line messages."""
+"""Files: replaced whole, kept from being read; and text fit for their names and for messages."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import shutil
+import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,30 +30,119 @@ def stand_in(start: bytes) -> str:
     return ""
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path leads somewhere; raises OSError, as `Path.exists` may not, if nobody knows."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, none if it is not there; raises OSError, as `glob` may not."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file to be written that replaces `path` whole, or not at all when the body raises."""
-    temporary = path.with_name(f".{os.getpid()}.tmp")  # Short: the name may be of full length.
+    """A file to write, which then replaces `path`: all of it, or nothing if the body raises.
+
+    Symbolic links are followed and permissions kept, and the new file has reached the disk before
+    it takes the place of the old one. What cannot be replaced (a pipe, a device, this process's
+    own standard output) is yielded itself, to be appended to.
+
+    Raises:
+      UserError: when the file cannot be written.
+    """
+    temporary = None
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            temporary = path  # A device or a pipe is written to; replacing it breaks it.
+        if _is_stream(path):
+            yield path
+            with contextlib.suppress(OSError):  # Whatever is printed next comes after it.
+                os.lseek(1, 0, os.SEEK_END)
+            return
+        target = Path(os.path.realpath(path))
+        # Short, as the name may have full length; with its suffix, which tells some writers what
+        # to write.
+        temporary = target.with_name(f".{os.getpid()}.tmp{target.suffix[:9]}")
         yield temporary
-        if temporary != path:
-            os.replace(temporary, path)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, temporary)
+        flush(temporary)
+        os.replace(temporary, target)
+        flush(target.parent)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
     finally:
-        if temporary != path:
+        if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
 
 
+def _is_stream(path: Path) -> bool:
+    """Whether a path leads to what can only be written to."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    with contextlib.suppress(OSError):  # Standard output may be closed.
+        if os.path.samestat(found, os.fstat(1)):
+            return True
+    return not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode)
+
+
+def flush(path: Path) -> None:
+    """Waits until a file, or the names in a folder, have reached the disk."""
+    if os.name == "nt":  # Folders cannot be opened there.
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # Some file systems cannot.
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Replaces a file whole, or leaves it as it was, also when `lines` raises."""
-    # A lone surrogate, which only JSON output can hold, becomes JSON's escape for it.
-    options = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
-    with replacing(path) as temporary, temporary.open("w", **options) as file:
+    with (
+        replacing(path) as temporary,
+        # A lone surrogate, which only JSON output can hold, becomes JSON's escape for it.
+        temporary.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
+    ):
         file.writelines(line + "\n" for line in lines)
+
+
+_OF_THE_FILE = {
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EINVAL,
+    errno.ENAMETOOLONG,
+}  # fmt: skip
+_TENSORSTORE = re.compile(r"\bos[ _]error\D{1,8}(\d+)", re.IGNORECASE)
+
+
+def machine_fault(error: BaseException) -> str | None:
+    """Why the machine could not read a file that may be whole; None if the file is at fault.
+
+    Too many open files, a missing permission, a network disk out of reach, no memory: all of them
+    may pass. Tensorstore raises ValueError for each, with the system's number in its text.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError):
+            return "out of memory"
+        number = cause.errno if isinstance(cause, OSError) else None
+        if found := _TENSORSTORE.search(str(cause)):
+            number = int(found[1])
+        if number is not None and number not in _OF_THE_FILE:
+            return os.strerror(number)
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def shown(text: object, longest: int = 200) -> str:

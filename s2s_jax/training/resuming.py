@@ -13,7 +13,7 @@ from s2s_jax.errors import UserError
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.checkpointing import restore_state
 from s2s_jax.runs.folder import holds_run, holds_steps
-from s2s_jax.runs.steps import drop_steps, open_steps, restore_newest
+from s2s_jax.runs.steps import open_steps, restore_newest, set_aside
 from s2s_jax.runtime.devices import is_main, together
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_state
@@ -25,7 +25,7 @@ def restore_together(
     """The latest whole step, in every process; None before the first was saved."""
     restored = None
     with together():
-        # First the one that removes damaged steps, then those that only read.
+        # First the one that sets damaged steps aside, then those that only read.
         if is_main():
             restored = _restore(folder, model, config)
     with together():
@@ -52,8 +52,8 @@ def _restore(
             manager, "latest", lambda n: restore_state(manager, n, like.params, like.opt_state)
         )
         if is_main():
-            # Damaged ones; training goes through them again, and must be able to save them.
-            drop_steps(manager, {n for n in manager.all_steps() if n > step})
+            # They are damaged, and training must be able to save these steps again.
+            set_aside(manager, {n for n in manager.all_steps() if n > step})
     progress = TrainingProgress.from_record(record)
     params, opt_state = jax.device_put((params, opt_state))
     state = like.replace(params=params, opt_state=opt_state, step=jnp.int32(progress.step))

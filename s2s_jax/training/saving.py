@@ -1,4 +1,4 @@
-"""Saving that outlives a full disk: training goes on, and what could not be saved is kept."""
+"""Saving that survives a full disk: training goes on, and what could not be saved is kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PAUSE = 5  # Seconds between two attempts at the end of a run.
 
 
 class _Step(NamedTuple):
-    """What `save_step` saves; the arrays are NumPy's own, which training does not overwrite."""
+    """What `save_step` saves; the arrays are copies, which training does not overwrite."""
 
     params: Any
     opt_state: Any
@@ -32,10 +32,10 @@ class _Step(NamedTuple):
 
 
 class Saver:
-    """Saves the steps of a run; a `training.Save`.
+    """Saves the steps of a run; a `loop.Save`.
 
-    What cannot be saved is said in a `RunWarning` and saved with the next step: the newest one,
-    and of those that wait the best.
+    A step that cannot be saved is named in a `RunWarning` and waits for the next attempt. Of those
+    that wait, the best and the newest are kept.
 
     Attributes:
       failure: why the last step could not be saved, or None.
@@ -49,9 +49,9 @@ class Saver:
     def __call__(
         self, state: TrainState, progress: TrainingProgress, val_loss: float | None
     ) -> None:
-        """Saves what waits and then this step."""
-        arrays = jax.tree.map(np.array, jax.device_get((state.params, state.opt_state)))
-        self._waiting.append(_Step(*arrays, progress.to_record(), val_loss))
+        """Saves the steps that wait, then this one."""
+        params, opt_state = jax.tree.map(np.array, jax.device_get((state.params, state.opt_state)))
+        self._waiting.append(_Step(params, opt_state, progress.to_record(), val_loss))
         if self._try():
             return
         warnings.warn(
@@ -65,10 +65,10 @@ class Saver:
         self._waiting = [s for s in self._waiting if s is best or s is self._waiting[-1]]
 
     def finish(self, should_stop: Callable[[], bool]) -> None:
-        """Does not let a run end before its last step is saved, or somebody has had enough.
+        """Waits at the end of a run until its last step is saved or the user interrupts.
 
         Raises:
-          UserError: when that was asked for while a step is not saved.
+          UserError: when the user interrupts before it is saved.
         """
         if self.failure is not None and not should_stop():
             message = "the run is over and waits until it can be saved; Ctrl-C gives up."
@@ -77,12 +77,12 @@ class Saver:
             if should_stop():
                 raise UserError(
                     f"step {self._waiting[-1].record['step']} could not be saved in {self._folder} "
-                    f"({self.failure}); go on from the one before with --resume."
+                    f"({self.failure}); resume from the one before with --resume."
                 )
             time.sleep(_PAUSE)
 
     def _try(self) -> bool:
-        """Saves what waits, the oldest first; says whether nothing is left."""
+        """Saves the steps that wait, oldest first; returns whether none is left."""
         self.failure = None
         try:
             while self._waiting:
@@ -92,9 +92,9 @@ class Saver:
                     prune_steps(manager)
                 write_metrics(self._folder, step.record["history"])
                 del self._waiting[0]
-        # Tensorstore raises ValueError, RuntimeError, ... where a disk is full.
+        # Tensorstore raises ValueError, RuntimeError, ... when a disk is full.
         except Exception as error:
             self.failure = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            # What was half written takes the room that the next attempt needs.
+            # The half-written step takes the room that the next attempt needs.
             clean_steps(self._folder)
         return self.failure is None

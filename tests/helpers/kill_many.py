@@ -84,7 +84,7 @@ def names(run: Path) -> set[str]:
 
 def leftovers(run: Path) -> list[Path]:
     """What a save that was killed left half done."""
-    files = (*run.glob(".*.tmp"), *(run / "steps").glob("*"))
+    files = (*run.glob(".*.tmp*"), *(run / "steps").glob("*"))
     return [file for file in files if not file.name.isdecimal()]
 
 

@@ -301,3 +301,23 @@ def test_a_copy_that_cannot_be_written_to_still_reads(copied, tmp_path):
     finally:
         for path in (moved, *walk(moved)):
             path.chmod(0o755)
+
+
+def test_a_step_has_reached_the_disk_before_older_ones_are_removed(copied, monkeypatch):
+    flushed, removed, sync = set(), [], os.fsync
+    steps = (copied / STEPS).resolve()
+
+    def fsync(descriptor):
+        flushed.add(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        sync(descriptor)
+
+    def rmtree(path, **_):
+        removed.append(Path(path).name)
+        assert flushed >= {steps, steps / "9", *(steps / "9").rglob("*")}
+
+    save(copied, TrainingProgress(7), 3.0)
+    save(copied, TrainingProgress(8), 4.0)
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    save(copied, TrainingProgress(9), 2.0)
+    assert removed == ["7.removed"]

@@ -24,7 +24,6 @@ from s2s_jax.runs.folder import (
     write_evaluation,
     write_metrics,
 )
-from s2s_jax.runtime.files import write_lines
 
 FILES = [CONFIG, SOURCE_VOCABULARY, TARGET_VOCABULARY]
 
@@ -212,48 +211,6 @@ def test_no_run_at_all_names_the_folder_looked_into(tmp_path):
     for root in (tmp_path, tmp_path / "missing"):
         with pytest.raises(UserError, match=f"{root}.*train.py.*--checkpoint"):
             newest_run(root)
-
-
-def test_lines_are_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "out.txt"
-    write_lines(path, ["é", "", "\u2028"])
-    old = path.read_bytes()
-    assert old == "é\n\n\u2028\n".encode()
-
-    def broken():
-        yield "new"
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_lines(path, broken())
-    assert path.read_bytes() == old
-    write_lines(path, [])
-    assert path.read_bytes() == b""
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("place", ["missing/out.txt", "file/out.txt", "folder", "n" * 300])
-def test_a_file_that_cannot_be_written_is_a_user_error(tmp_path, place):
-    (tmp_path / "file").touch()
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match="cannot be written"):
-        write_lines(tmp_path / place, ["x"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
-
-
-def test_a_name_as_long_as_the_file_system_takes_can_be_written(tmp_path):
-    path = tmp_path / ("n" * 255)
-    write_lines(path, ["x"])
-    assert path.read_text() == "x\n"
-
-
-def test_a_device_is_written_to_and_not_replaced(tmp_path):
-    # As in --output /dev/null or /dev/stdout; a link, so that no device is at risk here.
-    link = tmp_path / "out"
-    link.symlink_to(os.devnull)
-    write_lines(link, ["x"])
-    assert link.is_symlink()
-    assert list(tmp_path.iterdir()) == [link]
 
 
 def test_a_filler_that_is_no_symbol_is_refused(tmp_path):

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -8,8 +9,7 @@ import pytest
 from s2s_testing import ROOT
 
 from s2s_jax.errors import UserError
-from s2s_jax.runs import locking
-from s2s_jax.runs.locking import LOCK, locked
+from s2s_jax.runs.locking import LOCK, OWNER, locked
 
 SCRIPT = (
     "import sys, time\n"
@@ -38,7 +38,7 @@ def holder(tmp_path):
 
 def assert_held(folder):
     """The lock is this process's."""
-    assert (folder / LOCK).read_text().split()[0] == str(os.getpid())
+    assert (folder / OWNER).read_text().split()[0] == str(os.getpid())
 
 
 def test_the_second_process_is_refused_with_the_id_of_the_first(tmp_path, holder):
@@ -61,7 +61,7 @@ def test_a_lock_is_released_at_the_end_and_after_an_error(tmp_path):
         raise ZeroDivisionError
     for _ in range(2):
         with locked(tmp_path):
-            pass
+            assert sorted(path.name for path in tmp_path.iterdir()) == [LOCK, OWNER]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -71,11 +71,13 @@ def test_within_one_process_the_second_is_refused_too(tmp_path):
             pass
 
 
+@pytest.mark.parametrize("name", [LOCK, OWNER])
 @pytest.mark.parametrize("content", [b"", b"\xff\0", b"12", b"x y", b"999999999999999999999 h\n"])
-def test_whatever_a_leftover_holds_it_blocks_nobody(tmp_path, content):
-    (tmp_path / LOCK).write_bytes(content)
+def test_whatever_a_leftover_holds_it_blocks_nobody(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
     with locked(tmp_path):
         assert_held(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_does_not_lead_the_lock_into_another_file(tmp_path):
@@ -84,6 +86,15 @@ def test_a_link_does_not_lead_the_lock_into_another_file(tmp_path):
     (tmp_path / "run" / LOCK).symlink_to(tmp_path / "mine")
     with pytest.raises(UserError, match="cannot be written to"), locked(tmp_path / "run"):
         pass
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_nor_does_it_lead_the_process_id_there(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / OWNER).symlink_to(tmp_path / "mine")
+    with locked(tmp_path / "run"):
+        assert_held(tmp_path / "run")
     assert (tmp_path / "mine").read_text() == "precious"
 
 
@@ -102,7 +113,7 @@ class TestWithoutLocks:
         def refuse(*_):
             raise OSError(errno.ENOTSUP, "not supported")
 
-        monkeypatch.setattr(locking.fcntl, "flock", refuse)
+        monkeypatch.setattr(fcntl, "flock", refuse)
 
     def test_a_living_process_is_respected(self, tmp_path, holder):
         with pytest.raises(UserError, match=f"process {holder.pid};"), locked(tmp_path):
@@ -111,11 +122,12 @@ class TestWithoutLocks:
     def test_a_dead_one_is_not(self, tmp_path, holder):
         holder.kill()
         holder.wait()
+        assert (tmp_path / OWNER).exists()
         with locked(tmp_path):
             assert_held(tmp_path)
 
     @pytest.mark.parametrize("content", ["", "nonsense", "1 another-host", f"{10**30} here", "0 x"])
     def test_nor_is_what_cannot_be_known(self, tmp_path, content):
-        (tmp_path / LOCK).write_text(content)
+        (tmp_path / OWNER).write_text(content)
         with locked(tmp_path):
             assert_held(tmp_path)

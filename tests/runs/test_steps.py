@@ -7,7 +7,7 @@ from s2s_steps_testing import OPT_STATE, PARAMS, PROGRESS, found, kept, make_par
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.runs.checkpointing import restore_params, restore_state
 from s2s_jax.runs.folder import STEPS
-from s2s_jax.runs.steps import drop_steps, open_steps, prune_steps, restore_newest
+from s2s_jax.runs.steps import open_steps, prune_steps, restore_newest, set_aside
 from s2s_jax.training.progress import TrainingProgress
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
@@ -113,8 +113,7 @@ def test_a_reader_follows_a_trainer_that_replaces_the_step_it_reads(copied):
     def restore(step):
         if not read:
             save(copied, TrainingProgress(12), 0.5)
-            with open_steps(copied, writable=True) as writer:
-                drop_steps(writer, {9})  # Saving has dropped the others.
+            shutil.rmtree(copied / STEPS / "9")  # Saving has removed the others.
         read.append(step)
         return restore_params(manager, step, PARAMS)
 
@@ -124,15 +123,36 @@ def test_a_reader_follows_a_trainer_that_replaces_the_step_it_reads(copied):
     assert same(params, PARAMS)
 
 
-def test_steps_dropped_are_gone_and_the_next_can_be_saved(copied):
+def files_of(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_steps_set_aside_are_kept_and_can_be_saved_again(copied):
+    before = files_of(copied / STEPS)
+    shelf = copied / "steps-damaged"
     with open_steps(copied, writable=True) as manager:
-        drop_steps(manager, {6, 9})
+        with pytest.warns(RunWarning, match=r"step [69] is kept as .*steps-damaged/[69]\."):
+            set_aside(manager, {6, 9})
         assert manager.latest_step() == 3
-    save(copied, PROGRESS, 0.5)  # Step 6, older than what was dropped.
+    assert files_of(shelf) == {k: v for k, v in before.items() if k.parts[0] in ("6", "9")}
+    for again in ("6.2", "6.3"):
+        save(copied, PROGRESS, 0.5)  # Step 6, older than what was set aside.
+        assert kept(copied) == [3, 6]
+        assert found(copied, "best") == 6
+        with open_steps(copied) as manager:
+            assert same(restore_state(manager, 6, PARAMS, OPT_STATE)[0], PARAMS)
+        with open_steps(copied, writable=True) as manager, pytest.warns(RunWarning, match=again):
+            set_aside(manager, {6})
+    assert sorted(path.name for path in shelf.iterdir()) == ["6", "6.2", "6.3", "9"]
+
+
+def test_steps_on_another_disk_are_set_aside_there(copied, tmp_path):
+    disk = (copied / STEPS).rename(tmp_path / "disk")
+    (copied / STEPS).symlink_to(disk)
+    with open_steps(copied, writable=True) as manager, pytest.warns(RunWarning, match="is kept"):
+        set_aside(manager, {9})
     assert kept(copied) == [3, 6]
-    assert found(copied, "best") == 6
-    with open_steps(copied) as manager:
-        assert same(restore_state(manager, 6, PARAMS, OPT_STATE)[0], PARAMS)
+    assert [path.name for path in (tmp_path / "disk-damaged").iterdir()] == ["9"]
 
 
 def test_what_a_killed_deletion_left_is_no_step_and_is_cleaned(copied):
@@ -143,11 +163,15 @@ def test_what_a_killed_deletion_left_is_no_step_and_is_cleaned(copied):
     assert not (copied / STEPS / "3.removed").exists()
 
 
-def test_pruning_says_which_step_cannot_be_judged(copied):
+def test_pruning_says_which_step_cannot_be_judged_and_keeps_it(copied):
     spoil(copied, 3, "progress")
     with (
         open_steps(copied, writable=True) as manager,
-        pytest.warns(RunWarning, match="step 3 .*not taken for the best"),
+        pytest.warns(
+            RunWarning, match="step 3 (in .*not considered for the best|is kept as)"
+        ) as said,
     ):
         prune_steps(manager)
+    assert len(said) == 2
     assert kept(copied) == [6, 9]
+    assert (copied / "steps-damaged" / "3" / "params").is_dir()
