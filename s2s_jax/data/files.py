@@ -1,146 +1,52 @@
-"""A data file as numbered lines of text: plain, gzip, or the one text file in a zip.
+"""The bytes of a data file: plain, gzip, or the one text file in a zip.
 
-Nothing is unpacked to disk, and memory stays flat however long the file or a line of it is.
+Nothing is unpacked to disk, and memory stays flat.
 """
 
 import gzip
 import os
 import stat
 import zipfile
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, NoReturn
+from typing import IO
 
-from s2s_jax.data.encodings import likely_encodings, to_utf8
+from s2s_jax.data.encodings import to_utf8
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown, stand_in
 
-MAX_LINE_BYTES = 100_000
 _CHUNK_BYTES = 1 << 18
-_HEAD_BYTES = 1 << 20
-_COUNTED_BYTES = 1 << 28
-_SAMPLE_BYTES = 1 << 16
 _FORM = "it needs lines of source<TAB>target in UTF-8"
 _TEXTS = (".txt", ".tsv", ".csv", ".jsonl")
 
 
-class Lines:
-    """The lines of a text file, read as they are asked for.
-
-    Iterating gives `(number from 1, text)` without the line end; the text is None for a line of
-    more than `MAX_LINE_BYTES` bytes. Only `\\n` (or `\\r\\n`) ends a line.
-    """
-
-    def __init__(self, path: Path, name: str, chunks: Iterator[bytes]) -> None:
-        self.path, self.name = path, name
-        self._chunks = chunks
-        self._ahead: deque[bytes] = deque()  # lines that were cut, but not asked for yet
-        self._rest = b""
-        self._number = 0
-        self._ascii = True
-
-    def __iter__(self) -> Iterator[tuple[int, str | None]]:
-        while self._ahead or self._cut_more():
-            while self._ahead:
-                self._number += 1
-                line = self._ahead.popleft()
-                yield self._number, None if _too_long(line) else self._decoded(line)
-
-    def head(self) -> list[str]:
-        """The first lines, which stay to be read; what is not UTF-8 in them is replaced."""
-        size = 0
-        while size < _HEAD_BYTES and self._cut_more():
-            size = sum(map(len, self._ahead))
-        lines = [line.removesuffix(b"\r") for line in self._ahead if not _too_long(line)]
-        return [line.decode("utf-8", "replace") for line in lines]
-
-    def count_rest(self) -> tuple[int, bool]:
-        """How many lines are left, and whether that is all: only so many bytes are looked at."""
-        count, end, seen = len(self._ahead), self._rest, 0
-        try:
-            for chunk in self._chunks:
-                count += chunk.count(b"\n")
-                seen, end = seen + len(chunk), chunk
-                if seen > _COUNTED_BYTES:
-                    return count, False
-        except UserError:  # Nobody asked for what is broken there.
-            return count, False
-        return count + bool(end and not end.endswith(b"\n")), True
-
-    def _cut_more(self) -> bool:
-        for chunk in self._chunks:
-            *lines, rest = (self._rest + chunk).split(b"\n")
-            self._ahead.extend(lines)
-            # This much, the line and a carriage return and one more, still shows it is too long.
-            self._rest = rest[: MAX_LINE_BYTES + 2]
-            return True
-        if self._rest:
-            self._ahead.append(self._rest)
-            self._rest = b""
-            return True
-        return False
-
-    def _decoded(self, line: bytes) -> str:
-        try:
-            text = line.removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            self._refuse(line, error)
-        self._ascii = self._ascii and text.isascii()
-        return text
-
-    def _refuse(self, line: bytes, error: UnicodeDecodeError) -> NoReturn:
-        what = (
-            f"the data file must be UTF-8, but line {self._number} of {shown(self.path)} has the"
-            f" byte 0x{line[error.start]:02x} at position {error.start + 1}"
-        )
-        if b"\0" in line:
-            remedy = "it looks like UTF-16 or a binary file: save it as UTF-8 text"
-        elif not self._ascii:
-            remedy = "the lines before are UTF-8: correct this line, or leave it out"
-        else:
-            sample = b"\n".join([line, *self._ahead])[:_SAMPLE_BYTES]
-            remedy = likely_encodings(line, sample)
-        raise UserError(f"{what}; {remedy}") from error
-
-
 @contextmanager
-def open_lines(path: str | os.PathLike, encoding: str = "") -> Iterator[Lines]:
-    """Opens a data file of text.
+def open_chunks(path: Path, encoding: str = "") -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Opens a data file; gives the name of its text file, and its bytes in UTF-8 without a BOM.
 
     Args:
       path: plain text, gzip, or a zip that holds one text file.
-      encoding: as Python spells it; empty for UTF-8.
+      encoding: of the text, as Python spells it; empty for UTF-8, which is not checked here.
 
     Raises:
-      UserError: there is no readable file, its archive is broken or refused, or (while the
-        lines are read) the text is in another encoding.
-    """
-    path = Path(path)
-    with open_chunks(path, encoding) as (name, chunks):
-        yield Lines(path, name, chunks)
-
-
-@contextmanager
-def open_chunks(path: Path, encoding: str = "") -> Iterator[tuple[str, Iterator[bytes]]]:
-    """The same file as bytes in UTF-8 without a byte order mark, and the name of its text file.
-
-    Raises:
-      UserError: there is no readable file, or its archive is broken or refused.
+      UserError: there is no readable file, its archive is broken or refused, or (while the bytes
+        are read) the text is in another encoding.
     """
     with ExitStack() as stack:
-        file = stack.enter_context(_open_regular(path))
-        start = file.read(512)
-        file.seek(0)
-        if mistake := stand_in(start):
-            raise UserError(f"the data file {shown(path)} is {mistake}")
+        file = stack.enter_context(open_regular(path))
         with _reading(path):
-            name, read = _unpacked(path, start, file, stack)
+            name, read = _unpacked(path, file, stack)
         yield name, _not_empty(path, to_utf8(path, _chunks(path, read), encoding))
 
 
-def _open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> IO[bytes]:
+    """Opens an ordinary file that is what it seems to be.
+
+    Raises:
+      UserError: there is none, it cannot be read, it is empty, or only stands in for a file that
+        was never fetched.
+    """
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
@@ -153,7 +59,7 @@ def _open_regular(path: Path) -> IO[bytes]:
             )
         if status.st_size == 0:
             raise _empty(path)
-        return open(path, "rb")
+        file = open(path, "rb")  # noqa: SIM115  The caller closes it.
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise UserError(
             f"a file is needed, but there is no {shown(path)}; check the path"
@@ -164,13 +70,21 @@ def _open_regular(path: Path) -> IO[bytes]:
             f"the data file {shown(path)} cannot be opened: {shown(error.strerror or error)};"
             f" {'change its permissions or copy it' if denied else 'check the path'}"
         ) from error
+    if mistake := stand_in(_start(file)):
+        file.close()
+        raise UserError(f"the data file {shown(path)} is {mistake}")
+    return file
 
 
-def _unpacked(
-    path: Path, start: bytes, file: IO[bytes], stack: ExitStack
-) -> tuple[str, Callable[[int], bytes]]:
+def _start(file: IO[bytes]) -> bytes:
+    start = file.read(512)
+    file.seek(0)
+    return start
+
+
+def _unpacked(path: Path, file: IO[bytes], stack: ExitStack) -> tuple[str, Callable[[int], bytes]]:
     """The name of the text file, and what reads its bytes."""
-    suffix = path.suffix.lower()
+    suffix, start = path.suffix.lower(), _start(file)
     # A download may have lost its suffix, and no text can begin like an archive.
     if suffix == ".gz" or (suffix != ".zip" and start.startswith(b"\x1f\x8b")):
         name = path.stem if suffix == ".gz" else path.name
@@ -221,10 +135,6 @@ def _not_empty(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
             yield from chunks
             return
     raise _empty(path)
-
-
-def _too_long(line: bytes) -> bool:
-    return len(line.removesuffix(b"\r")) > MAX_LINE_BYTES
 
 
 def _empty(path: Path) -> UserError:

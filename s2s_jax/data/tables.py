@@ -10,8 +10,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from s2s_jax.data.files import Lines, open_lines
+from s2s_jax.data.arrow import ArrowData, is_arrow
 from s2s_jax.data.layout import FIND_OUT, PLAIN, Columns, Layout, choose_fields, find_columns
+from s2s_jax.data.lines import Lines, open_lines
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
@@ -52,6 +53,9 @@ def open_table(paths: tuple[Path, ...], layout: Layout = FIND_OUT) -> Iterator[T
     Raises:
       UserError: the data cannot be read, or can be read in several ways.
     """
+    if len(paths) == 1 and is_arrow(paths[0]):
+        yield _arrow_table(ArrowData.open(paths[0]), layout)
+        return
     with ExitStack() as stack:
         texts = [stack.enter_context(open_lines(path, layout.encoding)) for path in paths]
         if len(texts) == 2:
@@ -140,6 +144,22 @@ def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row
             texts = _texts(record)
             found = [str(texts[field]) for field in fields if field in texts]
             yield number, _clean(*found) if len(found) == 2 else "no text"
+
+
+def _arrow_table(data: ArrowData, layout: Layout) -> Table:
+    name = data.path.name
+    fields = choose_fields(layout, data.fields(numbers=bool(layout.columns)), name)
+    read = 0
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        nonlocal read
+        for read, texts in enumerate(data.rows(fields), 1):
+            yield read, "no text" if None in texts else _clean(*map(str, texts))
+
+    def count_rest() -> tuple[int, bool]:
+        return data.count() - read, True
+
+    return Table(name, rows(), f"fields {fields[0]} and {fields[1]}", count_rest)
 
 
 def _parallel(sources: Lines, targets: Lines) -> Table:

@@ -14,6 +14,7 @@ from s2s_data_testing import GOOD, LINES, PAIRS, error_of, write
 
 from s2s_jax.data import files as reading
 from s2s_jax.data.corpus import Corpus, Pair, Skipped, normalize, read_pairs
+from s2s_jax.data.lines import MAX_LINE_BYTES
 from s2s_jax.errors import UserError
 
 # Bytes in which the shapes that matter are likely: tabs, line ends, marks, NUL, broken UTF-8.
@@ -124,7 +125,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path):
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 def test_a_line_may_have_exactly_so_many_bytes(tmp_path, end):
-    longest = b"a\t" + b"b" * (reading.MAX_LINE_BYTES - 2)
+    longest = b"a\t" + b"b" * (MAX_LINE_BYTES - 2)
     path = write(tmp_path, "a.txt", b"x\ty\n" + longest + b"b" + end)
     assert read_pairs(path).skipped == {"line too long": Skipped(1, (2,))}
     assert len(read_pairs(write(tmp_path, "b.txt", longest + end)).pairs) == 1
