@@ -63,7 +63,10 @@ def resolve(data: str, progress: bool) -> Path:
     path = cache_folder() / digest / safe_name(name)
     try:
         if not path.is_file():
-            _store(_body(url, path.name, progress), path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            body = _body(url, path.name, progress)
+            with closing(body), replacing(path) as temporary, temporary.open("wb") as file:
+                file.writelines(body)
     except OSError as error:
         raise UserError(
             f"the download cannot be stored in {shown(path.parent)}:"
@@ -99,12 +102,6 @@ def _failed(url: str, reason: object) -> UserError:
         f"cannot download {shown(url)}: {shown(reason)}{names};"
         " download it yourself and pass the file as `data`"
     )
-
-
-def _store(body: Generator[bytes], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(body), replacing(path) as temporary, temporary.open("wb") as file:
-        file.writelines(body)
 
 
 def _body(url: str, name: str, progress: bool) -> Generator[bytes]:

@@ -9,6 +9,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from errno import EINVAL
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -148,8 +149,14 @@ def _reading(path: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # gzip and zipfile raise a dozen kinds for broken archives
-        reason = shown(error, 80) or type(error).__name__
+        reason = shown(getattr(error, "strerror", None) or error, 80) or type(error).__name__
+        remedy = (
+            "it may be broken or cut short: replace it by a fresh copy, or unpack it yourself and"
+            " pass the text"
+        )
+        # A fault of the machine says nothing of the file; EINVAL is a wrong offset in an archive.
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) not in (None, EINVAL):
+            remedy = "try again"
         raise UserError(
-            f"the data file {shown(path)} cannot be read: {reason}; it may be broken or cut short:"
-            " replace it by a fresh copy, or unpack it yourself and pass the text"
+            f"the data file {shown(path)} cannot be read: {reason}; {remedy}"
         ) from error

@@ -185,6 +185,20 @@ def test_unreadable_file(tmp_path, monkeypatch):
     assert "permissions" in error_of(write(tmp_path, "a.txt", GOOD))
 
 
+@pytest.mark.parametrize("fault", [OSError(5, "Input/output error"), MemoryError()])
+def test_a_fault_of_the_machine_is_not_taken_for_a_broken_file(tmp_path, monkeypatch, fault):
+    class Faulty(io.FileIO):
+        def read(self, size=-1):
+            if self.tell():
+                raise fault
+            return super().read(size)
+
+    monkeypatch.setattr(reading, "open", Faulty, raising=False)
+    for name, content in (("a.txt", GOOD * 20_000), ("a.gz", gzip.compress(os.urandom(1 << 20)))):
+        message = error_of(write(tmp_path, name, content))
+        assert message.endswith("; try again") and "broken" not in message
+
+
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_empty_files(tmp_path, content):
     assert "is empty" in error_of(write(tmp_path, "a.txt", content))
