@@ -25,7 +25,7 @@ _CHUNK_BYTES = 1 << 16
 _MANYTHINGS = "https://www.manythings.org/anki/"
 _NAME = re.compile(r"[a-z]{3}-eng")
 # What people call the file of such a name, or its archive.
-_MANYTHINGS_FILE = re.compile(r"([a-z]{3})(-eng)?\.(txt|zip)")
+_MANYTHINGS_FILE = re.compile(r"(?!eng)([a-z]{3})(-eng)?\.(txt|zip)")
 # Two letters at least: `C:\fra.txt` is a path.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from s2s_jax.config import EMBEDDED, DataConfig, Files, files
 from s2s_jax.data.batching import Examples
@@ -13,8 +16,9 @@ from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs
 from s2s_jax.data.download import resolve
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.layout import Layout
-from s2s_jax.data.splitting import split_pairs
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,3 +148,69 @@ def prepare(
         target = Vocabulary.from_texts((pair.target for pair in training), config.target_tokens)
         encoders = SourceEncoder(source), target
     return Prepared(corpus, training, validation, *encoders, parts)
+
+
+def split_pairs(
+    pairs: Sequence[Pair],
+    fraction: float,
+    how: str,
+    seed: int,
+    always_train: Collection[Pair] = (),
+) -> tuple[list[Pair], list[Pair]]:
+    """Divides the pairs into (training, validation), each in the order given.
+
+    Args:
+      pairs: what to divide.
+      fraction: the share for validation, at least 0 and less than 1; 0 means none.
+      how: "source" draws whole source sentences at random, so that none stands on both sides;
+        "tail" takes the last pairs, as Keras's `validation_split` does.
+      seed: decides which sources are drawn.
+      always_train: pairs whose sources are never held out.
+
+    Raises:
+      UserError: an argument is out of its range, or a part would be left empty.
+    """
+    if how not in ("source", "tail"):
+        raise UserError(f"`split` must be source or tail, but is {shown(how, 40)!r}; choose one")
+    if not 0 <= fraction < 1:
+        raise UserError(
+            f"`validation_split` must be at least 0 and less than 1, but is {fraction};"
+            " give for example 0.2"
+        )
+    if seed < 0:
+        raise UserError(f"`seed` must be 0 or more, but is {seed}; give 0 or more")
+    if fraction == 0:
+        return list(pairs), []
+    kept = {pair.source for pair in pairs if pair in always_train}
+    free = [place for place, pair in enumerate(pairs) if pair.source not in kept]
+    if how == "tail":
+        first = int(len(pairs) * (1 - fraction))
+        held_out = {place for place in free if place >= first}
+    else:
+        drawn = _draw_sources([pairs[place] for place in free], fraction * len(pairs), seed)
+        held_out = {place for place in free if pairs[place].source in drawn}
+    training = [pair for place, pair in enumerate(pairs) if place not in held_out]
+    validation = [pair for place, pair in enumerate(pairs) if place in held_out]
+    if not training or not validation:
+        sources = len({pair.source for pair in pairs})
+        raise UserError(
+            f"`validation_split` {fraction} with `split` {how} must leave pairs on both sides, but"
+            f" of {len(pairs)} pairs ({sources} distinct sources) it takes {len(training)} for"
+            f" training and {len(validation)} for validation; use more pairs, another fraction, or"
+            " `validation_split` 0"
+        )
+    return training, validation
+
+
+def _draw_sources(pairs: Sequence[Pair], wanted: float, seed: int) -> set[str]:
+    """Sources that together have as many pairs as wanted, or all but one of the sources."""
+    counts = Counter(pair.source for pair in pairs)  # in the order of the file, so reproducible
+    sources = list(counts)
+    drawn: set[str] = set()
+    held = 0
+    for index in np.random.default_rng(seed).permutation(len(sources))[:-1]:
+        if held >= round(wanted):
+            break
+        drawn.add(sources[index])
+        held += counts[sources[index]]
+    return drawn

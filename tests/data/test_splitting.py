@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from s2s_data_testing import PAIRS
 
 from s2s_jax.data.corpus import Pair
-from s2s_jax.data.splitting import split_pairs
+from s2s_jax.data.preparation import split_pairs
 from s2s_jax.errors import UserError
 
 some_pairs = st.lists(
