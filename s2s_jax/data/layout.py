@@ -60,6 +60,8 @@ class Layout:
 
 
 FIND_OUT = Layout()
+AS_WRITTEN = Layout("\t", "1,2", "text")
+"""The files of pairs that run folders hold: nothing in them is in question."""
 
 
 @dataclass(frozen=True)
@@ -163,19 +165,19 @@ def _chosen_columns(
     chosen: tuple[str, str], found: Columns, rows: Sequence[Sequence[str]], name: str
 ) -> Columns:
     """The columns asked for, by number or by name."""
-    width = max(map(len, rows), default=0)
-    header = not all(column.isdecimal() for column in chosen)
-    names = [cell.strip().casefold() for cell in rows[0]] if header and rows else []
-    places = [names.index(c.casefold()) if c.casefold() in names else -1 for c in chosen]
-    if not header:
-        places = [int(column) - 1 for column in chosen]
-    if not all(0 <= place < width for place in places):
-        has = f"the columns {', '.join(rows[0])}" if header and rows else f"{width} columns"
-        raise UserError(
-            f"`columns` asks for {shown(' and '.join(chosen), 60)}, but {shown(name)} has"
-            f" {shown(has, 120)}; give two of them"
-        )
-    return Columns(found.separator, found.quoted, places[0], places[1], header)
+    if all(column.isdecimal() and int(column) for column in chosen):
+        source, target = (int(column) - 1 for column in chosen)
+        return Columns(found.separator, found.quoted, source, target)
+    header = [cell.strip().casefold() for cell in (rows[0] if rows else [])]
+    for column in chosen:
+        if column.casefold() not in header:
+            raise UserError(
+                f"`columns` asks for {shown(column, 60)!r}, but line 1 of {shown(name)} names"
+                f" {shown(', '.join(rows[0]) if rows else 'none', 120)!r}; give two of these, or"
+                " two numbers"
+            )
+    source, target = (header.index(column.casefold()) for column in chosen)
+    return Columns(found.separator, found.quoted, source, target, header=True)
 
 
 def _refuse_numbers(rows: Sequence[Sequence[str]], name: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from s2s_jax.data.corpus import Corpus, read_pairs
+from s2s_jax.data.layout import AS_WRITTEN, FIND_OUT, Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate, evaluation_lines
@@ -20,6 +21,7 @@ def judge(
     folder: Path,
     path: Path,
     swap: bool,
+    layout: Layout,
     config: DecodeConfig,
     output: Path | None,
     as_json: bool,
@@ -29,8 +31,9 @@ def judge(
     Args:
       translator: of the run.
       folder: the run folder.
-      path: lines of source<TAB>target; every target of a source is a reference.
+      path: of the pairs; every target of a source is a reference.
       swap: the second column is the source.
+      layout: how the pairs stand in the file.
       config: how to decode.
       output: where sources, references and answers are written to, if anywhere.
       as_json: print one JSON object.
@@ -38,7 +41,7 @@ def judge(
     Raises:
       UserError: when the file cannot be read, or has no pair.
     """
-    corpus = _read(path, swap)
+    corpus = _read(path, swap, layout)
     evaluation = _evaluate(translator, corpus, config, folder)
     if output is not None:
         write_lines(output, decoded_lines(evaluation.answers))
@@ -49,9 +52,11 @@ def judge(
     return 0
 
 
-def _read(path: Path, swap: bool) -> Corpus:
+def _read(path: Path, swap: bool, layout: Layout) -> Corpus:
     """The pairs of the file; what is left out is said."""
-    corpus = read_pairs(path, swap=swap)
+    if layout == FIND_OUT and path.suffix.lower() in (".tsv", ".txt"):
+        layout = AS_WRITTEN
+    corpus = read_pairs(path, swap=swap, layout=layout)
     for reason, skipped in corpus.skipped.items():
         lines = ", ".join(map(str, skipped.first_lines))
         more = ", ..." if skipped.count > len(skipped.first_lines) else ""

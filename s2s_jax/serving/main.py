@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from s2s_jax.command_line import Parser, add_options, main, typed
+from s2s_jax.config import DataConfig
 from s2s_jax.decoding.config import DecodeConfig
+
+_LAYOUT = ("columns", "separator", "quotes", "encoding")
 
 
 def parser() -> Parser:
@@ -60,8 +63,9 @@ def _add_judging(judging: argparse._ArgumentGroup) -> None:
         "log-probability and the mean per token",
     )  # fmt: skip
     judging.add_argument("--evaluate", type=Path, metavar="FILE",
-        help="evaluate the run on a file of source<TAB>target lines; --output takes the answers",
+        help="evaluate the run on a file of pairs; --output takes the answers",
     )  # fmt: skip
+    add_options(judging, DataConfig, _LAYOUT)
     judging.add_argument("--swap", action="store_true",
         help="the columns of --score and --evaluate are target<TAB>source")  # fmt: skip
 
@@ -86,11 +90,13 @@ def run() -> int:
         **{name: flags.pop(name) for name in DecodeConfig.options() if name in flags}
     )
 
-    from s2s_jax.serving.serving import DecodeRequest, decode  # After --help, which needs no JAX.
+    from s2s_jax.data.layout import Layout  # After --help, which needs no JAX.
+    from s2s_jax.serving.serving import DecodeRequest, decode
 
+    layout = Layout(**{name: flags.pop(name) for name in _LAYOUT if name in flags})
     script = Path(sys.argv[0])
     beside = script.resolve().parent if script.name == "decode.py" else None
-    return decode(DecodeRequest(config=config, beside=beside, **flags))
+    return decode(DecodeRequest(config=config, layout=layout, beside=beside, **flags))
 
 
 def entry_point() -> NoReturn:

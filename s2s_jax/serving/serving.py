@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from s2s_jax.data.layout import FIND_OUT, Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
 from s2s_jax.decoding.translator import Hypothesis, Translation, Translator
@@ -40,6 +41,7 @@ class DecodeRequest(NamedTuple):
     score: bool = False
     evaluate: Path | None = None
     swap: bool = False
+    layout: Layout = FIND_OUT
     platform: str | None = None
     devices: int | None = None
     export: Path | None = None
@@ -64,7 +66,7 @@ def decode(request: DecodeRequest) -> int:
         return 0
     if request.evaluate is not None:
         translator = Translator.load(folder, request.step, mesh)
-        columns = (request.evaluate, request.swap)
+        columns = (request.evaluate, request.swap, request.layout)
         return judge(translator, folder, *columns, request.config, request.output, request.json)
     with contextlib.ExitStack() as stack:
         chunks, size = _open_input(request, stack)

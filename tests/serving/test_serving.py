@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from s2s_testing import PAIRS, ROOT
 
+from s2s_jax.data.layout import Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
@@ -142,7 +143,7 @@ def test_strange_text_goes_in_and_out_whatever_the_locale(trained, tmp_path):
 def answer(capsys, folder, *texts, config=None, **options):
     """What decode.py prints for texts, and its warnings."""
     request = DecodeRequest(list(texts), config or DecodeConfig(), checkpoint=folder, **options)
-    assert decode(request, beside=ROOT) == 0
+    assert decode(request) == 0
     printed = capsys.readouterr()
     return printed.out.split("\n")[:-1], printed.err.splitlines()
 
@@ -258,6 +259,17 @@ def test_an_evaluation_says_what_training_said(trained, capsys, tmp_path):
     assert [d for _, _, d in rows] == Translator.load(folder)([s for s, _, _ in rows])
 
 
+def test_pairs_to_evaluate_on_are_read_as_written_or_as_asked(trained, capsys, tmp_path):
+    written = tmp_path / "validation.tsv"
+    written.write_text('12\t"douze"\tdouze\n13\t"treize"\ttreize\n')
+    found, said = evaluation(capsys, trained[1], written)
+    assert (found["sentences"], said) == (2, [])
+    table = tmp_path / "pairs.csv"
+    table.write_text("id,fr,en\n7,Il mange.,He eats.\n", "utf-16")
+    layout = Layout(columns="en,fr", encoding="utf-16")
+    assert evaluation(capsys, trained[1], table, layout=layout)[0]["sentences"] == 1
+
+
 def test_what_was_trained_on_is_named(trained, capsys, tmp_path, data_file):
     found, _ = evaluation(capsys, trained[1], data_file)
     assert (found["sentences"], found["in_training"]) == (20, 16)
@@ -315,7 +327,7 @@ def test_bad_requests_are_one_line(trained, tmp_path, monkeypatch, options, word
         **{"texts": [], "config": DecodeConfig(), "checkpoint": trained[1]} | options
     )
     with pytest.raises(UserError, match=words) as error:
-        decode(request, beside=tmp_path)
+        decode(request)
     assert "\n" not in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["one.txt"]
 
