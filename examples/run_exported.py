@@ -15,12 +15,18 @@ import zipfile
 import jax.export
 import numpy as np
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
 path, *texts = sys.argv[1:]
-texts or sys.exit(__doc__)
-with zipfile.ZipFile(path) as file:
-    about, program = json.loads(file.read("manifest.json")), file.read("decoder.bin")
-if hashlib.sha256(program).hexdigest() != about["sha256"]:
-    sys.exit(f"{path} is damaged; export it again.")
+try:
+    with zipfile.ZipFile(path) as file:
+        about, program = json.loads(file.read("manifest.json")), file.read("decoder.bin")
+    if hashlib.sha256(program).hexdigest() != about["sha256"]:
+        raise ValueError("its decoder is not the one that was written")
+except Exception as error:  # Of zipfile, zlib, json, and of what they read.
+    reason = getattr(error, "strerror", None) or error
+    print(f"{path} is not what decode.py --export wrote: {reason}", file=sys.stderr)
+    sys.exit(2)
 decode = jax.export.deserialize(bytearray(program)).call
 
 divides, joins = about.get("source_tokens"), about.get("target_tokens")

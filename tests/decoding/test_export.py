@@ -123,8 +123,9 @@ def test_a_damaged_file_answers_nothing_wrong(translator, tmp_path, monkeypatch,
             continue
         assert found == translator(["a b"])
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(Exception, match="zip"):
+    with pytest.raises(SystemExit):
         run_example(monkeypatch, capsys, path, "a b")
+    assert "not a zip file" in capsys.readouterr().err
 
 
 def test_mistakes_are_named(translator, trained, tmp_path, monkeypatch):
@@ -134,3 +135,16 @@ def test_mistakes_are_named(translator, trained, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"needs the package flatbuffers.*\[export\]"):
         export(translator, tmp_path / "words.s2s")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\3\4 but no archive", b"{}"])
+def test_the_example_says_in_one_line_what_it_cannot_run(tmp_path, monkeypatch, capsys, content):
+    path = tmp_path / "nope.s2s"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SystemExit) as leaving:
+        run_example(monkeypatch, capsys, path, "a b")
+    assert leaving.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"{path} is not what decode.py --export wrote: ")
+    assert printed.count("\n") == 1
