@@ -4,6 +4,7 @@ What can be read in two ways is refused, with a message that names the option to
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -119,7 +120,7 @@ def find_columns(layout: Layout, name: str, head: Sequence[str]) -> Columns:
         return _chosen_columns(chosen, Columns(separator, quoted), rows, name)
     _refuse_numbers(rows, name)
     if len(rows) > 1 and _is_header(rows[0][:2]):
-        names = ",".join(cell.strip() for cell in rows[0][:2])
+        names = shlex.quote(",".join(cell.strip() for cell in rows[0][:2]))
         raise UserError(
             f"line 1 of {shown(name)} looks like the names of its columns; give `columns`"
             f" {shown(names, 60)} if it is, or `columns` 1,2 if it is a pair"
@@ -183,17 +184,19 @@ def _chosen_columns(
 def _refuse_numbers(rows: Sequence[Sequence[str]], name: str) -> None:
     """Raises if the first of several columns numbers the lines, rather than holding sources."""
     body = [row for row in rows[1:] or rows if len(row) > 2]
-    if not body or not all(row[0].strip().isdecimal() for row in body):
+    if not body or len(rows[0]) < 3 or not all(row[0].strip().isdecimal() for row in body):
         return
     width = min(map(len, body))
     texts = [i for i in range(width) if not all(row[i].strip().isdecimal() for row in body)]
     first, second = texts[:2] if len(texts) > 1 else [0, *texts, 1][:2]
+    example, which = rows[0], f"{first + 1},{second + 1}"
     names = [rows[0][place].strip() for place in (first, second)]
-    which = ",".join(names) if _is_header(names) else f"{first + 1},{second + 1}"
+    if _is_header(names):
+        example, which = body[0], shlex.quote(",".join(names))
     raise UserError(
         f"column 1 of {shown(name)} holds only numbers; give the columns of source and target,"
-        f" such as `columns` {shown(which, 60)} for {shown(body[0][first], 40)!r} and"
-        f" {shown(body[0][second], 40)!r}"
+        f" such as `columns` {shown(which, 60)} for {shown(example[first], 40)!r} and"
+        f" {shown(example[second], 40)!r}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -41,10 +42,8 @@ def find_separator(name: str, lines: Sequence[str]) -> str:
         )
     if len(fits) > 1:
         names = " or ".join(SEPARATORS[separator] for separator in fits)
-        raise UserError(
-            f"the columns of {shown(name)} may be separated by {names}; give the right one by"
-            " `separator`"
-        )
+        flags = " or ".join(f"`separator` {shlex.quote(separator)}" for separator in fits)
+        raise UserError(f"the columns of {shown(name)} may be separated by {names}; give {flags}")
     return fits[0] if fits else "," if in_csv and not with_tab else "\t"
 
 

@@ -99,8 +99,10 @@ def plain_rows(
         # The whole line counts: a carriage return among the other columns may hide more pairs.
         elif _CONTROL.search(line):
             yield number, "control character"
-        elif len(fields := line.split(separator)) <= least:
+        elif len(fields := line.split(separator, least + 1)) <= least:
             yield number, missing
+        elif separator == "\t":
+            yield number, (fields[columns.source], fields[columns.target])
         else:
             yield number, (_flat(fields[columns.source]), _flat(fields[columns.target]))
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shlex
 
 import pytest
 from hypothesis import given
@@ -110,7 +111,8 @@ def test_commas_outside_of_a_csv_file_are_asked_about(tmp_path):
 
 def test_two_separators_that_divide_all_lines_are_asked_about(tmp_path):
     path = write(tmp_path, "a.csv", b"March 25, 2018;2018-03-25\nMay 7, 1990;1990-05-07\n")
-    assert "separated by semicolons or commas" in error_of(path)
+    message = error_of(path)
+    assert "semicolons or commas; give `separator` ';' or `separator` ," in message
     assert len(read_pairs(path, layout=Layout(";")).pairs) == 2
 
 
@@ -161,7 +163,7 @@ def test_a_quote_that_nothing_closes_costs_no_other_line_in_silence(tmp_path):
 def test_numbers_in_the_first_column_are_not_sources(tmp_path):
     rows = [("1", "Go.", "9", "Va !"), ("2", "Hi.", "10", "Salut !")]
     path = write(tmp_path, "a.tsv", "".join("\t".join(row) + "\n" for row in rows).encode())
-    assert "`columns` 2,4 for 'Hi.' and 'Salut !'" in error_of(path)
+    assert "`columns` 2,4 for 'Go.' and 'Va !'" in error_of(path)
     expected = [Pair("Go.", "Va !"), Pair("Hi.", "Salut !")]
     assert read_pairs(path, layout=Layout(columns="2,4")).pairs == expected
     assert read_pairs(path, layout=Layout(columns="4,2")).pairs == [
@@ -186,7 +188,7 @@ def test_numbers_are_sources_where_there_is_but_one_more_column(tmp_path):
 )
 def test_a_header_is_asked_about_and_its_names_can_be_given(tmp_path, name, content, columns):
     path = write(tmp_path, name, content)
-    assert f"`columns` {columns}" in error_of(path)
+    assert f"`columns` {shlex.quote(columns)} " in error_of(path)
     corpus = read_pairs(path, layout=Layout(columns=columns))
     assert (corpus.pairs, corpus.lines) == ([Pair("Go.", "Va !")], [2])
     assert "below a header" in corpus.form
