@@ -14,12 +14,15 @@ from s2s_jax.runtime.files import shown
 
 _ROWS = 1_000  # First lines that are looked at for separator, columns and header.
 _NAMES = """
-source src target tgt trg input output original translation sentence text phrase question answer
-query response prompt completion word pronunciation phonemes lemma form en eng english fr fra fre
-french de deu ger german es spa spanish it ita italian pt por portuguese nl nld dutch ru rus russian
-pl pol polish tr tur turkish ja jpn japanese zh cmn zho chinese ko kor korean ar ara arabic hi hin
-hindi he heb hebrew el ell greek sv swe swedish fi fin finnish cs ces czech uk ukr ukrainian vi vie
-vietnamese id ind indonesian
+source src target tgt trg input output original translation translated sentence text phrase question
+answer query response reply prompt completion instruction context utterance label summary article
+document title headline code sql command word words lemma form pronunciation phoneme phonemes
+grapheme graphemes ipa transcription transliteration native roman noisy clean misspelled correct
+wrong right formal informal human machine
+en eng english fr fra fre french de deu ger german es spa spanish it ita italian pt por portuguese
+nl nld dutch ru rus russian pl pol polish tr tur turkish ja jpn japanese zh cmn zho chinese ko kor
+korean ar ara arabic hi hin hindi he heb hebrew el ell greek sv swe swedish fi fin finnish cs ces
+czech uk ukr ukrainian vi vie vietnamese id ind indonesian
 """
 _HEADER = frozenset(_NAMES.split())
 """Words that the names of columns are made of."""

@@ -42,7 +42,8 @@ def find_separator(name: str, lines: Sequence[str]) -> str:
         )
     if len(fits) > 1:
         names = " or ".join(SEPARATORS[separator] for separator in fits)
-        flags = " or ".join(f"`separator` {shlex.quote(separator)}" for separator in fits)
+        typed = [shlex.quote(separator.replace("\t", "tab")) for separator in fits]
+        flags = " or ".join(f"`separator` {separator}" for separator in typed)
         raise UserError(f"the columns of {shown(name)} may be separated by {names}; give {flags}")
     return fits[0] if fits else "," if in_csv and not with_tab else "\t"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from s2s_jax.data.arrow import ArrowData, is_arrow
@@ -72,6 +72,11 @@ def _table(lines: Lines, layout: Layout) -> Table:
             " or give its `encoding`"
         )
     first = next((line for line in head if line.strip()), "")
+    if PurePath(lines.name).suffix.lower() == ".json" and _record(first) is None:
+        raise UserError(
+            f"{shown(lines.path)} is not read as one JSON text: give JSON lines, with an object on"
+            " each; for a list of objects, jq -c '.[]' writes them"
+        )
     if isinstance(record := _record(first), dict) and not layout.separator:
         texts = _texts(record)
         # Without being told, a number is no text.

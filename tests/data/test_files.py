@@ -31,12 +31,16 @@ data_bytes = st.lists(
                     b"e\xcc\x81",
                     b"\xe9",
                 ),
+                *(b'"', b'""', b",", b";", b"|||", b'{"a":"', b'","b":"', b'"}\n', b"1", b"en"),
             ]
         ),
         st.binary(max_size=4),
     ),
     max_size=30,
 ).map(b"".join)
+
+
+SUFFIXES = [".gz", ".zip", "", ".csv", ".jsonl", ".json"]
 
 
 def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -83,7 +87,7 @@ def test_any_bytes_give_a_corpus_or_one_line_and_the_same_in_every_form(
         assert all(s.count >= len(s.first_lines) > 0 for s in plain.skipped.values())
 
 
-@given(content=data_bytes, suffix=st.sampled_from([".gz", ".zip", ""]))
+@given(content=data_bytes, suffix=st.sampled_from(SUFFIXES))
 def test_any_bytes_under_any_suffix(folder, content, suffix):
     found = outcome(write(folder, f"raw{suffix}", content))
     assert found is None or found.pairs

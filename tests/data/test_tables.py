@@ -225,6 +225,12 @@ def test_fields_of_json_lines(tmp_path):
     assert read_pairs(path, layout=Layout(columns="fr,id")).pairs[0] == Pair("Va !", "3")
 
 
+def test_a_list_in_json_is_refused_with_what_makes_it_lines(tmp_path):
+    content = json.dumps([{"a": "Go.", "b": "Va !"}], indent=1).encode()
+    assert "jq -c '.[]'" in error_of(write(tmp_path, "a.json", content))
+    assert read_pairs(write(tmp_path, "b.json", b'{"a": "Go.", "b": "Va !"}\n')).pairs == PAIRS[:1]
+
+
 def test_more_than_two_fields_are_asked_about(tmp_path):
     path = write(tmp_path, "a.jsonl", b'{"q": "1+1", "a": "2", "note": "x"}\n')
     assert "fields q, a, note; give `columns` and two of them, such as q,a" in error_of(path)

@@ -15,7 +15,7 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
-SUFFIXES = (".txt", ".tsv", "", ".gz", ".txt.gz", ".zip")
+SUFFIXES = (".txt", ".tsv", "", ".gz", ".txt.gz", ".zip", ".csv", ".jsonl")
 
 
 def wrapped(data: bytes) -> tuple[str, bytes]:
