@@ -90,4 +90,4 @@ def _converted(
                 f" 0x{error.object[error.start]:02x}; give another `encoding`"
             ) from error
         line += text.count("\n")
-        yield text.removeprefix("\ufeff").encode()
+        yield text.encode()

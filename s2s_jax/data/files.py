@@ -71,7 +71,9 @@ def open_regular(path: Path) -> IO[bytes]:
             f"the data file {shown(path)} cannot be opened: {shown(error.strerror or error)};"
             f" {'change its permissions or copy it' if denied else 'check the path'}"
         ) from error
-    if mistake := stand_in(_start(file)):
+    with _reading(path):
+        mistake = stand_in(_start(file))
+    if mistake:
         file.close()
         raise UserError(f"the data file {shown(path)} is {mistake}")
     return file
