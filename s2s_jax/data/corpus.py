@@ -62,6 +62,15 @@ class Corpus:
     unread: int = 0
     unread_more: bool = False
 
+    def skipped_texts(self) -> list[str]:
+        """What was skipped, how often, and on which lines, one text for each reason."""
+        texts = []
+        for reason, skipped in self.skipped.items():
+            lines = ", ".join(map(str, skipped.first_lines))
+            more = ", ..." if skipped.count > len(skipped.first_lines) else ""
+            texts.append(f"{reason}: {skipped.count:,} (line {lines}{more})")
+        return texts
+
 
 def normalize(text: str) -> str:
     """Unicode NFC without outer whitespace: what is trained on and what is decoded alike."""

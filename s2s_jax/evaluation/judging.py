@@ -57,10 +57,8 @@ def _read(path: Path, swap: bool, layout: Layout) -> Corpus:
     if layout == FIND_OUT and path.suffix.lower() in (".tsv", ".txt"):
         layout = AS_WRITTEN
     corpus = read_pairs(path, swap=swap, layout=layout)
-    for reason, skipped in corpus.skipped.items():
-        lines = ", ".join(map(str, skipped.first_lines))
-        more = ", ..." if skipped.count > len(skipped.first_lines) else ""
-        print(f"skipped: {reason}: {skipped.count:,} (line {lines}{more})", file=sys.stderr)
+    for text in corpus.skipped_texts():
+        print(f"skipped: {text}", file=sys.stderr)
     return corpus
 
 

@@ -177,7 +177,7 @@ def opening_rows(
         reached = f"{progress.epoch} epochs"
         reached += f" and {progress.batch} batches" if progress.batch else ""
         rows.append(("Resumed", f"after {reached}, up to epoch {config.train.epochs}"))
-    return rows
+    return rows + part_rows(prepared)
 
 
 def symbol_rows(prepared: Prepared, training: Examples) -> list[tuple[str, str]]:
@@ -208,12 +208,21 @@ def symbol_rows(prepared: Prepared, training: Examples) -> list[tuple[str, str]]
 
 def corpus_rows(data: str, corpus: Corpus, training: int, validation: int) -> list[tuple[str, str]]:
     """The opening lines about the pairs and what was skipped."""
-    total = f"{len(corpus.pairs):,} pairs: {training:,} for training, {validation:,} for validation"
-    rows = [("Data", data), ("Samples", total)]
-    for reason, skipped in corpus.skipped.items():
-        lines = ", ".join(map(str, skipped.first_lines))
-        more = ", ..." if skipped.count > len(skipped.first_lines) else ""
-        rows.append(("Skipped", f"{reason}: {skipped.count:,} (line {lines}{more})"))
+    total = f"{training + validation:,} pairs: {training:,} for training, {validation:,} for "
+    rows = [("Data", data), ("Samples", total + "validation")]
+    if corpus.form:
+        rows.append(("Layout", corpus.form))
+    return rows + [("Skipped", text) for text in corpus.skipped_texts()]
+
+
+def part_rows(prepared: Prepared) -> list[tuple[str, str]]:
+    """The opening lines about the parts that were given: what was skipped, and what leaks."""
+    rows = []
+    for name, part in prepared.parts.items():
+        rows += [("Skipped", f"of the {name} part: {text}") for text in part.skipped_texts()]
+        if leaks := prepared.leaks[name]:
+            share = f"{leaks:,} of {len(part.pairs):,} pairs of the {name} part"
+            rows.append(("Leaks", f"{share} have a source that is trained on"))
     return rows
 
 

@@ -18,6 +18,7 @@ from s2s_jax.training.report import (
     buckets_text,
     corpus_rows,
     device_text,
+    part_rows,
     symbol_rows,
 )
 
@@ -86,6 +87,20 @@ def test_what_was_skipped_is_said_with_its_first_lines():
     assert ("Samples", "3 pairs: 2 for training, 1 for validation") in rows
     assert ("Skipped", "no tab: 7 (line 1, 2, 3, 4, 5, ...)") in rows
     assert ("Skipped", "duplicate: 1 (line 9)") in rows
+
+
+def test_the_parts_that_are_given_are_said(tmp_path):
+    train, dev = tmp_path / "train.csv", tmp_path / "dev.csv"
+    train.write_text("Go.,Va !\nHi.,Salut !\n")
+    dev.write_text("Go.,Vas-y !\nRun!,Cours !\nno comma\n")
+    prepared = prepare(DataConfig(str(train), validation=str(dev)), seed=0)
+    rows = corpus_rows("train.csv", prepared.corpus, 2, 2)
+    assert ("Samples", "4 pairs: 2 for training, 2 for validation") in rows
+    assert ("Layout", "columns 1 and 2, separated by commas, quotes as in CSV") in rows
+    assert part_rows(prepared) == [
+        ("Skipped", "of the validation part: too few columns: 1 (line 3)"),
+        ("Leaks", "1 of 2 pairs of the validation part have a source that is trained on"),
+    ]
 
 
 def test_each_side_s_symbols_are_said_and_the_share_that_is_unknown(tmp_path):
