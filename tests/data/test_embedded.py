@@ -413,6 +413,7 @@ She's not hungry. | Elle n'a pas faim. ; We're sad. | Nous sommes tristes.
 Tom is sleeping. | Tom dort. ; The girls fell. | Les filles sont tombées.
 Did they win? | Est-ce qu'ils ont gagné ? ; Marie didn't laugh. | Marie n'a pas ri.
 My name is Paul. | Je m'appelle Paul. ; You lost! | Tu as perdu !
+They aren't sad. | Ils ne sont pas tristes.
 They are not tired. | Ils ne sont pas fatigués. ; I am talking about the film. | Je parle du film.
 It is the eighth of March. | C'est le huit mars. ; He has some small dogs. | Il a de petits chiens.
 """

@@ -32,8 +32,7 @@ _CONTRACTIONS = (
     (r"^(He|She|It|That) is\b", r"\1's"),
     (r"\b([Dd]o|does|did) not\b", r"\1n't"),
 )
-
-
+_NEGATIONS = ((r"\b(is|are) not\b", r"\1n't"),)
 _NOBODY = ("", "")
 
 
@@ -57,7 +56,7 @@ def _my_name(name: Pair) -> Pair:
     return f"My name is {name[0]}.", f"Je m'appelle {name[1]}."
 
 
-def _contracted(build: Callable[..., Pair | None]):
+def _contracted(build: Callable[..., Pair | None], contractions=_CONTRACTIONS):
     """Build what `build` does as one says it: "I'm" for "I am"; None without such words."""
 
     def contract(*parts) -> Pair | None:
@@ -65,7 +64,7 @@ def _contracted(build: Callable[..., Pair | None]):
         if pair is None:
             return None
         english, french = pair
-        for written, spoken in _CONTRACTIONS:
+        for written, spoken in contractions:
             english = re.sub(written, spoken, english)
         return None if english == pair[0] else (english, french)
 
@@ -128,6 +127,8 @@ def _short_patterns() -> list[Pattern]:
     feelings = [(shape, _feels(shape), _FEELINGS) for shape in (*told, "question")]
     spoken = [(shape, _contracted(_feels(shape)), _FEELINGS) for shape in told]
     spoken += [(shape, _contracted(_is(shape)), states) for shape in told]
+    spoken += [("negation", _contracted(_feels("negation"), _NEGATIONS), _FEELINGS)]
+    spoken += [("negation", _contracted(_is("negation"), _NEGATIONS), states)]
     doing = [(shape, _does(shape, tense)) for shape in SHAPES for tense in TENSES]
     doing += [(shape, _contracted(_does(shape, tense))) for shape in told for tense in TENSES]
     doing.append(("statement", _exclaimed))
