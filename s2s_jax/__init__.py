@@ -22,9 +22,10 @@ with epy.lazy_api_imports(globals()):
     from s2s_jax.decoding.greedy import StepFn as StepFn
     from s2s_jax.decoding.greedy import greedy_decode as greedy_decode
     from s2s_jax.decoding.sampling import sample_decode as sample_decode
-    from s2s_jax.decoding.translator import Hypothesis as Hypothesis
-    from s2s_jax.decoding.translator import Translation as Translation
+    from s2s_jax.decoding.translation import Hypothesis as Hypothesis
+    from s2s_jax.decoding.translation import Translation as Translation
     from s2s_jax.decoding.translator import Translator as Translator
+    from s2s_jax.errors import TextWarning as TextWarning
     from s2s_jax.errors import UserError as UserError
     from s2s_jax.model.recurrence import LSTMCell as LSTMCell
     from s2s_jax.model.seq2seq import Seq2Seq as Seq2Seq

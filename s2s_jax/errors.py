@@ -27,6 +27,10 @@ class RunWarning(UserWarning):
     """
 
 
+class TextWarning(UserWarning):
+    """A text that a translator was called with can only be answered in part, or badly."""
+
+
 def spell_options(message: str, prefix: str = "--") -> str:
     """The message with its options as a command line spells them: `n_best` becomes --n-best."""
     return re.sub(r"`([a-z_]+)`", lambda found: prefix + found[1].replace("_", "-"), message)

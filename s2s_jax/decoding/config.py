@@ -1,6 +1,7 @@
 """How answers are searched for: one frozen dataclass, for the command line and the library."""
 
 import dataclasses
+from typing import TypedDict
 
 from s2s_jax.config.options import Config, option
 from s2s_jax.errors import UserError
@@ -79,3 +80,18 @@ class DecodeConfig(Config):
             raise UserError(
                 "`temperature`, `top_k` and `top_p` say how to draw; give `sample` with them."
             )
+
+
+class DecodeOptions(TypedDict, total=False):
+    """The options of `DecodeConfig` that a call of a `Translator` hands on."""
+
+    beam: int
+    length_penalty: float
+    sample: bool
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int
+    max_length: int
+    batch_size: int
+    strict: bool

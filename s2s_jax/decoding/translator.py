@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Unpack, overload
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from jaxtyping import Int32, PyTree
 
 from s2s_jax.data.corpus import normalize
-from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.decoding.batches import HypothesisIds, decode_rows, score_rows
-from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.errors import UserError
+from s2s_jax.decoding.config import DecodeConfig, DecodeOptions
+from s2s_jax.decoding.sources import read_sources, refuse_unseen
+from s2s_jax.decoding.translation import Hypothesis, Translation, warn_of_problems
 from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import Run, read_run
@@ -25,65 +27,38 @@ from s2s_jax.runtime.parallel import replicate
 _GREEDY = DecodeConfig()
 
 
-class Hypothesis(NamedTuple):
-    """One possible answer to a text.
-
-    Attributes:
-      text: the answer.
-      complete: false when it was cut off at the length limit.
-      tokens: its symbols, `<eos>` included; only with `scores`.
-      log_probs: their log-probabilities in nats, each given all before; only with `scores`.
-      ranked: what beam search ranks by: log-probability over length penalty; else None.
-    """
-
-    text: str
-    complete: bool = True
-    tokens: tuple[str, ...] = ()
-    log_probs: tuple[float, ...] = ()
-    ranked: float | None = None
-
-    @property
-    def score(self) -> float | None:
-        """Log-probability of the whole answer in nats; None where nothing was scored."""
-        return sum(self.log_probs) if self.log_probs else None
-
-
-class Translation(NamedTuple):
-    """A text and the answers to it.
-
-    Attributes:
-      source: the text as it was read: in Unicode NFC, without outer white space.
-      unseen: its symbols that training never saw, each once.
-      n_best: the answers, best first; never empty.
-    """
-
-    source: str
-    unseen: tuple[str, ...]
-    n_best: tuple[Hypothesis, ...]
-
-    @property
-    def text(self) -> str:
-        """The best answer; empty when no symbol of the source is known."""
-        return self.n_best[0].text
-
-    @property
-    def complete(self) -> bool:
-        """False when the best answer was cut off at the length limit."""
-        return self.n_best[0].complete
-
-
 class Translator:
-    """Decodes new texts with the very parameters that were trained.
+    """Decodes new texts with the parameters that were trained.
 
     translator = Translator.load("checkpoints/fra")
-    translator(["Go.", "I won!"])
+    translator("Go.")                        # an answer
+    translator(["Go.", "I won!"], beam=5)    # a list of answers
+    translator("Go.", beam=5, n_best=3)      # the three best answers
     """
 
-    def __init__(self, run: Run, params: Any, mesh: Mesh | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        params: PyTree,
+        mesh: Mesh | None = None,
+        *,
+        folder: Path | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Prepares to decode; `load` does so from a run folder.
+
+        Args:
+          run: vocabularies and configuration.
+          params: of the model.
+          mesh: this process's devices, which share each batch; None for one device.
+          folder: where the run is kept, and `step` the step of the parameters, for `repr`.
+        """
         self.run = run
         self.params = jax.device_put(params) if mesh is None else replicate(params, mesh)
         self.mesh = mesh
         self.model = Seq2Seq(run.config.model)
+        self.folder = folder
+        self.step = step
 
     @classmethod
     def load(
@@ -96,30 +71,84 @@ class Translator:
           step: "best" (by validation loss), "latest", or a step's number.
           mesh: this process's devices, which share each batch; None for one device.
 
-        Of "best" and "latest", one that is damaged is replaced by the newest whole one, with a
-        `RunWarning`.
+        If the "best" or "latest" step is damaged, the newest undamaged one takes its place, with
+        a `RunWarning`.
 
         Raises:
-          UserError: when the folder holds no run, or a damaged one.
+          UserError: if the folder holds no run, or a damaged one.
         """
         folder = Path(folder)
         run = read_run(folder)
         with open_steps(folder) as manager:
             shapes = param_shapes(run.config.model)
-            _, params = restore_newest(manager, step, lambda n: restore_params(manager, n, shapes))
-        return cls(run, params, mesh)
+            number, params = restore_newest(
+                manager, step, lambda n: restore_params(manager, n, shapes)
+            )
+        return cls(run, params, mesh, folder=folder, step=number)
 
-    def __call__(self, texts: Sequence[str], **options: Any) -> list[str]:
-        """The best answers to `texts`, in their order; the options are those of `DecodeConfig`."""
-        return [found.text for found in self.translate(texts, DecodeConfig(**options))]
+    @property
+    def origin(self) -> str:
+        """The run folder and the step, for messages; empty if the run is not kept in a folder."""
+        return "" if self.folder is None else f"{self.folder}, step {self.step}"
+
+    def __repr__(self) -> str:
+        source, target = (
+            len(vocabulary) - len(SPECIALS)
+            for vocabulary in (self.run.source_vocabulary, self.run.target_vocabulary)
+        )
+        units = self.run.config.model.latent_dim
+        return (
+            f"<Translator {self.origin or 'in memory'}: {source} source and {target} target "
+            f"symbols, {units} units>"
+        )
+
+    # A str is a sequence of them, too, hence the overlaps.
+    @overload
+    def __call__(self, texts: str, **options: Unpack[DecodeOptions]) -> str: ...  # pyright: ignore
+    @overload
+    def __call__(self, texts: Sequence[str], **options: Unpack[DecodeOptions]) -> list[str]: ...
+    @overload
+    def __call__(  # pyright: ignore
+        self, texts: str, *, n_best: int, **options: Unpack[DecodeOptions]
+    ) -> list[str]: ...
+    @overload
+    def __call__(
+        self, texts: Sequence[str], *, n_best: int, **options: Unpack[DecodeOptions]
+    ) -> list[list[str]]: ...
+    def __call__(
+        self,
+        texts: str | Sequence[str],
+        *,
+        n_best: int | None = None,
+        **options: Unpack[DecodeOptions],
+    ) -> str | list[str] | list[list[str]]:
+        """The answer to a text, or the answers to several, in their order.
+
+        Args:
+          texts: one text or a sequence of them.
+          n_best: if given, each answer is the list of the best ones, so many at most, best first.
+          **options: the other options of `DecodeConfig`.
+
+        Warns:
+          TextWarning: for symbols that training never saw, an answer that was cut off and the
+            like; `translate` gives these for each text.
+        """
+        many = [texts] if isinstance(texts, str) else texts
+        found = self.translate(many, DecodeConfig(n_best=n_best or 1, **options))
+        warn_of_problems(found)
+        if n_best is None:
+            answers = [translation.text for translation in found]
+        else:
+            answers = [[h.text for h in translation.n_best] for translation in found]
+        return answers[0] if isinstance(texts, str) else answers
 
     def translate(
         self, texts: Sequence[str], config: DecodeConfig = _GREEDY, *, first: int = 1
     ) -> list[Translation]:
-        """Answers to `texts`, in their order.
+        """All that is known of the answers to `texts`, in their order.
 
         Args:
-          texts: the sentences.
+          texts: the texts.
           config: how to decode.
           first: the number of the first text, for messages.
 
@@ -127,15 +156,18 @@ class Translator:
           UserError: with `strict`, for a symbol that training never saw; for a `str` in place
             of a sequence of them.
         """
-        sources, unseen, rows = self._read(texts, config.strict, first)
+        sources = read_sources(self.run, texts, config.strict, first)
+        rows = [source.ids for source in sources]
         limit = config.max_length or self.run.config.max_length
         decoded = decode_rows(self.model, self.params, rows, config, limit, mesh=self.mesh)
-        n_best = self._hypotheses(rows, decoded, config)
-        return list(map(Translation, sources, unseen, n_best))
+        return [
+            Translation(source.text, source.unseen, n_best, source.doubts)
+            for source, n_best in zip(sources, self._hypotheses(rows, decoded, config), strict=True)
+        ]
 
     def warm_up(self, texts: Sequence[str], config: DecodeConfig = _GREEDY) -> None:
         """Compiles what `translate` needs for `texts`, by writing a single token for each."""
-        _, _, rows = self._read(texts, strict=False, first=1)
+        rows = [source.ids for source in read_sources(self.run, texts, strict=False, first=1)]
         capacity = config.max_length or self.run.config.max_length
         decode_rows(self.model, self.params, rows, config, 1, capacity, self.mesh)
 
@@ -147,7 +179,7 @@ class Translator:
 
         Args:
           pairs: sources and targets.
-          batch_size: at most so many at a time.
+          batch_size: the most pairs at a time.
           strict: refuse unseen symbols; else those of a source are left out or `<unk>`, as in
             `translate`, and those of a target count as `<unk>`.
           first: the number of the first pair, for messages.
@@ -155,57 +187,39 @@ class Translator:
         Returns:
           For each pair a translation whose only hypothesis is the target.
         """
-        sources, unseen, rows = self._read([source for source, _ in pairs], strict, first)
+        sources = read_sources(self.run, [source for source, _ in pairs], strict, first)
         targets = [normalize(target) for _, target in pairs]
         vocabulary = self.run.target_vocabulary
-        unseen_in_targets = [tuple(vocabulary.unseen(target)) for target in targets]
+        unseen = [tuple(vocabulary.unseen(target)) for target in targets]
         if strict:
-            _refuse(unseen_in_targets, first)
+            refuse_unseen(unseen, first)
         eos = np.array([Vocabulary.eos_id], np.int32)
-        ids = [np.concatenate((vocabulary.encode(target), eos)) for target in targets]
-        scores = score_rows(self.model, self.params, rows, ids, batch_size, self.mesh)
+        written = [np.concatenate((vocabulary.encode(target), eos)) for target in targets]
+        rows = [source.ids for source in sources]
+        details = self._scored(rows, written, batch_size)
         return [
             Translation(
-                source,
-                tuple(dict.fromkeys(symbols + more)),
-                (Hypothesis(target, True, self._symbols(written), tuple(map(float, log_probs))),),
+                source.text,
+                tuple(dict.fromkeys(source.unseen + more)),
+                (Hypothesis(target, True, *detail),),
+                source.doubts,
             )
-            for source, symbols, target, more, written, log_probs in zip(
-                sources, unseen, targets, unseen_in_targets, ids, scores, strict=True
-            )
+            for source, target, more, detail in zip(sources, targets, unseen, details, strict=True)
         ]
 
-    def _read(
-        self, texts: Sequence[str], strict: bool, first: int
-    ) -> tuple[list[str], list[tuple[str, ...]], list[np.ndarray]]:
-        """The texts normalized, their unseen symbols, and their ids."""
-        if isinstance(texts, str):
-            raise UserError("texts must be a list of sentences, not one; write [text].")
-        vocabulary = self.run.source_vocabulary
-        sources = [normalize(text) for text in texts]
-        unseen = [tuple(vocabulary.unseen(source)) for source in sources]
-        if strict:
-            _refuse(unseen, first)
-        encode = self.run.source_encoder.encode
-        return sources, unseen, [encode(source) for source in sources]
-
     def _hypotheses(
-        self, rows: list[np.ndarray], decoded: list[list[HypothesisIds]], config: DecodeConfig
+        self,
+        rows: list[Int32[np.ndarray, " _"]],
+        decoded: list[list[HypothesisIds]],
+        config: DecodeConfig,
     ) -> list[tuple[Hypothesis, ...]]:
         """Ids of answers -> text; with `scores`, the answers are read once more to score them."""
         flat = [(row, answer) for row, found in zip(rows, decoded, strict=True) for answer in found]
-        decode, eos = self.run.target_vocabulary.decode, Vocabulary.eos_id
+        details = [((), ())] * len(flat)
         if config.scores:
             written = [answer.ids[answer.ids != Vocabulary.pad_id] for _, answer in flat]
-            sources = [row for row, _ in flat]
-            given = (sources, written, config.batch_size, self.mesh)
-            scores = score_rows(self.model, self.params, *given)
-            details = [
-                (self._symbols(ids), tuple(map(float, log_probs)))
-                for ids, log_probs in zip(written, scores, strict=True)
-            ]
-        else:
-            details = [((), ())] * len(flat)
+            details = self._scored([row for row, _ in flat], written, config.batch_size)
+        decode, eos = self.run.target_vocabulary.decode, Vocabulary.eos_id
         each = iter(
             Hypothesis(decode(answer.ids.tolist()), eos in answer.ids, *detail, answer.ranked)
             for (_, answer), detail in zip(flat, details, strict=True)
@@ -213,16 +227,16 @@ class Translator:
         nothing = (Hypothesis(""),)
         return [tuple(itertools.islice(each, len(found))) or nothing for found in decoded]
 
-    def _symbols(self, ids: np.ndarray) -> tuple[str, ...]:
+    def _scored(
+        self,
+        rows: list[Int32[np.ndarray, " _"]],
+        written: list[Int32[np.ndarray, " _"]],
+        batch_size: int,
+    ) -> list[tuple[tuple[str, ...], tuple[float, ...]]]:
+        """The symbols of what was written and their log-probabilities."""
+        scores = score_rows(self.model, self.params, rows, written, batch_size, self.mesh)
         symbols = self.run.target_vocabulary.symbols
-        return tuple(symbols[i] for i in ids)
-
-
-def _refuse(unseen: list[tuple[str, ...]], first: int) -> None:
-    """Raises for the first text with an unseen symbol, if there is one."""
-    for number, symbols in enumerate(unseen, first):
-        if symbols:
-            raise UserError(
-                f"line {number} has symbols that training never saw: "
-                f"{' '.join(map(repr, symbols))}; leave out `strict` to skip them."
-            )
+        return [
+            (tuple(symbols[i] for i in ids), tuple(map(float, log_probs)))
+            for ids, log_probs in zip(written, scores, strict=True)
+        ]

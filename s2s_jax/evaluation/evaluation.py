@@ -138,10 +138,10 @@ def _losses(
     pairs = [(i, answer.source, r) for i, answer in enumerate(answers) for r in answer.references]
     for first in range(0, len(pairs), _CHUNK):
         chunk = pairs[first : first + _CHUNK]
-        scored = translator.score([pair for _, *pair in chunk], batch_size=batch_size)
+        scored = translator.score([(s, t) for _, s, t in chunk], batch_size=batch_size)
         for (i, _, _), translation in zip(chunk, scored, strict=True):
-            hypothesis = translation.n_best[0]
-            losses[i] += (-hypothesis.score, len(hypothesis.log_probs))
+            log_probs = translation.n_best[0].log_probs
+            losses[i] += (-sum(log_probs), len(log_probs))
         advance(len(chunk))
     return losses
 
@@ -185,6 +185,8 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         lines += ["Without these:", *_figure_lines(others)]
     if figures.chrf is None:
         lines.append('For chrF and BLEU install sacrebleu: pip install -e ".[eval]"')
+    elif figures.bleu_signature and "tok:char|" in figures.bleu_signature:
+        lines.append('For BLEU of Japanese words install MeCab: pip install "sacrebleu[ja]"')
     return lines
 
 

@@ -18,7 +18,6 @@ from s2s_jax.runtime.progress_bar import progress_bar
 
 def judge(
     translator: Translator,
-    folder: Path,
     path: Path,
     swap: bool,
     layout: Layout,
@@ -30,7 +29,6 @@ def judge(
 
     Args:
       translator: of the run.
-      folder: the run folder.
       path: of the pairs; every target of a source is a reference.
       swap: the second column is the source.
       layout: how the pairs stand in the file.
@@ -42,7 +40,7 @@ def judge(
       UserError: when the file cannot be read, or has no pair.
     """
     corpus = _read(path, swap, layout)
-    evaluation = _evaluate(translator, corpus, config, folder)
+    evaluation = _evaluate(translator, corpus, config)
     if output is not None:
         write_lines(output, decoded_lines(evaluation.answers))
     if as_json:
@@ -62,11 +60,9 @@ def _read(path: Path, swap: bool, layout: Layout) -> Corpus:
     return corpus
 
 
-def _evaluate(
-    translator: Translator, corpus: Corpus, config: DecodeConfig, folder: Path
-) -> Evaluation:
+def _evaluate(translator: Translator, corpus: Corpus, config: DecodeConfig) -> Evaluation:
     """The evaluation under a progress bar where a person looks."""
-    training_sources = read_training_sources(folder)
+    training_sources = translator.folder and read_training_sources(translator.folder)
     total = len({pair.source for pair in corpus.pairs}) + len(corpus.pairs)
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=total)

@@ -1,46 +1,44 @@
-"""A person at a terminal: sentences and settings in, answers coloured by confidence out."""
+"""A person at a terminal: sentences and settings in, answers out, with what is unsure in them."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import dataclasses
+import io
 import math
+import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.translator import Hypothesis, Translator
+from s2s_jax.decoding.translation import Hypothesis
+from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError, spell_options
 from s2s_jax.runtime.cache import cache_folder
 from s2s_jax.serving.output import problems_of, score_columns
 
-# What is typed -> the field of DecodeConfig, its type, and what it does.
-_SETTINGS = {
-    "beam": ("beam", int, "hypotheses kept; 1 is greedy"),
-    "nbest": ("n_best", int, "answers shown; at most the beam"),
-    "penalty": ("length_penalty", float, "of the beam; 0 is none"),
-    "temperature": ("temperature", float, "draw the answer; below 1 is tamer"),
-    "topk": ("top_k", int, "draw among the likeliest so many; 0 is all"),
-    "topp": ("top_p", float, "draw among the likeliest of this probability; 1 is all"),
-    "seed": ("seed", int, "of drawing"),
-    "maxlength": ("max_length", int, "tokens an answer; 0 is the longest of training"),
-}
-_SAMPLING = {"temperature", "top_k", "top_p", "seed"}
+_SEARCHING = ("beam", "n_best")
+_DRAWING = ("temperature", "top_k", "top_p", "seed")
+_SETTINGS = (*_SEARCHING, "length_penalty", *_DRAWING, "max_length")
+_LEAVING = (":q", ":quit", ":exit")
 _HISTORY_LENGTH = 1000
-_SURE, _UNSURE = 0.9, 0.5  # Probabilities from which on a symbol is not coloured, or yellow.
+_SURE, _UNSURE = 0.9, 0.5  # Probabilities above which a symbol is not coloured, or yellow.
+_NAMED = 5  # Symbols named where there are no colours.
 
 
-def converse(translator: Translator, folder: Path, config: DecodeConfig) -> int:
-    """Answers a person, one sentence at a time, until an empty line or Ctrl-D."""
+def converse(translator: Translator, config: DecodeConfig) -> int:
+    """Answers a person, one sentence at a time, until an empty line, :q or Ctrl-D."""
     console = Console(highlight=False, soft_wrap=True)
-    if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(errors="replace")
-    print(f"Sentences for {folder}; :help lists the settings; an empty line or Ctrl-D ends.")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # ASCII says that nobody has set a locale, not that nobody types anything else.
+        ascii_only = codecs.lookup(sys.stdin.encoding).name == "ascii"
+        sys.stdin.reconfigure(encoding="utf-8" if ascii_only else None, errors="replace")
+    print(f"{translator.origin}; :help lists the settings; an empty line, :q or Ctrl-D leaves.")
     with _history():
         for text in _typed():
             try:
@@ -50,25 +48,30 @@ def converse(translator: Translator, folder: Path, config: DecodeConfig) -> int:
                     _answer(console, translator, text, config)
             except UserError as error:
                 print(spell_options(str(error), ":"), file=sys.stderr)
+            except KeyboardInterrupt:
+                print("cancelled", file=sys.stderr)
     return 0
 
 
 def _typed() -> Iterator[str]:
-    """What is typed, line by line."""
+    """What is typed, line by line; Ctrl-C cancels a line."""
     while True:
         try:
             text = input("> ").strip()
+        except KeyboardInterrupt:
+            print()
+            continue
         except EOFError:
             print()
             return
-        if not text:
+        if not text or text in _LEAVING:
             return
         yield text
 
 
 @contextlib.contextmanager
 def _history() -> Iterator[None]:
-    """Editing of the line, and a history that lasts, where Python has readline."""
+    """Line editing and a history that lasts, where Python has readline."""
     try:
         import readline
     except ImportError:
@@ -78,6 +81,8 @@ def _history() -> Iterator[None]:
     with contextlib.suppress(OSError):
         readline.read_history_file(path)
     readline.set_history_length(_HISTORY_LENGTH)
+    for setting in ("input-meta on", "output-meta on", "convert-meta off"):
+        readline.parse_and_bind(f"set {setting}")  # Otherwise it drops letters in the C locale.
     try:
         yield
     finally:
@@ -101,27 +106,35 @@ def changed(config: DecodeConfig, text: str) -> DecodeConfig:
     """
     name, _, value = text[1:].partition(" ")
     if name == "greedy":
-        return dataclasses.replace(config, **_off(*_SAMPLING, "beam", "n_best"), sample=False)
-    if name not in _SETTINGS:
-        raise UserError(f":{name} is no setting; :help lists them.")
-    field, kind, _ = _SETTINGS[name]
+        return dataclasses.replace(config, **_defaults(*_DRAWING, *_SEARCHING), sample=False)
+    field = _field(name)
+    kind = type(getattr(DecodeConfig(), field))
     try:
         number = kind(value)
     except ValueError:
         wanted = "a whole number" if kind is int else "a number"
-        raise UserError(f":{name} needs {wanted}, as in :{name} 1, not {value!r}.") from None
-    if field in _SAMPLING:
-        return dataclasses.replace(config, **_off("beam", "n_best"), sample=True, **{field: number})
-    if field in ("beam", "n_best"):
-        off = _off(*_SAMPLING) | {"sample": False}
+        raise UserError(f"`{field}` needs {wanted}, as in `{field}` 1, not {value!r}.") from None
+    if field in _DRAWING:
+        off = _defaults(*_SEARCHING)
+        return dataclasses.replace(config, **off, sample=True, **{field: number})
+    if field in _SEARCHING:
+        off = _defaults(*_DRAWING) | {"sample": False}
         if field == "beam":
             off["n_best"] = max(1, min(config.n_best, number))
         return dataclasses.replace(config, **off, **{field: number})
     return dataclasses.replace(config, **{field: number})
 
 
-def _off(*fields: str) -> dict[str, object]:
-    """The defaults of these fields."""
+def _field(name: str) -> str:
+    """The option that a setting is about; hyphens may be left out."""
+    fields = {field.replace("_", ""): field for field in _SETTINGS}
+    try:
+        return fields[re.sub("[-_]", "", name)]
+    except KeyError:
+        raise UserError(f":{name} is no setting; :help lists them.") from None
+
+
+def _defaults(*fields: str) -> dict[str, object]:
     return {field: getattr(DecodeConfig(), field) for field in fields}
 
 
@@ -138,40 +151,79 @@ def described(config: DecodeConfig) -> str:
 
 
 def _set(console: Console, text: str, config: DecodeConfig) -> DecodeConfig:
+    """The configuration after a line; without a value the line asks for the one in force."""
     if text == ":help":
-        for name, (_, kind, what) in _SETTINGS.items():
-            print(f"  {':' + name + (' N' if kind is int else ' X'):<15} {what}")
-        print("  :greedy         the likeliest symbol at every step")
-        print("  now: " + described(config))
-        if console.color_system is not None:
-            print(f"  Symbols less likely than {_SURE:.0%} are yellow, than {_UNSURE:.0%} red.")
-        return config
-    config = changed(config, text)
-    print(described(config))
+        _help(console, config)
+    elif " " in text or text == ":greedy":
+        config = changed(config, text)
+        print(described(config))
+    else:
+        field = _field(text[1:])
+        print(spell_options(f"`{field}` {getattr(config, field):g}", ":"))
     return config
+
+
+def _help(console: Console, config: DecodeConfig) -> None:
+    for field in _SETTINGS:
+        _, about = DecodeConfig.options()[field]
+        setting = spell_options(f"`{field}` {about.metavar}", ":")
+        print(f"  {setting:<18} {about.help}")
+    print("  :greedy            the likeliest symbol at every step")
+    print("  :q                 leave")
+    print("  now: " + described(config))
+    if _shows_colours(console):
+        print(f"  Symbols less likely than {_SURE:.0%} are yellow, than {_UNSURE:.0%} red.")
+    if config.n_best > 1:
+        print("  Before each answer stand what ranks it and its log-probability.")
+
+
+def _shows_colours(console: Console) -> bool:
+    return console.color_system is not None and not console.no_color
 
 
 def _answer(console: Console, translator: Translator, text: str, config: DecodeConfig) -> None:
     """Prints the answers to one sentence."""
-    scores = config.n_best > 1 or console.color_system is not None
-    (found,) = translator.translate([text], dataclasses.replace(config, scores=scores))
+    (found,) = translator.translate([text], dataclasses.replace(config, scores=True))
     for hypothesis in found.n_best:
         line = coloured(hypothesis)
         if config.n_best > 1:
-            line = Text(f"{score_columns(hypothesis)[0]:>9}  ").append_text(line)
+            score, _, ranked = score_columns(hypothesis, ranked=True)
+            line = Text(f"{ranked:>9} {score:>9}  ").append_text(line)
         console.print(line)
-    for warning in problems_of(found, None):
-        print(warning, file=sys.stderr)
+        if not _shows_colours(console) and (unsure := unsure_symbols(hypothesis)):
+            print(f"  unsure: {unsure}")
+    for problem in problems_of(found, None, ":"):
+        print(problem, file=sys.stderr)
 
 
-def coloured(hypothesis: Hypothesis) -> Text:
-    """The answer, with the symbols that the model was not sure of in yellow and red."""
+def _probabilities(hypothesis: Hypothesis) -> list[tuple[str, float]]:
+    """The symbols of an answer, without its end, and how likely each was."""
+    symbols = zip(hypothesis.tokens, hypothesis.log_probs, strict=True)
+    end = SPECIALS[Vocabulary.eos_id]
+    return [(symbol, math.exp(log_prob)) for symbol, log_prob in symbols if symbol != end]
+
+
+def coloured(hypothesis: Hypothesis, joiner: str = "") -> Text:
+    """The answer, with the symbols that the model was not sure of in yellow and red.
+
+    Args:
+      hypothesis: the answer, scored or not.
+      joiner: what stands between symbols, see `Tokenizer`.
+    """
     if not hypothesis.log_probs:
         return Text(hypothesis.text)
-    line = Text()
-    for token, log_prob in zip(hypothesis.tokens, hypothesis.log_probs, strict=True):
-        if token != SPECIALS[Vocabulary.eos_id]:
-            prob = math.exp(log_prob)
-            line.append(token, "" if prob >= _SURE else "yellow" if prob >= _UNSURE else "red")
-    start = len(line.plain) - len(line.plain.lstrip())  # As Vocabulary.decode does.
+    line = Text(joiner).join(
+        Text(symbol, "" if prob >= _SURE else "yellow" if prob >= _UNSURE else "red")
+        for symbol, prob in _probabilities(hypothesis)
+    )
+    start = len(line.plain) - len(line.plain.lstrip())  # As Tokenizer.join does.
     return line[start:] if len(line.plain) != len(hypothesis.text) else line
+
+
+def unsure_symbols(hypothesis: Hypothesis) -> str:
+    """The symbols that the model was least sure of, in their order, with their probabilities."""
+    unsure = [(symbol, prob) for symbol, prob in _probabilities(hypothesis) if prob < _SURE]
+    bound = sorted(prob for _, prob in unsure)[:_NAMED][-1:]
+    named = [f"{symbol.strip()!r} {prob:.0%}" for symbol, prob in unsure if prob <= bound[0]]
+    more = len(unsure) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")

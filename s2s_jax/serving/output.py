@@ -5,31 +5,34 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from s2s_jax.decoding.translator import Hypothesis, Translation
+from s2s_jax.decoding.translation import Hypothesis, Translation
+from s2s_jax.errors import spell_options
 
 _DECIMALS = 6  # What single precision holds.
 
 
-def problems_of(translation: Translation, problem: str | None) -> list[str]:
-    """What was wrong with the input or the answer, in words."""
+def problems_of(translation: Translation, problem: str | None, prefix: str = "--") -> list[str]:
+    """What is wrong with the line, its text or the answer, in words.
+
+    Args:
+      translation: of the text.
+      problem: of the line, if there is one.
+      prefix: what options begin with where they are typed.
+    """
     found = [] if problem is None else [problem]
-    if translation.unseen:
-        found.append(f"training never saw {' '.join(map(repr, translation.unseen))}")
-    if not translation.complete:
-        found.append("the answer was cut off; raise --max-length")
-    return found
+    return found + [spell_options(problem, prefix) for problem in translation.problems]
 
 
 def plain_line(translation: Translation, n_best: int, scores: bool) -> str:
-    """The answers side by side, separated by tabs; each with its scores behind it, if asked for.
+    """The answers side by side, separated by tabs, each followed by its scores if asked for.
 
     Every line has as many columns, also where there is nothing to say.
     """
-    columns = []
+    ranked, columns = n_best > 1, []
     for hypothesis in translation.n_best[:n_best]:
         columns.append(hypothesis.text)
-        columns += score_columns(hypothesis) if scores else []
-    missing = n_best * (3 if scores else 1) - len(columns)
+        columns += score_columns(hypothesis, ranked) if scores else []
+    missing = n_best * (1 + scores * (2 + ranked)) - len(columns)
     return "\t".join(columns + [""] * missing)
 
 
@@ -38,12 +41,17 @@ def score_line(translation: Translation) -> str:
     return "\t".join(score_columns(translation.n_best[0]))
 
 
-def score_columns(hypothesis: Hypothesis) -> list[str]:
-    """Log-probability and its mean per token; empty where nothing was scored."""
+def score_columns(hypothesis: Hypothesis, ranked: bool = False) -> list[str]:
+    """Log-probability, its mean per token, and with `ranked` what the hypothesis is ranked by.
+
+    They are empty where nothing was scored.
+    """
     if hypothesis.score is None:
-        return ["", ""]
-    mean = hypothesis.score / len(hypothesis.log_probs)
-    return [f"{hypothesis.score:.4f}", f"{mean:.4f}"]
+        return [""] * (2 + ranked)
+    figures = [hypothesis.score, hypothesis.score / len(hypothesis.log_probs)]
+    if ranked and hypothesis.ranked is not None:
+        figures.append(hypothesis.ranked)
+    return [f"{figure:.4f}" for figure in figures]
 
 
 def json_line(translation: Translation, problems: list[str]) -> str:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from s2s_jax.command_line import typed
 from s2s_jax.data.layout import FIND_OUT, Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
-from s2s_jax.decoding.translator import Hypothesis, Translation, Translator
+from s2s_jax.decoding.translation import Hypothesis, Translation
+from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.judging import judge
 from s2s_jax.runs.folder import ROOT, newest_run
@@ -58,29 +62,52 @@ def decode(request: DecodeRequest) -> int:
     _check(request)
     keep_compiled_programs()
     mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
-    here = request.beside is None or any(ROOT.glob("*/steps"))
-    folder = request.checkpoint or newest_run(ROOT if here else request.beside / ROOT)
+    folder = _run_folder(request)
     if request.export is not None:
         export(Translator.load(folder, request.step), request.export, request.config.max_length)
         print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
         return 0
-    if request.evaluate is not None:
-        translator = Translator.load(folder, request.step, mesh)
-        columns = (request.evaluate, request.swap, request.layout)
-        return judge(translator, folder, *columns, request.config, request.output, request.json)
     with contextlib.ExitStack() as stack:
-        chunks, size = _open_input(request, stack)
+        chunks, size = (None, None) if request.evaluate else _open_input(request, stack)
         translator = Translator.load(folder, request.step, mesh)
-        if chunks is None:
-            return converse(translator, folder, request.config)
-        answers = _answers(chunks, _answerer(request, translator), size)
-        if request.output is None:
-            for lines in answers:
-                sys.stdout.write("".join(line + "\n" for line in lines))
-                sys.stdout.flush()  # Whoever asked may be waiting before asking on.
-        else:
-            write_lines(request.output, (line for lines in answers for line in lines))
+        if chunks is None and request.evaluate is None:
+            return converse(translator, request.config)
+        if request.checkpoint is None and sys.stderr.isatty():
+            print(f"run: {translator.origin} (choose with --checkpoint)", file=sys.stderr)
+        if request.evaluate is not None:
+            columns = (request.evaluate, request.swap, request.layout)
+            return judge(translator, *columns, request.config, request.output, request.json)
+        assert chunks is not None
+        _write(_answers(chunks, _answerer(request, translator), size), request.output)
     return 0
+
+
+def _write(answers: Iterator[list[str]], output: Path | None) -> None:
+    """Writes lines to a file as a whole, or to standard output as they come."""
+    if output is not None:
+        write_lines(output, (line for lines in answers for line in lines))
+        return
+    for lines in answers:
+        sys.stdout.write("".join(line + "\n" for line in lines))
+        sys.stdout.flush()  # Whoever asked may be waiting before asking on.
+
+
+def _run_folder(request: DecodeRequest) -> Path:
+    """The run asked for, or the newest.
+
+    Raises:
+      UserError: if there is none, or a file was given, such as a model of Keras.
+    """
+    folder = request.checkpoint
+    if folder is None:
+        beside = request.beside
+        return newest_run(ROOT if beside is None or any(ROOT.glob("*/steps")) else beside / ROOT)
+    if folder.suffix in (".h5", ".hdf5", ".keras") and not folder.is_dir():
+        imports = f"{typed('-m s2s_jax.keras')} import {shlex.quote(str(folder))} --data FILE"
+        raise UserError(f"--checkpoint {folder} is a model of Keras; first import it: {imports}")
+    if folder.is_file():
+        raise UserError(f"--checkpoint must be the folder of a run, but {folder} is a file.")
+    return folder
 
 
 def _check(request: DecodeRequest) -> None:
@@ -118,7 +145,7 @@ def _open_input(
     if request.input in (None, "-"):
         if request.input is None and sys.stdin.isatty() and not request.score:
             return None, None
-        return read_chunks(sys.stdin.buffer, _CHUNK), None
+        return read_chunks(cast(io.BufferedIOBase, sys.stdin.buffer), _CHUNK), None
     path = Path(request.input)
     try:
         file = stack.enter_context(path.open("rb"))

@@ -2,6 +2,7 @@ import itertools
 import os
 import shutil
 from pathlib import Path
+from typing import get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +16,16 @@ from s2s_testing import PAIRS, compilations
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.corpus import normalize
 from s2s_jax.data.vocabulary import Vocabulary
-from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.translator import Hypothesis, Translator
-from s2s_jax.errors import UserError
+from s2s_jax.decoding.config import DecodeConfig, DecodeOptions
+from s2s_jax.decoding.translation import Hypothesis
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.errors import TextWarning, UserError
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.folder import Run
 from s2s_jax.runtime.devices import AXIS
+
+# The answers of random parameters seldom end.
+pytestmark = pytest.mark.filterwarnings("ignore:.*the answer was cut off::")
 
 SOURCE = Vocabulary.from_texts(["abcdefgh "])
 TARGET = Vocabulary.from_texts(["uvwxyz"])
@@ -135,12 +140,73 @@ def test_a_long_text_among_short_ones_changes_nothing(translator):
 
 def test_mistakes_are_named(translator):
     with pytest.raises(UserError, match="a list of sentences"):
-        translator("abc")
+        translator.translate("abc")
     with pytest.raises(UserError, match="`batch_size`"):
         translator(["abc"], batch_size=0)
     with pytest.raises(UserError, match="`max_length`"):
         translator(["abc"], max_length=-1)
     assert translator([]) == []
+
+
+def test_one_text_is_answered_with_one_answer(translator):
+    assert translator("abc") == translator(["abc"])[0]
+    assert translator("") == ""
+    assert translator(("abc", "fed")) == translator(["abc", "fed"])
+
+
+def test_n_best_gives_lists_of_answers(translator):
+    options = {"beam": 4, "max_length": 9}
+    three = translator(["abc", "", "fed"], n_best=3, **options)
+    found = translator.translate(["abc", "", "fed"], DecodeConfig(n_best=3, **options))
+    assert three == [[h.text for h in translation.n_best] for translation in found]
+    assert [len(answers) for answers in three] == [3, 1, 3]
+    assert translator("abc", n_best=3, **options) == three[0]
+    # Whoever asks for a list of one gets a list.
+    assert translator("abc", n_best=1) == [translator("abc")]
+    with pytest.raises(UserError, match="`n_best` 3 needs a beam"):
+        translator("abc", n_best=3)
+
+
+def test_the_options_of_a_call_are_those_of_the_configuration():
+    assert set(DecodeOptions.__annotations__) == set(DecodeConfig.options()) - {"n_best", "scores"}
+    for name, kind in get_type_hints(DecodeOptions).items():
+        assert kind is DecodeConfig.options()[name][0].type
+
+
+def test_what_training_never_saw_is_warned_of_once_a_call(translator):
+    with pytest.warns(TextWarning) as warned:
+        translator(["", "aßb日c", "x"])
+    assert [str(w.message) for w in warned] == [
+        "text 2: training never saw 'ß' '日'; the answer was cut off (raise `max_length`) "
+        "(one of 2 texts with problems; `translate` gives all)"
+    ]
+    with pytest.warns(TextWarning, match="^training never saw 'x'$"):
+        translator("x", n_best=1)
+    with pytest.warns(TextWarning, match="the answer was cut off .raise `max_length`"):
+        translator("abc", max_length=1)
+
+
+def test_the_library_warns_of_nothing_else_and_prints_nothing(translator, capfd, recwarn):
+    translator.translate(["aßc", "a\tb"])
+    translator.score([("aßc", "u")])
+    assert (capfd.readouterr(), list(recwarn)) == (("", ""), [])
+
+
+def test_a_tab_is_named(translator):
+    (found,) = translator.translate(["abc\tuvw"])
+    assert "tab" in found.problems[1] and "`score`" in found.problems[1]
+    assert (
+        translator.translate(["\tabc\t"])[0].problems == translator.translate(["abc"])[0].problems
+    )
+
+
+def test_a_translator_says_what_it_is(translator, trained):
+    assert repr(translator) == "<Translator in memory: 9 source and 6 target symbols, 16 units>"
+    loaded = Translator.load(trained[1], "latest")
+    assert repr(loaded) == (
+        f"<Translator {trained[1]}, step {loaded.step}: 21 source and 21 target symbols, 32 units>"
+    )
+    assert (trained[1] / "steps" / str(loaded.step)).is_dir()
 
 
 def test_a_trained_run_answers_from_its_folder_alone(trained, tmp_path, monkeypatch):

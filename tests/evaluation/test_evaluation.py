@@ -4,7 +4,7 @@ import pytest
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.translator import Hypothesis, Translation
+from s2s_jax.decoding.translation import Hypothesis, Translation
 from s2s_jax.evaluation.evaluation import Answer, decoded_lines, evaluate, evaluation_lines
 from s2s_jax.evaluation.fingerprint import hashes
 
@@ -91,6 +91,14 @@ def test_chrf_and_bleu_carry_their_signatures_or_say_how_to_get_them(monkeypatch
     _, found = run()
     assert found.figures.chrf is None and found.figures.bleu is None
     assert "[eval]" in evaluation_lines(found)[-1]
+
+
+def test_japanese_without_mecab_says_how_to_get_it(monkeypatch):
+    pytest.importorskip("sacrebleu")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = evaluate(Shouting(), [Pair("a", "私は知りません。")], DecodeConfig(), None)
+    assert "tok:char" in found.figures.bleu_signature
+    assert "sacrebleu[ja]" in evaluation_lines(found)[-1]
 
 
 def test_decoded_lines_are_source_reference_and_answer():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.evaluation.metrics import edit_errors, translation_metrics
+from s2s_jax.evaluation.metrics import bleu_tokenizer, edit_errors, translation_metrics
 
 TEXT = st.text("abcé ", max_size=12)
 
@@ -68,3 +68,27 @@ def test_without_sacrebleu_there_is_neither(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert translation_metrics(["a"], [["a"]]) == {}
+
+
+@pytest.mark.parametrize(
+    ("references", "wanted"),
+    [
+        (["Va !", "Cours !"], "13a"),
+        (["Я знаю.", "안녕하세요.", "12:30 ?!", ""], "13a"),
+        (["我不知道。", "他在哪兒？", "Tom 走了。"], "zh"),
+        (["我爱吃の一个。", *["我不知道。"] * 20], "zh"),  # A stray kana.
+        (["私は知りません。", "トムは行った。"], "ja"),
+        (["Tom said 你好 to Mary."], "13a"),
+    ],
+)
+def test_bleu_divides_targets_as_their_script_needs(references, wanted, monkeypatch):
+    assert bleu_tokenizer(references) in ({"ja-mecab", "char"} if wanted == "ja" else {wanted})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    assert bleu_tokenizer(references) == ("ja-mecab" if wanted == "ja" else wanted)
+
+
+def test_bleu_of_chinese_is_about_characters_and_says_so():
+    pytest.importorskip("sacrebleu")
+    found = translation_metrics(["我不知道你在哪里。"], [["我不知道他在哪里。"]])
+    assert "tok:zh" in found["bleu"].signature
+    assert 30 < found["bleu"].score < 90  # By spaces it is one word, which is wrong.

@@ -1,6 +1,6 @@
 import json
 
-from s2s_jax.decoding.translator import Hypothesis, Translation
+from s2s_jax.decoding.translation import Hypothesis, Translation
 from s2s_jax.serving.output import json_line, plain_line, problems_of, score_line
 
 FIRST = Hypothesis("Va !", True, ("V", "a", " !", "<eos>"), (-0.5, -0.25, -1.0, -0.25), -1.5)
@@ -14,9 +14,12 @@ def test_every_plain_line_has_as_many_columns():
     assert plain_line(FOUND, 2, False) == "Va !\tVas"
     assert plain_line(FOUND, 3, False) == "Va !\tVas\t"
     assert plain_line(FOUND, 1, True) == "Va !\t-2.0000\t-0.5000"
-    assert plain_line(FOUND, 2, True) == "Va !\t-2.0000\t-0.5000\tVas\t-3.5000\t-1.7500"
+    # Of several answers also what they are ranked by.
+    assert plain_line(FOUND, 2, True) == (
+        "Va !\t-2.0000\t-0.5000\t-1.5000\tVas\t-3.5000\t-1.7500\t-3.2500"
+    )
     assert plain_line(NOTHING, 1, False) == ""
-    assert plain_line(NOTHING, 2, True) == "\t" * 5
+    assert plain_line(NOTHING, 2, True) == "\t" * 7
 
 
 def test_a_score_is_a_sum_and_a_mean():
@@ -41,4 +44,5 @@ def test_warnings_are_words():
     assert problems_of(FOUND, "bad byte") == ["bad byte", "training never saw 'ß' '\\ud800'"]
     cut = Translation("Go.", (), (SECOND,))
     assert "--max-length" in problems_of(cut, None)[0]
+    assert ":max-length" in problems_of(cut, None, ":")[0]
     assert problems_of(NOTHING, None) == []

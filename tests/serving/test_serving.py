@@ -2,12 +2,11 @@ import io
 import json
 import math
 import os
-import pty
+import re
 import select
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,78 +18,6 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import TRAINING_SOURCES
 from s2s_jax.serving.serving import DecodeRequest, decode
-
-
-def converse(folder, cwd, *typed, environment=None):
-    """decode.py on a terminal; each text is typed once the prompt is there."""
-    ours, its = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "decode.py", "--checkpoint", folder],
-        stdin=its, stdout=its, stderr=its, cwd=cwd,
-        env={**os.environ, "TERM": "dumb", **(environment or {})},
-    )  # fmt: skip
-    os.close(its)
-    shown, deadline = b"", time.monotonic() + 60
-    try:
-        for text in typed:
-            shown = read_until(ours, shown, b"> ", deadline)
-            os.write(ours, text.encode())
-        while process.poll() is None:
-            assert time.monotonic() < deadline, shown
-            shown = read_more(ours, shown)
-        shown = read_more(ours, shown)
-    finally:
-        process.kill()
-        os.close(ours)
-    return process.wait(), shown.decode()
-
-
-def read_until(terminal, shown, prompt, deadline):
-    while not shown.endswith(prompt):
-        assert time.monotonic() < deadline, shown
-        shown = read_more(terminal, shown)
-    return shown + b"\n"
-
-
-def read_more(terminal, shown):
-    if select.select([terminal], [], [], 0.1)[0]:
-        try:
-            shown += os.read(terminal, 4096)
-        except OSError:  # Linux says so when the other side is closed.
-            time.sleep(0.05)
-    return shown
-
-
-def test_a_person_is_asked_and_answered(trained, tmp_path):
-    _, folder = trained
-    (wanted,) = Translator.load(folder)(["He eats."])
-    typed = ["He eats.\n", "ß\n", ":beam 0\n", ":beam 3\n", ":nbest 2\n", "He eats.\n"]
-    typed += [":temperature 0.8\n", "Tom runs.\n", ":help\n", "\x04"]
-    status, shown = converse(folder, tmp_path, *typed)
-    assert status == 0
-    assert wanted in shown
-    assert "'ß'" in shown
-    assert ":beam must be a whole number of at least 1, not 0" in shown
-    assert "beam 3, n-best 2, length penalty 0.6" in shown
-    (found,) = Translator.load(folder).translate(["He eats."], DecodeConfig(beam=3, n_best=2))
-    assert all(hypothesis.text in shown for hypothesis in found.n_best)
-    assert "drawing: temperature 0.8" in shown
-    assert ":penalty X" in shown
-    assert "Traceback" not in shown
-    assert "\x1b[" not in shown  # The terminal is a dumb one.
-
-
-def test_the_history_is_kept_colours_show_confidence_and_an_empty_line_ends(trained, tmp_path):
-    cache = {
-        "S2S_JAX_CACHE": str(tmp_path),
-        "JAX_COMPILATION_CACHE_DIR": os.environ["S2S_JAX_CACHE"],
-    }
-    colours = cache | {"TERM": "xterm-256color", "COLORTERM": "", "NO_COLOR": ""}
-    status, shown = converse(trained[1], tmp_path, "Mary sleeps.\n", "\n", environment=colours)
-    assert status == 0
-    assert (tmp_path / "history").read_text().splitlines()[-1] == "Mary sleeps."
-    assert "\x1b[3" in shown  # Of 16 sentences nothing is learned for sure.
-    assert "Ctrl-D" in shown
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -148,6 +75,41 @@ def answer(capsys, folder, *texts, config=None, **options):
     return printed.out.split("\n")[:-1], printed.err.splitlines()
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_person_is_told_which_run_answers(trained, capsys, monkeypatch, watched):
+    monkeypatch.chdir(trained[1].parents[1])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched)
+    step = Translator.load(trained[1]).step
+    told = [f"run: checkpoints/tiny, step {step} (choose with --checkpoint)"] * watched
+    assert answer(capsys, None, "He eats.")[1] == told
+    _, said = answer(capsys, None, evaluate=Path("checkpoints/tiny/validation.tsv"))
+    assert said[: len(told)] == told  # What follows is the progress bar.
+    assert answer(capsys, trained[1], "He eats.")[1] == []
+
+
+def test_a_pair_in_place_of_a_source_is_named(trained, capsys):
+    _, said = answer(capsys, trained[1], "He eats.", "He eats.\tIl mange.")
+    (line,) = (line for line in said if "tab" in line)
+    assert line.startswith("line 2: ") and "--score" in line
+    (as_json,), _ = answer(capsys, trained[1], "He eats.\tIl mange.", json=True)
+    assert any("tab" in warning for warning in json.loads(as_json)["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("my s2s.h5", r"model of Keras; .* -m s2s_jax.keras import 'my s2s.h5' --data"),
+        ("model.keras", "import model.keras --data"),
+        ("notes.txt", "must be the folder of a run, but notes.txt is a file"),
+    ],
+)
+def test_a_file_is_no_run(run_here, tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"\x89HDF")
+    done = run_here("decode.py", "--checkpoint", name, "Go.")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert re.search(words, done.stderr)
+
+
 def test_in_a_pipe_an_answer_comes_before_the_end_of_the_input(trained, tmp_path):
     with subprocess.Popen(
         [sys.executable, ROOT / "decode.py", "--checkpoint", trained[1]],
@@ -171,20 +133,21 @@ def test_n_best_and_scores_are_columns(trained, capsys):
     texts = ["He eats.", "", "日本", "Tom talks."]
     lines, said = answer(capsys, trained[1], *texts, config=config)
     assert len(lines) == 4
-    assert [line.count("\t") for line in lines] == [5] * 4
-    assert lines[1] == lines[2] == "\t" * 5
+    assert [line.count("\t") for line in lines] == [7] * 4
+    assert lines[1] == lines[2] == "\t" * 7
     assert [w.split(":")[0] for w in said] == ["line 3"]
     found = Translator.load(trained[1]).translate(texts, config)
     for line, translation in zip(lines, found, strict=True):
         columns = line.split("\t")
         for place, hypothesis in enumerate(translation.n_best):
-            text, score, mean = columns[3 * place : 3 * place + 3]
+            text, score, mean, ranked = columns[4 * place : 4 * place + 4]
             assert text == hypothesis.text
             if hypothesis.score is not None:
                 assert float(score) == pytest.approx(hypothesis.score, abs=1e-4)
                 assert float(mean) == pytest.approx(
                     hypothesis.score / len(hypothesis.tokens), abs=1e-4
                 )
+                assert float(ranked) == pytest.approx(hypothesis.ranked, abs=1e-4)
 
 
 def test_a_target_that_was_decoded_scores_what_decoding_said(trained, capsys):

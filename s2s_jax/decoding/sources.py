@@ -1,0 +1,67 @@
+"""Texts as the model reads them, and what is odd about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int32
+
+from s2s_jax.data.corpus import normalize
+from s2s_jax.errors import UserError
+from s2s_jax.runs.folder import Run
+
+
+class Source(NamedTuple):
+    """A text to answer; the names are those of `Translation`."""
+
+    text: str
+    ids: Int32[np.ndarray, " time"]
+    unseen: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> list[Source]:
+    """The texts as a run's model reads them.
+
+    Args:
+      run: whose vocabulary and configuration apply.
+      texts: the texts.
+      strict: refuse symbols that training never saw.
+      first: the number of the first text, for messages.
+
+    Raises:
+      UserError: for a `str` in place of a sequence of them; with `strict`, for unseen symbols.
+    """
+    if isinstance(texts, str):
+        raise UserError("texts must be a list of sentences, not one; write [text].")
+    sources = []
+    for text in map(normalize, texts):
+        ids, unseen = run.source_encoder.encode(text), run.source_vocabulary.unseen(text)
+        sources.append(Source(text, ids, tuple(unseen), _doubts(run, text, len(ids))))
+    if strict:
+        refuse_unseen([source.unseen for source in sources], first)
+    return sources
+
+
+def _doubts(run: Run, text: str, length: int) -> tuple[str, ...]:
+    """What else speaks against the answer to a text of `length` symbols."""
+    doubts = []
+    if "\t" in text:
+        doubts.append("there is a tab in it: if it is a pair, give its source alone, or use `score`")
+    longest = run.config.longest_source
+    if 0 < longest < length:
+        unit = run.source_vocabulary.tokenizer.unit
+        doubts.append(f"it has {length:,} {unit}, the longest source of training {longest:,}")
+    return tuple(doubts)
+
+
+def refuse_unseen(unseen: Sequence[tuple[str, ...]], first: int) -> None:
+    """Raises `UserError` for the first text with an unseen symbol, if there is one."""
+    for number, symbols in enumerate(unseen, first):
+        if symbols:
+            raise UserError(
+                f"line {number} has symbols that training never saw: "
+                f"{' '.join(map(repr, symbols))}; leave out `strict` to skip them."
+            )
