@@ -49,7 +49,9 @@ def _doubts(run: Run, text: str, length: int) -> tuple[str, ...]:
     """What else speaks against the answer to a text of `length` symbols."""
     doubts = []
     if "\t" in text:
-        doubts.append("there is a tab in it: if it is a pair, give its source alone, or use `score`")
+        doubts.append(
+            "there is a tab in it: if it is a pair, give its source alone, or use `score`"
+        )
     longest = run.config.longest_source
     if 0 < longest < length:
         unit = run.source_vocabulary.tokenizer.unit
