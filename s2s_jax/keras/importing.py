@@ -187,6 +187,8 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
         )
     if model.optimizer and model.optimizer not in LEARNING_RATES:
         print(f"The optimizer {shown(model.optimizer, 40)} is not offered; training takes rmsprop.")
+    if model.dropout:
+        print("The model was trained with dropout; training continues without it.")
     print("Next:")
     print("  " + command("decode.py", folder))
     if request.data is None:

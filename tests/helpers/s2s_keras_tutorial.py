@@ -68,10 +68,18 @@ class Data:
 
 
 def build(
-    keras, data, optimizer="rmsprop", mask=False, names=(None, None, None), units=UNITS, **settings
-):
-    """Training, encoder and decoder model, as the tutorial makes them."""
+    keras, data, optimizer="rmsprop", mask=False, names=(None, None, None), units=UNITS, drop=0.0,
+    **settings,
+):  # fmt: skip
+    """Training, encoder and decoder model, as the tutorial makes them.
+
+    With `drop` also as many others do: masks on both sides, layers of dropout, and the last layer
+    applied by `TimeDistributed`.
+    """
     layers = keras.layers
+
+    def dropped(tensor):
+        return layers.Dropout(drop)(tensor) if drop else tensor
 
     def side(characters, masked):
         if data.ids:
@@ -81,12 +89,16 @@ def build(
         return tensor, layers.Masking()(tensor) if masked else tensor
 
     source, x = side(data.input_characters, mask)
+    x = dropped(x)
     _, h, c = layers.LSTM(units, return_state=True, name=names[0], **settings)(x)
-    target, y = side(data.target_characters, False)
+    target, y = side(data.target_characters, mask and drop > 0)
+    y = dropped(y)
     lstm = layers.LSTM(units, return_sequences=True, return_state=True, name=names[1], **settings)
     hidden, _, _ = lstm(y, initial_state=[h, c])
     dense = layers.Dense(len(data.target_characters), activation="softmax", name=names[2])
-    training = keras.Model([source, target], dense(hidden))
+    if drop:
+        dense = layers.TimeDistributed(dense)
+    training = keras.Model([source, target], dense(dropped(hidden)))
     training.compile(optimizer=optimizer, loss="categorical_crossentropy")
     given = [layers.Input((units,)), layers.Input((units,))]
     hidden, h2, c2 = lstm(y, initial_state=given)

@@ -23,7 +23,12 @@ from s2s_jax.keras.reading.models import read_model
 from s2s_jax.keras.request import ImportRequest
 
 MADE = json.loads((FIXTURE / "layouts.json").read_text(encoding="utf-8"))
-GATES = {"keras2": "keras2_hard_sigmoid", "keras3": "hard_sigmoid"}
+GATES = {
+    "keras2": "keras2_hard_sigmoid",
+    "keras3": "hard_sigmoid",
+    "wrapped2": "sigmoid",  # With dropout, `TimeDistributed`, and masks on both sides.
+    "wrapped3": "sigmoid",
+}
 
 
 def paths(name, form):
@@ -196,3 +201,9 @@ def test_a_model_with_hard_gates_goes_on_training(tmp_path, run_here):
         json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()
     ]
     assert len(losses) == 1 and losses[0] < 1.5
+
+
+@pytest.mark.parametrize(("name", "dropped"), [("wrapped2", True), ("keras3", False)])
+def test_dropout_is_named_since_training_continues_without(tmp_path, capsys, name, dropped):
+    import_model(request(name, "whole", tmp_path)._replace(out=tmp_path / "run"))
+    assert ("trained with dropout" in capsys.readouterr().out) == dropped

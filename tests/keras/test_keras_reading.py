@@ -98,6 +98,23 @@ def test_other_models_are_refused_by_what_differs(change, message):
         recognise(config)
 
 
+def test_layers_without_effect_are_followed_and_never_for_ever():
+    config = config_of("wrapped3.keras")
+    recognise(config)
+    wrapper = layer(config, "TimeDistributed")
+    wrapper["config"]["layer"]["class_name"] = "Conv1D"
+    with pytest.raises(UserError, match="found TimeDistributed Conv1D 'time_distributed'"):
+        recognise(config)
+    config = config_of("wrapped3.keras")
+    for kind in ("Dropout", "NotEqual"):
+        own = layer(config, kind, -1)
+        own["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = own["config"]["name"]
+    with pytest.raises(
+        UserError, match="an input of each Dropout layer; found none of 'dropout_2'"
+    ):
+        recognise(config)
+
+
 @pytest.mark.parametrize("value", [None, [], {}, "model", {"class_name": "Functional"}])
 def test_what_is_no_configuration_is_refused(value):
     with pytest.raises(UserError, match="expected"):

@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 from s2s_jax.keras.reading.layers import MASK_KINDS, Layer, Reference, parse, refuse
 from s2s_jax.runtime.files import shown
 
-_LSTM = {"activation": "tanh", "use_bias": True, "go_backwards": False, "stateful": False}
+_LSTM = {
+    "activation": "tanh",
+    "use_bias": True,
+    "go_backwards": False,
+    "stateful": False,
+    "time_major": False,
+}
 _DENSE = {"activation": "softmax", "use_bias": True}
 _RECURRENT_ACTIVATIONS = ("sigmoid", "hard_sigmoid")
 
@@ -57,6 +63,11 @@ def recognise(config: Any) -> Structure:
         _require(output, _DENSE)
         _require(decoder, {**_LSTM, "return_sequences": True})
         used.add(output.name)
+        mask = output.mask
+        # Of no effect on a Dense layer.
+        while mask and layers[mask[0].layer].kind in MASK_KINDS and mask[0].layer not in used:
+            used.add(mask[0].layer)
+            mask = layers[mask[0].layer].inputs
         if encoder is None:
             expected = "a decoder whose initial states are inputs"
             for state in _initial_states(decoder):
@@ -69,7 +80,7 @@ def recognise(config: Any) -> Structure:
     if unused := [layer for layer in layers.values() if layer.name not in used]:
         refuse("two LSTMs and a Dense layer", f"also {unused[0].kind} {unused[0].name!r}")
     found = [lstm for lstm in (encoder, decoder) if lstm is not None]
-    kinds = {layer.name: layer.kind for layer in layers.values()}
+    kinds = {layer.name: layer.wrapper or layer.kind for layer in layers.values()}
     return Structure(
         encoder=sides[0],
         decoder=sides[1],

@@ -10,7 +10,7 @@ from s2s_jax.runtime.files import shown
 
 # Keras 3 writes the mask of a layer down as operations on what that layer reads.
 MASK_KINDS = ("NotEqual", "Any")
-_KINDS = ("InputLayer", "Embedding", "Masking", "LSTM", "Dense", *MASK_KINDS)
+_KINDS = ("InputLayer", "Embedding", "Masking", "LSTM", "Dense", "Dropout", *MASK_KINDS)
 
 
 class Reference(NamedTuple):
@@ -24,11 +24,12 @@ class Layer(NamedTuple):
     """A layer as the configuration has it.
 
     `inputs` are in the order of the call: the sequence, then the initial states. `constants` are
-    the numbers among the arguments.
+    the numbers among the arguments. `wrapper` is the class that the layer stands in, if any.
     """
 
     name: str
     kind: str
+    wrapper: str
     settings: Mapping[str, Any]
     inputs: tuple[Reference, ...]
     mask: tuple[Reference, ...]
@@ -55,14 +56,46 @@ def parse(config: Any) -> tuple[dict[str, Layer], tuple[Reference, ...]]:
             raise ValueError(f"no layer {missing.pop()!r}")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         refuse("the layers of a model as Keras writes them", shown(error, 80))
-    return layers, outputs
+    return _without_dropout(layers, outputs)
+
+
+def _without_dropout(
+    layers: Mapping[str, Layer], outputs: tuple[Reference, ...]
+) -> tuple[dict[str, Layer], tuple[Reference, ...]]:
+    """The same model without its Dropout layers, which do nothing outside training."""
+
+    def source(reference: Reference) -> Reference:
+        for _ in layers:  # No chain is longer.
+            layer = layers[reference.layer]
+            if layer.kind != "Dropout":
+                return reference
+            if layer.inputs:
+                reference = layer.inputs[0]
+        refuse("an input of each Dropout layer", f"none of {shown(reference.layer, 40)!r}")
+
+    kept = {
+        name: layer._replace(inputs=tuple(map(source, layer.inputs)))
+        for name, layer in layers.items()
+        if layer.kind != "Dropout"
+    }
+    return kept, tuple(map(source, outputs))
+
+
+def uses_dropout(config: Any) -> bool:
+    """Whether training a model drops anything, in layers of its own or in its LSTMs."""
+    settings = [layer["config"] for layer in config["config"]["layers"]]
+    return any(s.get(key) for s in settings for key in ("rate", "dropout", "recurrent_dropout"))
 
 
 def _layer(values: Mapping[str, Any]) -> Layer:
     """One layer; refused unless it is one of Keras's own that can be read here."""
     kind, name, nodes = values["class_name"], values["config"]["name"], values["inbound_nodes"]
     # In Keras 3 each layer names its module; a class that someone registered has another one.
-    module = values.get("module") or "keras.layers"
+    module, settings, wrapper = values.get("module") or "keras.layers", values["config"], ""
+    if kind == "TimeDistributed":  # What it does a Dense layer does by itself.
+        kind, settings, wrapper = settings["layer"]["class_name"], settings["layer"]["config"], kind
+        if kind != "Dense":
+            refuse_kind(f"TimeDistributed {kind}", str(name))
     if kind not in _KINDS or not module.startswith("keras.") or ">" in str(kind):
         refuse_kind(str(kind), str(name))
     if len(nodes) > 1:
@@ -73,7 +106,13 @@ def _layer(values: Mapping[str, Any]) -> Layer:
         mask = nodes[0]["kwargs"].get("mask")
         arguments = [nodes[0]["args"], nodes[0]["kwargs"].get("initial_state")]
     return Layer(
-        name, kind, values["config"], _references(arguments), _references(mask), _numbers(arguments)
+        name,
+        kind,
+        wrapper,
+        settings,
+        _references(arguments),
+        _references(mask),
+        _numbers(arguments),
     )
 
 

@@ -15,8 +15,11 @@ import numpy as np
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
-COUNTS = {"Embedding": 1, "LSTM": 3, "Dense": 2}
+COUNTS = {"Embedding": 1, "LSTM": 3, "Dense": 2, "TimeDistributed": 2}
 """How many weights a layer has."""
+
+_ARCHIVED = {"TimeDistributed": "time_distributed"}
+_INSIDE = {"LSTM": "cell/vars", "TimeDistributed": "layer/vars"}
 
 _GROUPS = ("layers", "_layer_checkpoint_dependencies")  # Of Keras 3 and of tf.keras 2.12.
 # A layer by the names of its weights, where no configuration says what it is.
@@ -92,8 +95,8 @@ class ArchiveLayout(NamedTuple):
         turns = sorted(member(self.file, self.root), key=lambda key: (len(key), key))
         for key in turns:
             kind = re.sub(r"_\d+$", "", key)
-            known = {name.lower(): name for name in ("Masking", *COUNTS)}
-            if kind not in known and not self._holds_weights(key):
+            known = {_archived(name): name for name in ("Masking", *COUNTS)}
+            if kind == "dropout" or (kind not in known and not self._holds_weights(key)):
                 continue
             group = self.file.get(f"{self.root}/{key}/vars")
             name = key if group is None else text(group.attrs.get("name", key))
@@ -114,7 +117,7 @@ class ArchiveLayout(NamedTuple):
         for layer, kind in kinds.items():
             if kind not in COUNTS:
                 continue
-            key = kind.lower() + (f"_{turns[kind]}" if turns[kind] else "")
+            key = _archived(kind) + (f"_{turns[kind]}" if turns[kind] else "")
             turns[kind] += 1
             group = member(self.file, f"{self.root}/{key}/vars")
             if text(group.attrs.get("name", layer)) != layer:
@@ -122,9 +125,14 @@ class ArchiveLayout(NamedTuple):
                 raise UserError(
                     f"expected the weights of {shown(layer, 40)!r} in {key}, not {found}."
                 )
-            inside = f"{self.root}/{key}/cell/vars" if kind == "LSTM" else f"{self.root}/{key}/vars"
+            inside = f"{self.root}/{key}/{_INSIDE.get(kind, 'vars')}"
             names[layer] = [f"{inside}/{i}" for i in range(len(member(self.file, inside)))]
         return names
+
+
+def _archived(kind: str) -> str:
+    """The name of the first layer of a class in an archive."""
+    return _ARCHIVED.get(kind, kind.lower())
 
 
 class Reader(NamedTuple):

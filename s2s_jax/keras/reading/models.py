@@ -28,6 +28,7 @@ class KerasModel(NamedTuple):
     weights: Weights
     optimizer: str
     learning_rate: float
+    dropout: bool
 
 
 def read_model(paths: Sequence[Path], recurrent_activation: str = "") -> KerasModel:
@@ -82,6 +83,7 @@ def _join(parts: list[Part]) -> KerasModel:
         Weights(first.encoder, last.decoder, *last.output),
         first.optimizer or last.optimizer,
         first.learning_rate or last.learning_rate,
+        first.dropout or last.dropout,
     )
 
 

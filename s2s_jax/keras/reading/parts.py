@@ -14,6 +14,7 @@ from s2s_jax.errors import UserError
 from s2s_jax.keras.reading.activations import recurrent_activation
 from s2s_jax.keras.reading.files import Opened, opened
 from s2s_jax.keras.reading.graph import Side, Structure, recognise
+from s2s_jax.keras.reading.layers import uses_dropout
 from s2s_jax.keras.reading.layouts import COUNTS, ArchiveLayout, LegacyLayout, Reader, text
 from s2s_jax.keras.reading.shapes import recognise_weights
 from s2s_jax.keras.weights import LSTMWeights
@@ -33,6 +34,8 @@ class Part(NamedTuple):
     """Kernel and bias."""
     optimizer: str
     learning_rate: float
+    dropout: bool
+    """Whether it was trained with dropout, as far as the file tells."""
 
     @property
     def kind(self) -> str:
@@ -70,7 +73,12 @@ def read_part(path: Path, architecture: Any, asked: str) -> Part:
             structure.recurrent_activation, _version(found, config, archived), asked
         )
         return Part(
-            path, structure, activation, *_weights(reader, structure), *_optimizer(found, config)
+            path,
+            structure,
+            activation,
+            *_weights(reader, structure),
+            *_optimizer(found, config),
+            config is not None and uses_dropout(config),
         )
 
 

@@ -26,6 +26,7 @@ def recognise_weights(kinds: Mapping[str, str], reader: Reader) -> Structure:
     """
     layers: dict[str, list[str]] = {"LSTM": [], "Dense": [], "Embedding": [], "Masking": []}
     for name, kind in kinds.items():
+        kind = "Dense" if kind == "TimeDistributed" else kind
         if kind not in (*layers, *_WITHOUT_WEIGHTS):
             refuse_kind(kind, name)
         layers.setdefault(kind, []).append(name)
