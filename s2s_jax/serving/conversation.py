@@ -185,7 +185,7 @@ def _answer(console: Console, translator: Translator, text: str, config: DecodeC
     """Prints the answers to one sentence."""
     (found,) = translator.translate([text], dataclasses.replace(config, scores=True))
     for hypothesis in found.n_best:
-        line = coloured(hypothesis)
+        line = coloured(hypothesis, translator.run.target_vocabulary.tokenizer.joiner)
         if config.n_best > 1:
             score, _, ranked = score_columns(hypothesis, ranked=True)
             line = Text(f"{ranked:>9} {score:>9}  ").append_text(line)

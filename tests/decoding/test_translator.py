@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import os
 import shutil
@@ -198,6 +199,18 @@ def test_a_tab_is_named(translator):
     assert (
         translator.translate(["\tabc\t"])[0].problems == translator.translate(["abc"])[0].problems
     )
+
+
+def test_a_source_longer_than_any_of_training_is_named(translator):
+    def doubts(longest, text):
+        config = dataclasses.replace(translator.run.config, longest_source=longest)
+        run = translator.run._replace(config=config)
+        (found,) = Translator(run, translator.params).translate([text])
+        return found.doubts
+
+    assert doubts(8, "abcdefgh") == doubts(0, "abcdefgh" * 9) == ()  # 0: an older run.
+    assert doubts(7, "abcdefgh") == ("it has 8 characters, no source of training more than 7",)
+    assert doubts(7, "aßbcdefg") == ()  # What is left out does not count.
 
 
 def test_a_translator_says_what_it_is(translator, trained):
