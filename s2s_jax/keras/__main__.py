@@ -12,7 +12,7 @@ def parser() -> Parser:
     program = typed("-m s2s_jax.keras")
     p = Parser(
         prog=program,
-        description="Open a model of the Keras sequence-to-sequence tutorial, and give one back.",
+        description="Import models of the Keras sequence-to-sequence tutorial, and export them.",
         epilog="examples:\n"
         f"  {program} import s2s.h5 --data fra.txt\n"
         f"  {program} export checkpoints/fra --out s2s.keras --inference",
@@ -28,7 +28,7 @@ def _add_import(p: Parser) -> None:
         help="the training model (.h5 or .keras), or the encoder and the decoder; with files of "
         "weights alone (save_weights) the JSON of their architecture, if there is one")  # fmt: skip
     p.add_argument("--data", metavar="PATH|URL|NAME",
-        help="the data that the model was trained with, which give its characters")  # fmt: skip
+        help="the data that the model was trained on, which gives its characters")  # fmt: skip
     p.add_argument("--num-samples", type=int, default=10_000, metavar="N",
         help="the tutorial's num_samples: lines read (default: 10000)")  # fmt: skip
     p.add_argument("--vocabulary", type=Path, nargs="+", default=(), metavar="JSON",
@@ -43,14 +43,14 @@ def _add_import(p: Parser) -> None:
             help=f"symbols of the longest {what} of the training (default: that of the data)",
         )  # fmt: skip
     p.add_argument("--padding", choices=["mask", "zeros", "space"],
-        help="what training put beyond a source's end (default: seen in the model or found by "
-        "trying the data; zeros where neither tells)")  # fmt: skip
+        help="what sources were padded with (default: as the model shows, or as fits the data "
+        "best; zeros if neither tells)")  # fmt: skip
     p.add_argument("--recurrent-activation", default="",
         choices=["sigmoid", "hard_sigmoid", "keras2_hard_sigmoid"],
-        help="of the LSTMs, where the files do not tell: keras2_hard_sigmoid was the default "
-        "before Keras 2.3, sigmoid is since")  # fmt: skip
+        help="gates of the LSTMs, if the files do not tell: keras2_hard_sigmoid was the default "
+        "before Keras 2.3, sigmoid has been since")  # fmt: skip
     p.add_argument("--latent-dim", type=int, default=0, metavar="N",
-        help="units that the model must have (default: whatever it has)")  # fmt: skip
+        help="refuse a model with another number of units")  # fmt: skip
     p.add_argument("--out", type=Path, metavar="DIR",
         help="run folder (default: checkpoints/<name of the file>)")  # fmt: skip
     p.add_argument("--overwrite", action="store_true", help="replace the run in that folder")

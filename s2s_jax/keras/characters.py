@@ -16,21 +16,22 @@ from s2s_jax.keras.symbols import load
 from s2s_jax.runtime.files import shown
 
 PADDINGS = ("mask", "zeros", "space")
-"""What stands beyond a source's end: nothing, all-zero vectors, or spaces.
+"""What a source is padded with: nothing (it is masked), all-zero vectors, or spaces.
 
-Under an `Embedding` there are no all-zero vectors: "zeros" is then the id 0.
+An `Embedding` has no all-zero vectors; "zeros" then means the id 0.
 """
 
 _TOKENIZERS = ("source_tokenizer", "target_tokenizer")
 _TOKENS = ("source_tokens", "target_tokens")  # Their keys in the JSON.
 PLACES = {"": SPECIALS[0], SPECIALS[0]: SPECIALS[0], SPECIALS[3]: SPECIALS[3]}
-"""The entries of a list that stand for no text."""
+"""Entries of a list that are not text, and the special symbols that they become."""
 
 
 class Ids(NamedTuple):
-    """For each of Keras's characters its id here, int `[characters]`.
+    """The id here of each of Keras's characters, int `[characters]`.
 
-    Targets have two: as what the decoder reads, the start is `<bos>`; as what it writes, itself.
+    Target characters have two. The decoder reads the start as `<bos>`, but may also write it as
+    an ordinary symbol.
     """
 
     source: np.ndarray
@@ -40,12 +41,11 @@ class Ids(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Characters:
-    """Keras's names for things; the fields are the keys of the JSON, named as in the tutorial.
+    """What the tutorial knows beside the model, under the tutorial's names.
 
-    `max_encoder_seq_length` and `max_decoder_seq_length` are 0 where they are not known, and
-    `source_padding` is empty. The tokenizers stand in the JSON as `source_tokens` and
-    `target_tokens`, or as `tokens` for both. An entry "" or "<pad>" of a list is nobody's place,
-    as the 0 of a masked `Embedding` is.
+    The fields are the keys of the JSON, except that the tokenizers are `source_tokens` and
+    `target_tokens` there, or `tokens` for both. The lengths are 0 and `source_padding` is empty
+    if unknown. An entry "" or "<pad>" of a list is unused, as the id 0 of a masked `Embedding` is.
     """
 
     input_characters: tuple[str, ...]
@@ -90,9 +90,9 @@ class Characters:
                 raise UserError(f"{key} must be a whole number of at least 0.")
 
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
-        """Source and target as a run folder has them.
+        """The source and target vocabularies of a run.
 
-        The start is `<bos>` where it begins a target. It is also a symbol like any other, since
+        The start is `<bos>` at the beginning of a target. It is an ordinary symbol as well, since
         Keras's decode loop may write it.
         """
         own = [
@@ -105,17 +105,17 @@ class Characters:
         )
 
     def ids(self, source: Vocabulary, target: Vocabulary) -> Ids:
-        """The place of each of Keras's characters in these vocabularies.
+        """The ids of Keras's characters in these vocabularies.
 
         Raises:
-          UserError: when two entries of a list mean the same.
+          UserError: if two entries of a list mean the same.
         """
         source_ids, target_ids = (
             {symbol: i for i, symbol in enumerate(vocabulary.symbols)}
             for vocabulary in (source, target)
         )
         names = {**PLACES, self.end: SPECIALS[2]}
-        if self.start not in target_ids:  # A run that was trained here never writes it.
+        if self.start not in target_ids:  # A run trained here never writes it.
             names[self.start] = SPECIALS[1]
         inputs = {**names, self.start: SPECIALS[1]}
         ids = Ids(
@@ -124,7 +124,7 @@ class Characters:
             np.array([target_ids[names.get(c, c)] for c in self.target_characters]),
         )
         if any(len(set(places)) < len(places) for places in ids):
-            raise UserError('a list may hold one empty place only: "" or "<pad>".')
+            raise UserError('a list may have one empty place only: "" or "<pad>".')
         return ids
 
     def to_json(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Characters:
         """Reads what `to_json` gave.
 
         Raises:
-          UserError: when the file cannot be read or holds something else.
+          UserError: if the file cannot be read or holds something else.
         """
         try:
             return cls.from_values(load(path))
@@ -154,7 +154,7 @@ class Characters:
         """The inverse of `to_json`; other keys may be there.
 
         Raises:
-          UserError: when a value is not what its key asks for.
+          UserError: if a value is not what its key requires.
         """
         both = values.get("tokens", "char")
         arguments: dict[str, Any] = {}

@@ -26,7 +26,7 @@ _EXPRESSIBLE = {
     "embedding_dim",
     "recurrent_activation",
 }
-"""The fields of `ModelConfig` that Keras's plain layers have an answer to."""
+"""The fields of `ModelConfig` that Keras's plain layers can express."""
 
 
 class ExportRequest(NamedTuple):
@@ -43,8 +43,8 @@ def export_model(request: ExportRequest) -> int:
     """Writes the models that were asked for and their characters.
 
     Raises:
-      UserError: when Keras is missing, the run is one that its plain layers cannot express, or a
-        file is there already; nothing is written then.
+      UserError: if Keras is missing, the run is one that its plain layers cannot express, or a
+        file exists already; nothing is written then.
     """
     run = read_run(request.checkpoint)
     refuse_what_keras_cannot(run.config.model)
@@ -90,9 +90,9 @@ def refuse_what_keras_cannot(config: ModelConfig) -> None:
 def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]:
     """The characters and weights in Keras's order.
 
-    An imported run has its names in a file, and its weights come back bit for bit. One that was
-    trained here has a tab for `<bos>`, a newline for `<eos>`, and no rows that nothing reads; what
-    decoding never writes gets no share of the output's softmax.
+    An imported run has its characters in a file, and its weights come back bit for bit. In a run
+    trained here `<bos>` becomes a tab and `<eos>` a newline, rows that nothing reads are left out,
+    and what decoding never writes has probability 0.
     """
     if names.exists():
         characters = Characters.from_json(names)
@@ -109,7 +109,7 @@ def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]
 
 
 def own_characters(run: Run) -> Characters:
-    """The names for a run that was trained here: the tutorial's, where it has any."""
+    """The characters of a run trained here, with the tutorial's start and end."""
     # A masked Embedding skips the id 0.
     masked = SPECIALS[:1] if run.config.model.embedding_dim else ()
     source, target = run.source_vocabulary, run.target_vocabulary

@@ -22,16 +22,16 @@ def find_characters(
     data: Path | None,
     pairs: Sequence[tuple[str, str]],
 ) -> Characters:
-    """The characters of the JSON or else of the data; lengths that the JSON lacks, of the data.
+    """The characters of the JSON, if one is given, or of the data; missing lengths are the data's.
 
     Args:
-      request: names the JSON, and what it does not say.
-      sizes: source and target symbols of the model.
-      data: the file of the pairs, if there is one.
-      pairs: what was read of it.
+      request: names the JSON, and may say what it lacks.
+      sizes: the model's numbers of source and target symbols.
+      data: the file of the pairs, if given.
+      pairs: what was read from it.
 
     Raises:
-      UserError: when neither is given, or the characters are not as many as the model's.
+      UserError: if neither is given, or the model has other numbers of symbols.
     """
     if request.vocabulary:
         where = " and ".join(map(str, request.vocabulary))
@@ -54,7 +54,8 @@ def find_characters(
             f"the model has {sizes[0]} source and {sizes[1]} target symbols, but {where} "
             f"{counts[0]} and {counts[1]}; {_remedy(request, sizes, data)}"
         )
-    return characters
+    given = {key: getattr(request, key) for key in _LENGTHS if getattr(request, key)}
+    return dataclasses.replace(characters, **given)
 
 
 def _from_saved(
@@ -74,26 +75,24 @@ def _from_saved(
     lengths = {}
     tokenizers = (characters.source_tokenizer, characters.target_tokenizer)
     for column, (key, side, tokenizer) in enumerate(zip(_LENGTHS, sides, tokenizers, strict=True)):
-        known = getattr(request, key) or getattr(characters, key)
-        if not known and pairs:
-            known = max(len(tokenizer.divide(side.clean(pair[column]))) for pair in pairs)
-            known += 2 * column  # The start and the end.
-        lengths[key] = known
+        if pairs and not getattr(characters, key):
+            longest = max(len(tokenizer.divide(side.clean(pair[column]))) for pair in pairs)
+            lengths[key] = longest + 2 * column  # Targets have a start and an end.
     if any(side.lower or side.filters for side in sides):
         print(
-            "Texts: the Tokenizer of Keras read them in lower case or without punctuation; here "
-            "they are read as they are, so write them as it left them."
+            "The Keras Tokenizer put texts into lower case or removed punctuation. Here they are "
+            "read as they are, so write them as it left them."
         )
     return dataclasses.replace(characters, **lengths)
 
 
 def _tokens(saved: Saved, values: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The units of both sides: those of the JSON, or else what the symbols look like."""
+    """The units of both sides: those that the JSON names, or what the symbols look like."""
     sides = (saved.source.symbols, saved.target.symbols)
     named = [values.get(key, values.get("tokens")) for key in ("source_tokens", "target_tokens")]
     words = [str(symbol) for symbols in sides for symbol in symbols]
     if named == ["word", "word"] and not any(word[:1].isspace() for word in words):
-        # Words of ours carry the space before them; these were split at spaces.
+        # Our words include the space before them, so these were split at spaces.
         return "space", "space"
     if "input_characters" in values:
         named = [unit or "char" for unit in named]
@@ -106,10 +105,10 @@ def _tokens(saved: Saved, values: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _remedy(request: ImportRequest, sizes: tuple[int, int], data: Path | None) -> str:
-    """What to do about numbers of characters that are not the model's."""
+    """What to do if the numbers of symbols are not the model's."""
     if not request.vocabulary and data is not None and (n := numbers_of_lines(data, sizes)):
         return (
             f"its first {n[0]} to {n[-1]} lines have as many: add --num-samples {roundest(n)}, or "
-            "the number of the training."
+            "the number used in training."
         )
     return "give the data and --num-samples of its training, or its lists with --vocabulary."

@@ -1,4 +1,4 @@
-"""A model that Keras trained -> an ordinary run folder."""
+"""A model trained with Keras -> an ordinary run folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NO_DATA = "unknown"
 
 
 class Imported(NamedTuple):
-    """A model of Keras as a run has it, not written yet."""
+    """A model of Keras as a run, not yet written."""
 
     model: KerasModel
     characters: Characters
@@ -52,7 +52,7 @@ def import_model(request: ImportRequest) -> int:
     """Writes a run folder and says what was found.
 
     Raises:
-      UserError: when the model is not the tutorial's, does not fit the characters, or the folder
+      UserError: if the model is not the tutorial's, does not fit the characters, or the folder
         holds a run; what existed before is still there.
     """
     folder = request.out or ROOT / safe_name(Path(request.models[0].stem).stem)  # a.weights.h5
@@ -71,7 +71,7 @@ def convert(request: ImportRequest) -> Imported:
     """Reads a model and finds its characters, its padding and its data; writes nothing.
 
     Raises:
-      UserError: when the model is not the tutorial's, or does not fit the characters.
+      UserError: if the model is not the tutorial's, or does not fit the characters.
     """
     if request.num_samples < 1:
         raise UserError(f"--num-samples must be at least 1, not {request.num_samples}.")
@@ -111,14 +111,14 @@ def convert(request: ImportRequest) -> Imported:
 
 
 def _train_config(model: KerasModel) -> TrainConfig:
-    """Keras's optimizer where it is offered here, else the tutorial's."""
+    """Keras's optimizer if it is available here, otherwise the tutorial's."""
     if model.optimizer not in LEARNING_RATES:
         return TrainConfig()
     return TrainConfig(optimizer=model.optimizer, learning_rate=model.learning_rate)
 
 
 def _data_config(data: str, pairs: list[tuple[str, str]], characters: Characters) -> DataConfig:
-    """The same lines as Keras read, without the doubles, and Keras's validation part."""
+    """The lines that Keras read, without duplicates, and Keras's validation part."""
     both = [(normalize(source), normalize(target)) for source, target in pairs]
     distinct = len({pair for pair in both if all(pair)})
     return DataConfig(
@@ -133,7 +133,7 @@ def _data_config(data: str, pairs: list[tuple[str, str]], characters: Characters
 
 
 def _check_sides(model: KerasModel, characters: Characters) -> None:
-    """Embeddings are of one size, and the id 0 that a masked one skips is nobody's."""
+    """Refuses Embeddings of two sizes, and a masked one whose id 0, which it skips, is in use."""
     sides = (
         (model.encoder, "input_characters", characters.input_characters),
         (model.decoder, "target_characters", characters.target_characters),
@@ -153,7 +153,7 @@ def _check_sides(model: KerasModel, characters: Characters) -> None:
 
 
 def _write(folder: Path, imported: Imported) -> None:
-    """The run folder: step 0 is the model as Keras left it."""
+    """Writes the run folder; its step 0 is the model as Keras left it."""
     _, characters, config, params, _, prepared = imported
     val_loss = None
     if prepared is not None and prepared.validation:
@@ -170,7 +170,7 @@ def _write(folder: Path, imported: Imported) -> None:
 
 
 def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
-    """What was found, and what to type next."""
+    """Prints what was found, and what to type next."""
     model, characters, _, _, pairs, _ = imported
     inputs = "one-hot" if model.encoder.embedding is None else "Embedding"
     files = " and ".join(map(str, request.models))
@@ -183,15 +183,17 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     if changed:
         print(
             f"{len(changed)} sources, such as {shown(repr(changed[0]), 60)}, are not in Unicode "
-            "NFC or have outer white space; they are read without, where Keras reads them as is."
+            "NFC or have outer white space; here they are normalized, while Keras reads them as is."
         )
     if model.optimizer and model.optimizer not in LEARNING_RATES:
-        print(f"The optimizer {shown(model.optimizer, 40)} is not offered; training takes rmsprop.")
+        print(
+            f"The optimizer {shown(model.optimizer, 40)} is not available; training uses rmsprop."
+        )
     if model.dropout:
         print("The model was trained with dropout; training continues without it.")
     print("Next:")
     print("  " + command("decode.py", folder))
     if request.data is None:
-        print("Without --data it can be decoded with and exported, but not trained on.")
+        print("Without --data the run can decode and be exported, but not continue training.")
     else:
-        print("  " + command("train.py", folder, "--resume") + "    (optimizer state starts anew)")
+        print("  " + command("train.py", folder, "--resume") + "    (the optimizer starts afresh)")

@@ -1,7 +1,7 @@
-"""What the encoder reads beyond a source's end, which no file of Keras says.
+"""What sources were padded with, which no file of Keras says.
 
-The tutorial's arrays are zeros there, those of its newer version on keras.io are spaces, and the
-encoder goes on through them up to the longest source of training. Only a mask is in the model.
+The tutorial pads with zeros, its newer version on keras.io with spaces, and the encoder reads this
+padding up to the longest source of training. Only a mask is part of the model.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from s2s_jax.keras.reading.models import KerasModel
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.training.loop import validation_sums
 
-_TRIED = 256  # Pairs by which the padding is found.
-_CLEARLY = 0.9  # Another one must lower the loss to this share; an untrained model cannot tell.
+_TRIED = 256  # Pairs that each padding is tried on.
+_CLEARLY = 0.9  # The loss must drop to this share: an untrained model cannot tell paddings apart.
 
 
 def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
@@ -40,7 +40,7 @@ def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
 
 
 def source_encoder(model: KerasModel, characters: Characters) -> SourceEncoder:
-    """What the encoder reads of a source and beyond its end."""
+    """Encodes sources with the padding that the model was trained on."""
     source, _ = characters.vocabularies()
     if characters.source_padding == "mask":
         return SourceEncoder(source)
@@ -49,10 +49,10 @@ def source_encoder(model: KerasModel, characters: Characters) -> SourceEncoder:
 
 
 def _filler(model: KerasModel, characters: Characters) -> str:
-    """The symbol that stands beyond a source's end."""
+    """The symbol that sources are padded with."""
     if characters.source_padding == "space":
         return " "
-    # The id 0 of an Embedding is a character like any other.
+    # The id 0 of an Embedding is an ordinary character.
     one_hot = model.encoder.embedding is None
     first = characters.input_characters[0]
     return SPECIALS[0] if one_hot or first == "" else first
@@ -65,15 +65,15 @@ def with_padding(
     prepared: Prepared | None,
     params: Any,
 ) -> Characters:
-    """The characters with their `source_padding`: given, seen in the model, or found by trying.
+    """The characters with their `source_padding`: as given, as the model shows, or found by trying.
 
     Args:
-      asked: by the user, before anything else.
+      asked: the padding that the user asked for, which comes first.
       model, characters, params: what was read.
-      prepared: the data, if there are any.
+      prepared: the data, if given.
 
     Raises:
-      UserError: when the padding does not fit the model, or a length is missing.
+      UserError: if the padding does not fit the model, or a length is missing.
     """
     masked = model.encoder.masked
     possible = ["mask"] * (masked is not False) + ["zeros", "space"] * (masked is not True)
@@ -90,7 +90,7 @@ def with_padding(
     elif not padding and masked is None:
         raise UserError(
             "these weights do not say whether the encoder had a mask (mask_zero); give the data "
-            "(--data) to find it out, or say it: --padding mask or --padding zeros."
+            "(--data) to find out, or say which: --padding mask or --padding zeros."
         )
     padding = padding or possible[0]
     characters = dataclasses.replace(characters, source_padding=padding)
@@ -102,8 +102,8 @@ def with_padding(
     ):
         if needed and not getattr(characters, key):
             raise UserError(
-                f"the JSON of --vocabulary has no {key}, which decoding depends on; add it, or "
-                "give --data as well."
+                f"there is no {key}, which decoding depends on; give --{key.replace('_', '-')} N "
+                "or --data as well."
             )
     return characters
 
@@ -126,8 +126,8 @@ def _likeliest_padding(
         likeliest = possible[0]
     figures = ", ".join(f"{padding} {loss:.3f}" for padding, loss in losses.items())
     print(
-        f"Padding: {likeliest}, under which the data's first pairs are likelier (loss in nats per "
-        f"target character: {figures}); --padding decides otherwise."
+        f"Padding: {likeliest}, which makes the data's first pairs likelier (nats per target "
+        f"symbol: {figures}); change it with --padding."
     )
     return likeliest
 

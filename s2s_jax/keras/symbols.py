@@ -66,7 +66,7 @@ def read_vocabularies(paths: Sequence[Path], sizes: tuple[int, int]) -> Saved:
       sizes: symbols of the model; the numbers of an index lie below.
 
     Raises:
-      UserError: when a file cannot be read or holds something else.
+      UserError: if a file cannot be read or holds something else.
     """
     values, about = [load(path) for path in paths], {}
     if len(paths) == 1:
@@ -84,7 +84,7 @@ def start_and_end(symbols: Sequence[str]) -> tuple[str, str]:
     """What begins and what ends each target: the tutorial's, unless others are there.
 
     Raises:
-      UserError: when several pairs are there.
+      UserError: if several pairs are there.
     """
     found = [pair for pair in _STARTS_AND_ENDS if set(pair) <= set(symbols)]
     if len(found) > 1:
@@ -100,7 +100,7 @@ def load(path: Path) -> Any:
     """The value in a file of JSON; a text that is JSON itself is read, too.
 
     Raises:
-      UserError: when it cannot be read, or is a pickle.
+      UserError: if it cannot be read, or is a pickle.
     """
     try:
         with path.open("rb") as file:

@@ -1,7 +1,7 @@
 """The characters of a model from the tutorial's data.
 
-The tutorial saves no vocabulary. It makes one anew from the data whenever it starts, so the same
-lines of the same file give the same one back.
+The tutorial saves no vocabulary. It rebuilds it from the data whenever it starts, so the same lines
+of the same file give the same vocabulary.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def tutorial_pairs(path: Path, num_samples: int) -> list[tuple[str, str]]:
     """The first lines of a data file as the tutorial reads them, not normalized.
 
     Raises:
-      UserError: when the file cannot be read, or a line has no tab (Keras's program stops there).
+      UserError: if the file cannot be read, or a line has no tab (Keras's program stops there).
     """
     pairs = list(itertools.islice(_pairs(path), num_samples))
     if not pairs:

@@ -1,7 +1,7 @@
-"""Keras's weights <-> the parameters of a `Seq2Seq`: the same numbers in another order of rows.
+"""Keras's weights <-> the parameters of a `Seq2Seq`: the same numbers, their rows reordered.
 
 A vocabulary here begins with `<pad> <bos> <eos> <unk>`, so the rows of Keras's characters move.
-Rows that Keras does not have are zeros, and their outputs so unlikely that softmax is unmoved.
+Rows that Keras does not have are zeros, and their outputs too unlikely to change the softmax.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from s2s_jax.keras.characters import Characters
 from s2s_jax.runs.folder import Run
 
 NEVER = -1e9
-"""The output bias of what is never written: its share of a softmax is exactly 0."""
+"""The output bias of what is never written: its probability is exactly 0."""
 
 
 class LSTMWeights(NamedTuple):
-    """Of an LSTM in Keras's layout, gates i, f, g, o; all float32."""
+    """Weights of an LSTM in Keras's layout, gates i, f, g, o; all float32."""
 
     embedding: np.ndarray | None
     """`[vocab, embedding_dim]`; None for one-hot inputs."""
@@ -36,7 +36,7 @@ class LSTMWeights(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Of the whole model."""
+    """Weights of the whole model."""
 
     encoder: LSTMWeights
     decoder: LSTMWeights

@@ -151,6 +151,7 @@ def test_lengths_may_come_from_the_data(tmp_path):
     path = write_json(tmp_path, "tutorial.h5", max_encoder_seq_length=0, max_decoder_seq_length=0)
     found = convert(request("tutorial.h5", vocabulary=[path]))
     assert found.characters.max_decoder_seq_length == 20
+    assert convert(request("tutorial.h5", max_decoder_seq_length=9)).config.max_length == 10
     with pytest.raises(UserError, match="no max_encoder_seq_length"):
         convert(request("tutorial.h5", vocabulary=[path], data=None))
 

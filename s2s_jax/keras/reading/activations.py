@@ -22,7 +22,7 @@ def recurrent_activation(named: str, version: str, asked: str) -> str:
       asked: by the user, or empty.
 
     Raises:
-      UserError: when the file does not tell and the user does not, or they contradict each other.
+      UserError: if the file does not tell and the user does not, or they contradict each other.
     """
     if asked:
         if named and (named == "sigmoid") != (asked == "sigmoid"):

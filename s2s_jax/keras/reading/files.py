@@ -40,7 +40,7 @@ def read_architecture(path: Path) -> Any:
     """The configuration in what `model.to_json()` gave.
 
     Raises:
-      UserError: when it cannot be read.
+      UserError: if it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -55,7 +55,7 @@ def opened(path: Path) -> Iterator[Opened]:
     """A `.h5` or `.keras` file while it is open; which of them is told by its first bytes.
 
     Raises:
-      UserError: when h5py is missing, or the file or what the body reads of it is damaged, forged
+      UserError: if h5py is missing, or the file or what the body reads of it is damaged, forged
         or something else.
     """
     try:

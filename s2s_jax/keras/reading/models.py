@@ -40,7 +40,7 @@ def read_model(paths: Sequence[Path], recurrent_activation: str = "") -> KerasMo
       recurrent_activation: of the gates, where the files do not tell.
 
     Raises:
-      UserError: when h5py is missing, a file is damaged or forged, its model is another one than
+      UserError: if h5py is missing, a file is damaged or forged, its model is another one than
         the tutorial's, or a half is missing.
     """
     architectures = [path for path in paths if is_architecture(path)]

@@ -53,7 +53,7 @@ def read_part(path: Path, architecture: Any, asked: str) -> Part:
       asked: the recurrent activation, where the user says it.
 
     Raises:
-      UserError: when the file is damaged or forged, or holds another model than the tutorial's.
+      UserError: if the file is damaged or forged, or holds another model than the tutorial's.
     """
     with opened(path) as found:
         config = found.config if architecture is None else architecture

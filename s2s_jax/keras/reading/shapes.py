@@ -22,7 +22,7 @@ def recognise_weights(kinds: Mapping[str, str], reader: Reader) -> Structure:
       reader: knows the shapes of their weights.
 
     Raises:
-      UserError: when the weights are not those of the tutorial's model or of one half of it.
+      UserError: if the weights are not those of the tutorial's model or of one half of it.
     """
     layers: dict[str, list[str]] = {"LSTM": [], "Dense": [], "Embedding": [], "Masking": []}
     for name, kind in kinds.items():
