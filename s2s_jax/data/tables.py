@@ -19,6 +19,7 @@ from s2s_jax.runtime.files import shown
 Row = tuple[str, str] | str
 """Source and target as they stand, or the reason why a line has none."""
 
+_DEEPEST = 8  # Objects within objects, of which the texts have names.
 # Unicode's category Cc is fixed for ever; a tab is no fault of a text. Lone surrogates, which
 # JSON can spell, have no place in a text file.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -59,6 +60,11 @@ def open_table(paths: tuple[Path, ...], layout: Layout = FIND_OUT) -> Iterator[T
     with ExitStack() as stack:
         texts = [stack.enter_context(open_lines(path, layout.encoding)) for path in paths]
         if len(texts) == 2:
+            if layout.columns or layout.separator:
+                raise UserError(
+                    "two files have one column each; leave out `columns` and `separator`, or give"
+                    " one file"
+                )
             yield _parallel(*texts)
         else:
             yield _table(texts[0], layout)
@@ -219,7 +225,7 @@ def _texts(record: dict[str, Any], prefix: str = "") -> dict[str, str | int]:
     """The texts and whole numbers of a record, with the names of nested fields joined by dots."""
     found: dict[str, str | int] = {}
     for key, value in record.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix.count(".") < _DEEPEST:
             found |= _texts(value, f"{prefix}{key}.")
         elif isinstance(value, (str, int)) and not isinstance(value, bool):
             found[prefix + key] = value

@@ -213,12 +213,13 @@ def test_fields_of_json_lines(tmp_path):
         {"id": 6, "translation": {"en": "\ud800", "fr": "x"}},
         [1],
     ]
-    text = "".join(json.dumps(record) + "\n" for record in records) + '{"broken\n\n'
+    deep = '{"a": ' * 400 + "1" + "}" * 400 + "\n"
+    text = "".join(json.dumps(record) + "\n" for record in records) + '{"broken\n\n' + deep
     path = write(tmp_path, "a.jsonl", text.encode())
     corpus = read_pairs(path)
     assert corpus.pairs == [Pair("Go.", "Va !"), Pair("Two or three.", "Deux.")]
     assert corpus.skipped == {
-        "no text": Skipped(1, (3,)),
+        "no text": Skipped(2, (3, 8)),
         "control character": Skipped(1, (4,)),
         "broken JSON": Skipped(3, (5, 6, 7)),
     }
@@ -255,6 +256,7 @@ def test_two_files_are_read_line_by_line(tmp_path):
     assert (corpus.name, corpus.form) == ("x", "the lines of x.en with those of x.fr")
     assert not corpus.skipped
     assert read_pairs(paths, swap=True).pairs[0] == Pair("Va !", "Go.")
+    assert "one column each; leave out `columns`" in error_of(paths, layout=Layout(columns="1,2"))
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 3])
