@@ -29,3 +29,5 @@ with epy.lazy_api_imports(globals()):
     from s2s_jax.errors import UserError as UserError
     from s2s_jax.model.recurrence import LSTMCell as LSTMCell
     from s2s_jax.model.seq2seq import Seq2Seq as Seq2Seq
+    from s2s_jax.training.api import train as train
+    from s2s_jax.training.run import TrainedRun as TrainedRun

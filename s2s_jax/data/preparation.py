@@ -12,10 +12,11 @@ import numpy as np
 
 from s2s_jax.config import EMBEDDED, DataConfig, Files, files
 from s2s_jax.data.batching import Examples
-from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, read_pairs
+from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, read_pairs
 from s2s_jax.data.download import resolve
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.layout import Layout
+from s2s_jax.data.tables import clean
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
@@ -88,12 +89,27 @@ class Prepared:
         return Examples(sources, targets, characters)
 
 
-def load_corpus(config: DataConfig, seed: int, progress: bool = False) -> Corpus:
-    """The pairs that `config.data` names: the embedded corpus, files, or a download.
+IN_MEMORY = "<pairs in memory>"
+"""Stands for the path of data that were given as pairs."""
+
+
+def load_corpus(
+    config: DataConfig,
+    seed: int,
+    progress: bool = False,
+    pairs: Iterable[tuple[str, str]] | None = None,
+) -> Corpus:
+    """The pairs given, or those that `config` names: the embedded corpus, files, or a download.
 
     Raises:
       UserError: when they are unavailable, or none is usable.
     """
+    if pairs is not None:
+        rows = (clean(source, target) for source, target in pairs)
+        numbered = enumerate(rows, 1)
+        return collect_rows(IN_MEMORY, numbered, config.num_samples, **_limits(config))
+    if config.data == IN_MEMORY:
+        raise UserError("the run was trained on pairs in memory; give them again as its `data`.")
     if config.data != EMBEDDED:
         return _read(config, config.data, config.num_samples, progress)
     lines = enumerate(map("\t".join, embedded_pairs(seed)), 1)
@@ -121,6 +137,7 @@ def prepare(
     seed: int,
     encoders: tuple[SourceEncoder, Vocabulary] | None = None,
     progress: bool = False,
+    pairs: Iterable[tuple[str, str]] | None = None,
 ) -> Prepared:
     """Loads and splits a corpus.
 
@@ -130,11 +147,12 @@ def prepare(
       encoders: of source and target, where a run has them already; otherwise they are made from
         the training part.
       progress: show the progress of a download.
+      pairs: in memory, instead of those that `config` names.
 
     Raises:
       UserError: when the pairs are unavailable, or a part would be empty.
     """
-    corpus = load_corpus(config, seed, progress)
+    corpus = load_corpus(config, seed, progress, pairs)
     given = {"validation": config.validation, "test": config.test}
     parts = {name: _read(config, data, 0, progress) for name, data in given.items() if data}
     if "validation" in parts:

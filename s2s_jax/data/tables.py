@@ -143,7 +143,7 @@ def _quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
         elif len(fields) <= max(columns.source, columns.target):
             yield first, "line too long" if too_long else "too few columns"
         else:
-            yield first, _clean(fields[columns.source], fields[columns.target])
+            yield first, clean(fields[columns.source], fields[columns.target])
 
 
 def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row]]:
@@ -156,7 +156,7 @@ def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row
         else:
             texts = _texts(record)
             found = [str(texts[field]) for field in fields if field in texts]
-            yield number, _clean(*found) if len(found) == 2 else "no text"
+            yield number, clean(*found) if len(found) == 2 else "no text"
 
 
 def _arrow_table(data: ArrowData, layout: Layout) -> Table:
@@ -167,7 +167,7 @@ def _arrow_table(data: ArrowData, layout: Layout) -> Table:
     def rows() -> Iterator[tuple[int, Row]]:
         nonlocal read
         for read, texts in enumerate(data.rows(fields), 1):
-            yield read, "no text" if None in texts else _clean(*map(str, texts))
+            yield read, "no text" if None in texts else clean(*map(str, texts))
 
     def count_rest() -> tuple[int, bool]:
         return data.count() - read, True
@@ -196,7 +196,7 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
             if first[1] is None or second[1] is None:
                 yield first[0], "line too long"
             else:
-                yield first[0], _clean(first[1], second[1])
+                yield first[0], clean(first[1], second[1])
         count_rest()
 
     def count_rest() -> tuple[int, bool]:
@@ -232,7 +232,7 @@ def _texts(record: dict[str, Any], prefix: str = "") -> dict[str, str | int]:
     return found
 
 
-def _clean(source: str, target: str) -> Row:
+def clean(source: str, target: str) -> Row:
     """The pair with line breaks and tabs as spaces, or what is wrong with it."""
     source, target = _flat(source), _flat(target)
     return "control character" if _CONTROL.search(source + target) else (source, target)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,7 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
         ),
         create=False,
         read_only=not writable,
+        save_interval_steps=int(writable),  # What Orbax would warn of setting itself.
     )
     steps = (folder / STEPS).absolute()
     if writable:
@@ -49,10 +51,25 @@ def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.Checkpoi
         clean_steps(folder)
     elif not holds_steps(folder):
         raise UserError(f"{folder} holds no finished step yet; let train.py reach its first save.")
-    with naming_faults(str(steps)):
+    with naming_faults(str(steps)), _expecting_read_only():
         manager = ocp.CheckpointManager(steps, options=options)
     with manager:
         yield manager
+
+
+@contextlib.contextmanager
+def _expecting_read_only() -> Iterator[None]:
+    """Inside, Orbax does not warn that a manager is as read-only as it was asked to be."""
+    absl = logging.getLogger("absl")
+    absl.addFilter(_is_not_about_reading)
+    try:
+        yield
+    finally:
+        absl.removeFilter(_is_not_about_reading)
+
+
+def _is_not_about_reading(record: logging.LogRecord) -> bool:
+    return "directory is read only" not in record.getMessage()
 
 
 def clean_steps(folder: Path) -> None:

@@ -84,19 +84,20 @@ def run() -> int:
     """Does what the command line asks for."""
     flags = vars(parser().parse_args())
 
-    from s2s_jax.runtime.devices import DeviceRequest  # After --help, which needs no JAX.
-    from s2s_jax.training.planning import Request, with_recipe
+    # After --help, which needs no JAX.
+    from s2s_jax.training.api import train
+    from s2s_jax.training.planning import request_for
     from s2s_jax.training.report import TrainingReport
-    from s2s_jax.training.run import summarize, train
+    from s2s_jax.training.run import TrainingInterrupted, summarize
 
-    action = summarize if flags.pop("summary", False) else train
-    sections = {
-        name: {key: flags.pop(key) for key in section.options() if key in flags}
-        for name, section in SECTIONS.items()
-    }
-    devices = {key: flags.pop(key) for key in DeviceRequest._fields if key in flags}
-    request = Request(**sections, devices=DeviceRequest(**devices), **flags)
-    return action(with_recipe(request), TrainingReport())
+    if flags.pop("summary", False):
+        summarize(request_for(flags), TrainingReport())
+        return 0
+    try:
+        train(**flags, verbose=True)
+    except TrainingInterrupted as interrupted:
+        return 128 + interrupted.signum
+    return 0
 
 
 def entry_point() -> NoReturn:

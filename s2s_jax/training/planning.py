@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig, files
+from s2s_jax.config.options import refuse_unknown
+from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import Prepared, prepare
 from s2s_jax.errors import UserError
-from s2s_jax.recipes import default_recipe, read_recipe
+from s2s_jax.recipes import SECTIONS, default_recipe, read_recipe
 from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
 from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
@@ -26,7 +28,8 @@ _MAY_CHANGE |= {"data", "validation", "test", "columns", "separator", "quotes", 
 class Request(NamedTuple):
     """What the user asked for; the mappings hold the fields of the configurations given.
 
-    `more` resumes, too: so many epochs are trained from where the run is.
+    `more` resumes, too: so many epochs are trained from where the run is. `pairs` take the place
+    of a data file.
     """
 
     data: Mapping[str, Any]
@@ -38,6 +41,30 @@ class Request(NamedTuple):
     more: int | None = None
     devices: DeviceRequest = DeviceRequest()
     recipe: str | None = None
+    pairs: tuple[Pair, ...] | None = None
+
+
+def request_for(settings: Mapping[str, Any]) -> Request:
+    """A request from settings by their names, which are those of the flags.
+
+    Raises:
+      UserError: for an unknown name, and for what `with_recipe` raises.
+    """
+    sections = {name: section.options() for name, section in SECTIONS.items()}
+    own = set(Request._fields) - {*sections, "devices"}
+    known = own.union(DeviceRequest._fields, *sections.values())
+    refuse_unknown(settings, known, "the settings of a run")
+
+    def given(names: Iterable[str]) -> dict[str, Any]:
+        return {name: settings[name] for name in names if name in settings}
+
+    return with_recipe(
+        Request(
+            **{name: given(options) for name, options in sections.items()},
+            devices=DeviceRequest(**given(DeviceRequest._fields)),
+            **given(own),
+        )
+    )
 
 
 def with_recipe(request: Request) -> Request:
@@ -83,6 +110,8 @@ def choose_folder(request: Request) -> Path:
     """The folder asked for, or the one named after the data."""
     if request.out is not None:
         return request.out
+    if request.pairs is not None:
+        return ROOT / "pairs"
     names = files(request.data.get("data", EMBEDDED))
     name = PurePath(names[0].rstrip("/")).name
     stem = re.sub(r"(\.(txt|tsv|csv|jsonl|parquet|gz|zip))+$", "", name, flags=re.IGNORECASE)
@@ -119,7 +148,7 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
         if request.more is not None:
             train = dataclasses.replace(train, epochs=request.more)
         model = ModelConfig(1, 1, **request.model)
-        prepared = prepare(data, train.seed, progress=progress)
+        prepared = prepare(data, train.seed, progress=progress, pairs=request.pairs)
         model = dataclasses.replace(
             model,
             source_vocab_size=len(prepared.source_vocabulary),
@@ -134,7 +163,7 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
         data=dataclasses.replace(config.data, **request.data),
         train=dataclasses.replace(config.train, **request.train),
     )
-    prepared = prepare(config.data, config.train.seed, saved.encoders, progress)
+    prepared = prepare(config.data, config.train.seed, saved.encoders, progress, request.pairs)
     if prepared.data_hash != config.data_hash:
         raise UserError(
             f"{' '.join(files(config.data.data))} does not hold the pairs that this run was begun "

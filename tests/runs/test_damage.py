@@ -19,7 +19,7 @@ from s2s_jax.runs.folder import STEPS, read_run
 from s2s_jax.runs.steps import open_steps
 from s2s_jax.training.planning import Request
 from s2s_jax.training.report import TrainingReport
-from s2s_jax.training.run import train
+from s2s_jax.training.run import carry_out
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -98,7 +98,7 @@ def test_decoding_with_any_file_damaged(trained, tmp_path, how):
 def finish(folder, data):
     """Resumes for one epoch more; gives the parameters at its end."""
     request = Request({"data": str(data)}, {}, {"epochs": EPOCHS}, folder, resume=True)
-    assert train(request, TrainingReport()) == 0
+    carry_out(request, TrainingReport())
     shapes = param_shapes(read_run(folder).config.model)
     with open_steps(folder) as manager:
         params = restore_params(manager, manager.latest_step(), shapes)

@@ -19,7 +19,7 @@ from s2s_jax.runs.integrity import check_forms, hash_of_json, hashes_of_arrays
 from s2s_jax.runs.steps import open_steps
 from s2s_jax.training.planning import Request
 from s2s_jax.training.report import TrainingReport
-from s2s_jax.training.run import train
+from s2s_jax.training.run import carry_out
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -102,7 +102,7 @@ def test_a_config_that_asks_for_a_billion_units_takes_no_memory(
         Translator.load(folder)
     request = Request({"data": str(data_file)}, {}, {"epochs": 41}, folder, resume=True)
     with pytest.raises(UserError, match=r"does not fit config\.json"):
-        train(request, TrainingReport())
+        carry_out(request, TrainingReport())
 
 
 def test_an_answer_without_end_takes_no_memory(trained, tmp_path):

@@ -16,7 +16,7 @@ from s2s_jax.runs.locking import locked
 from s2s_jax.training import run
 from s2s_jax.training.planning import Request, configure
 from s2s_jax.training.report import TrainingReport
-from s2s_jax.training.run import summarize, train
+from s2s_jax.training.run import carry_out, summarize
 
 MODEL, TRAIN = {"latent_dim": 16}, {"epochs": 2, "batch_size": 4}
 
@@ -30,7 +30,7 @@ def request_for(data_file, tmp_path):
 
 
 def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, capsys):
-    assert train(request_for(), TrainingReport()) == 0
+    assert carry_out(request_for(), TrainingReport()).folder == tmp_path / "run"
     folder = tmp_path / "run"
     run = read_run(folder)
     prepared = prepare(run.config.data, 0, (run.source_vocabulary, run.target_vocabulary))
@@ -46,39 +46,39 @@ def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, 
 
 def test_a_run_killed_before_its_end_is_not_taken_for_finished(request_for, tmp_path):
     """The evaluation is the mark of the end; without it the epochs asked for are all there is."""
-    train(request_for(), TrainingReport())
+    carry_out(request_for(), TrainingReport())
     (tmp_path / "run" / "evaluation.json").unlink()
-    assert train(request_for()._replace(resume=True), TrainingReport()) == 0
+    carry_out(request_for()._replace(resume=True), TrainingReport())
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
     assert (tmp_path / "run" / "evaluation.json").exists()
-    assert train(request_for()._replace(resume=True), TrainingReport()) == 0
+    carry_out(request_for()._replace(resume=True), TrainingReport())
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
 
 
 def test_metrics_lost_with_a_kill_come_back_from_the_step(request_for, tmp_path):
-    train(request_for(), TrainingReport())
+    carry_out(request_for(), TrainingReport())
     metrics = tmp_path / "run" / "metrics.jsonl"
     before = metrics.read_text()
     metrics.unlink()
-    train(request_for(epochs=3)._replace(resume=True), TrainingReport())
+    carry_out(request_for(epochs=3)._replace(resume=True), TrainingReport())
     assert metrics.read_text().startswith(before)
 
 
 def test_a_summary_writes_nothing(request_for, tmp_path, capsys):
-    assert summarize(request_for(), TrainingReport()) == 0
+    summarize(request_for(), TrainingReport())
     assert "Seq2Seq" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
     assert list(Path(tmp_path).iterdir()) == []
 
 
-def test_a_run_that_goes_astray_names_step_and_lines_and_keeps_what_was_good(request_for, tmp_path):
+def test_a_run_that_diverges_names_step_and_lines_and_keeps_what_was_good(request_for, tmp_path):
     request = request_for(optimizer="sgd", learning_rate=1e38, epochs=9)
     with pytest.raises(UserError) as stopped:
-        train(request, TrainingReport())
+        carry_out(request, TrainingReport())
     assert re.search(
         r"5 updates .* up to step \d+ \(lines \d+, \d+, \d+, \d+ of", str(stopped.value)
     )
-    assert "--learning-rate" in str(stopped.value)
+    assert "`learning_rate`" in str(stopped.value)
     # What is saved can be read, and holds nothing but numbers.
     params = Translator.load(tmp_path / "run", "latest").params
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
@@ -93,22 +93,22 @@ def test_a_folder_that_changed_while_the_data_were_read_is_refused(
         prepared = configure(*arguments)
         if not (tmp_path / "run").exists():
             monkeypatch.setattr(run, "configure", configure)
-            train(request_for(epochs=1), TrainingReport())
+            carry_out(request_for(epochs=1), TrainingReport())
         return prepared
 
     monkeypatch.setattr(run, "configure", meanwhile)
     with pytest.raises(UserError, match="holds a run already"):
-        train(request_for(), TrainingReport())
+        carry_out(request_for(), TrainingReport())
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
 
 
 def test_a_run_that_is_being_trained_is_refused(request_for, tmp_path):
-    train(request_for(), TrainingReport())
+    carry_out(request_for(), TrainingReport())
     with (
         locked(tmp_path / "run"),
         pytest.raises(UserError, match=f"being trained in by process {os.getpid()}"),
     ):
-        train(request_for()._replace(resume=True), TrainingReport())
+        carry_out(request_for()._replace(resume=True), TrainingReport())
 
 
 def test_a_run_that_stopped_early_says_so_and_trains_longer_when_asked(
@@ -120,15 +120,15 @@ def test_a_run_that_stopped_early_says_so_and_trains_longer_when_asked(
     def epochs():
         return len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
 
-    train(request, TrainingReport())
+    carry_out(request, TrainingReport())
     stopped_after = epochs()
     assert stopped_after < 9
     for again in (request, request_for(**stuck, epochs=20)._replace(resume=True)):
         capsys.readouterr()
-        train(again, TrainingReport())  # As it would have stopped with --epochs 20 at once.
+        carry_out(again, TrainingReport())  # As it would have stopped with --epochs 20 at once.
         assert f"stopped after {stopped_after} of " in capsys.readouterr().out
         assert epochs() == stopped_after
     longer = Request({}, {}, {}, tmp_path / "run", more=1, resume=True)
     for more in (1, 2):
-        train(longer, TrainingReport())
+        carry_out(longer, TrainingReport())
         assert epochs() == stopped_after + more

@@ -1,0 +1,69 @@
+"""Training from Python: what the command line does, as a call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from s2s_jax.data.corpus import Pair
+from s2s_jax.data.preparation import IN_MEMORY
+from s2s_jax.training.planning import request_for
+from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.run import TrainedRun, carry_out
+
+
+class _Callback(NamedTuple):
+    """A listener that hears of epochs alone."""
+
+    call: Callable[[dict[str, Any]], object]
+
+    def on_step(self, progress: TrainingProgress) -> None:
+        """Is not passed on."""
+
+    def on_epoch(self, metrics: dict[str, Any]) -> None:
+        self.call(dict(metrics))
+
+
+def train(
+    data: str | os.PathLike[str] | Iterable[tuple[str, str]] | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callable[[dict[str, Any]], object]] = (),
+    verbose: bool = False,
+    **settings: Any,
+) -> TrainedRun:
+    """Trains a model and keeps it in a run folder, as train.py does.
+
+        run = train("fra.txt", epochs=30, resume=True)
+        run.translator(["Go."])
+
+    Args:
+      data: a path, a URL, a name such as "fra-eng", or pairs of source and target (which are all
+        taken); None for the built-in corpus, or for the data of the run that is resumed.
+      out: the run folder; checkpoints/<name of the data> by default.
+      callbacks: called after each epoch, which is saved by then, with its metrics. What one of
+        them raises ends the training.
+      verbose: print what train.py prints; otherwise nothing is printed.
+      **settings: the other flags of train.py by their names in Python, such as `epochs`,
+        `latent_dim`, `recipe`, `resume`, `more`, `overwrite` and `platform`.
+
+    Returns:
+      The run: its folder, its history, and a translator of its best epoch.
+
+    Raises:
+      UserError: when the request cannot be fulfilled; what existed before is still there.
+      TrainingInterrupted: a `KeyboardInterrupt`, after Ctrl-C or SIGTERM; what was reached is
+        saved.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        settings["data"] = os.fspath(data)
+    elif data is not None:
+        settings["pairs"] = tuple(Pair(source, target) for source, target in data)
+        settings = {"num_samples": 0, **settings, "data": IN_MEMORY}
+    if out is not None:
+        settings["out"] = Path(out)
+    report = TrainingReport(quiet=not verbose)
+    return carry_out(request_for(settings), report, [_Callback(call) for call in callbacks])
