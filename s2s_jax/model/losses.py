@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
@@ -20,8 +21,8 @@ class Sums(NamedTuple):
 
 def cross_entropy(
     logits: Float[Array, "batch time vocab"],
-    targets: Int[Array, "batch time"],
-    mask: Bool[Array, "batch time"],
+    targets: Int[Array | np.ndarray, "batch time"],
+    mask: Bool[Array | np.ndarray, "batch time"],
 ) -> Scalar:
     """In nats, summed over real target tokens; arguments as in `token_sums`."""
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
@@ -30,8 +31,8 @@ def cross_entropy(
 
 def token_sums(
     logits: Float[Array, "batch time vocab"],
-    targets: Int[Array, "batch time"],
-    mask: Bool[Array, "batch time"],
+    targets: Int[Array | np.ndarray, "batch time"],
+    mask: Bool[Array | np.ndarray, "batch time"],
 ) -> Sums:
     """Cross-entropy in nats and correct predictions, summed over real target tokens.
 

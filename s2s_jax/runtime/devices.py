@@ -102,17 +102,17 @@ def check_platform(platform: str | None) -> None:
 
 def _check_processes(request: DeviceRequest) -> None:
     """Raises `UserError` unless all or none of the three flags are given, and fit together."""
-    given = (request.coordinator, request.num_processes, request.process_id)
-    if all(value is None for value in given):
+    address, processes, process = request.coordinator, request.num_processes, request.process_id
+    if address is processes is process is None:
         return
-    if any(value is None for value in given):
+    if address is None or processes is None or process is None:
         raise UserError("--coordinator, --num-processes and --process-id go together.")
-    if not re.fullmatch(r".+:\d{1,5}", request.coordinator):
-        raise UserError(f"--coordinator must be HOST:PORT, not {request.coordinator!r}.")
-    if request.num_processes < 1 or not 0 <= request.process_id < request.num_processes:
+    if not re.fullmatch(r".+:\d{1,5}", address):
+        raise UserError(f"--coordinator must be HOST:PORT, not {address!r}.")
+    if processes < 1 or not 0 <= process < processes:
         raise UserError(
-            f"--process-id must be one of 0 to {request.num_processes - 1} where "
-            f"--num-processes is {request.num_processes}; it is {request.process_id}."
+            f"--process-id must be one of 0 to {processes - 1} where "
+            f"--num-processes is {processes}; it is {process}."
         )
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
+import jax
+
 from s2s_jax.config import TrainConfig
 from s2s_jax.model.losses import Sums
 
@@ -63,9 +65,9 @@ class TrainingProgress:
         return cls(**{**record, **values})
 
 
-def _mean(total: float, count: float) -> float | None:
+def _mean(total: jax.Array | float, count: jax.Array | float) -> float | None:
     """None where nothing is known: JSON has no NaN."""
-    mean = total / count if count else math.nan
+    mean = float(total / count) if count else math.nan
     return mean if math.isfinite(mean) else None
 
 
