@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from s2s_testing import ROOT
 
-from s2s_jax.data.embedded import set_phrases
+from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.decoding.translator import Translator
 
 pytestmark = pytest.mark.slow
@@ -54,3 +56,17 @@ def test_everyday_sentences_are_known(folder):
     answers = Translator.load(run_folder)([source for source, _ in phrases])
     right = sum(answer == target for answer, (_, target) in zip(answers, phrases, strict=True))
     assert right / len(phrases) >= 0.97
+
+
+def test_the_tutorial_s_settings_learn_characters(tmp_path):
+    """Three epochs; measured 2.19 on the grammar, and 2.24 on the tutorial's `fra.txt`.
+
+    `S2S_FRA=fra.txt python -m pytest ...` tries the tutorial's own data.
+    """
+    data = Path(os.environ.get("S2S_FRA") or tmp_path / "pairs.txt").absolute()
+    if "S2S_FRA" not in os.environ:
+        pairs = islice(embedded_pairs(), 10_000)
+        data.write_text("".join(f"{s}\t{t}\n" for s, t in pairs), encoding="utf-8")
+    run(ROOT / "train.py", "--data", data, "--epochs", 3, "--out", "run", cwd=tmp_path)
+    epochs = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(epochs[-1])["val_loss"] < 2.4
