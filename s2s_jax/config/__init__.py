@@ -44,7 +44,7 @@ class DataConfig(Config):
         EMBEDDED,
         alias="--train",
         most_values=2,
-        metavar="PATH|URL|NAME",
+        metavar="DATA",
         help="source<TAB>target lines, CSV, JSON lines, Parquet or Hugging Face datasets; sources "
         "and targets in two files; a URL; a name such as fra-eng (manythings.org); or a recipe "
         "(.toml) that names its data",

@@ -1,0 +1,58 @@
+"""README and docs: links lead somewhere, figures about the code are right, the site builds."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import pytest
+from s2s_testing import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LONGEST_README = 150  # Lines.
+MOST_TO_READ = 2_000  # Lines of the files that reading.md goes through.
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not re.match(r"https?:", target):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_shell_expands_what_is_to_be_typed(page):
+    """In zsh an exclamation mark between double quotes opens a history expansion."""
+    for block in re.findall(r"^```(?:sh|bash)?\n(.*?)^```", page.read_text("utf-8"), re.S | re.M):
+        assert not re.search(r'"[^"\n]*![^"\n]*"', block)
+
+
+def test_the_readme_is_short_and_names_every_room():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= LONGEST_README
+    rooms = [path.name for path in (ROOT / "s2s_jax").iterdir() if path.is_dir()]
+    for room in rooms:
+        if room != "__pycache__":
+            assert f"\n  {room}/ " in text
+
+
+def test_the_files_to_read_are_as_long_as_the_page_says():
+    rows = re.findall(
+        r"^\| (\d+) \| `(\S+)` \| (\d+) \|", (ROOT / "docs/reading.md").read_text("utf-8"), re.M
+    )
+    assert [int(number) for number, _, _ in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) == 12
+    lengths = {name: len((ROOT / name).read_text("utf-8").splitlines()) for _, name, _ in rows}
+    assert {name: int(lines) for _, name, lines in rows} == lengths
+    assert sum(lengths.values()) <= MOST_TO_READ
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    if importlib.util.find_spec("sphinx") is None:
+        pytest.skip('needs Sphinx: pip install -e ".[docs]"')
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", ROOT / "docs", tmp_path]
+    done = subprocess.run(map(str, command), capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "class Translator" in re.sub(r"<[^>]+>", "", (tmp_path / "api.html").read_text("utf-8"))
