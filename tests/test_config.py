@@ -133,7 +133,7 @@ def test_sizes_without_a_default_are_required(key):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda: TrainConfig(epochs=0), "epochs"),
+        (lambda: TrainConfig(epochs=-1), "epochs"),
         (lambda: TrainConfig(batch_size=0), "batch_size"),
         (lambda: TrainConfig(patience=-1), "patience"),
         (lambda: TrainConfig(seed=-1), "seed"),

@@ -23,6 +23,9 @@ TOKENS = ("char", "grapheme", "word", "space")
 LEARNING_RATES = {"rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 """The optimizers offered, and the default learning rate of each."""
 
+PARTS = ("encoder", "decoder")
+"""The parts of a model, as its parameters name them."""
+
 HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
 """clip(slope * z + 0.5, 0, 1) in place of an LSTM's sigmoid: Keras changed the slope in Keras 3."""
 
@@ -146,7 +149,7 @@ class TrainConfig(Config):
     sums are float32, and decoding is float32 throughout.
     """
 
-    epochs: int = option(100, least=1, metavar="N", help="epoch at which training ends")
+    epochs: int = option(100, least=0, metavar="N", help="epoch at which training ends")
     batch_size: int = option(64, least=1, metavar="N", help="pairs per update")
     optimizer: str = option("rmsprop", choices=tuple(LEARNING_RATES), help="update rule")
     learning_rate: float = option(
@@ -158,6 +161,12 @@ class TrainConfig(Config):
     )
     clip_norm: float = option(
         0.0, least=0, metavar="NORM", help="bound on the norm of the gradient; 0 = none"
+    )
+    freeze: str = option(
+        "",
+        choices=("", *PARTS),
+        metavar="PART",
+        help="leave the weights of the encoder or of the decoder as they are",
     )
     patience: int = option(
         0, least=0, metavar="N",
@@ -191,7 +200,8 @@ class RunConfig(Config):
     stops after that many steps unless told otherwise. `data_hash` is the SHA-256 of the pairs, so
     that a run is resumed on the data it was begun with. `longest_source` is the longest source of
     the training part in tokens; 0 if unknown. `source_length` and `source_filler` are the `length`
-    and `filler` of a `SourceEncoder`.
+    and `filler` of a `SourceEncoder`. `started_from` names the run and step whose weights this run
+    began with, if they were not drawn.
     """
 
     data: DataConfig
@@ -202,6 +212,7 @@ class RunConfig(Config):
     longest_source: int = option(0, least=0)
     source_length: int = option(0, least=0)
     source_filler: str = "<pad>"
+    started_from: str = ""
 
     FORMAT: ClassVar[int] = 1
     """Raised when programs of the format before could not read the run; they then refuse it."""

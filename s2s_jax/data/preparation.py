@@ -138,6 +138,8 @@ def prepare(
     encoders: tuple[SourceEncoder, Vocabulary] | None = None,
     progress: bool = False,
     pairs: Iterable[tuple[str, str]] | None = None,
+    *,
+    extend: bool = False,
 ) -> Prepared:
     """Loads and splits a corpus.
 
@@ -148,6 +150,7 @@ def prepare(
         the training part.
       progress: show the progress of a download.
       pairs: in memory, instead of those that `config` names.
+      extend: add what is new in the training part to the vocabularies of `encoders`.
 
     Raises:
       UserError: when the pairs are unavailable, or a part would be empty.
@@ -161,10 +164,14 @@ def prepare(
         training, validation = split_pairs(
             corpus.pairs, config.validation_split, config.split, seed, corpus.always_train
         )
+    sources, targets = ([pair[side] for pair in training] for side in (0, 1))
     if encoders is None:
-        source = Vocabulary.from_texts((pair.source for pair in training), config.source_tokens)
-        target = Vocabulary.from_texts((pair.target for pair in training), config.target_tokens)
-        encoders = SourceEncoder(source), target
+        source = Vocabulary.from_texts(sources, config.source_tokens)
+        encoders = SourceEncoder(source), Vocabulary.from_texts(targets, config.target_tokens)
+    elif extend:
+        source = encoders[0].vocabulary.extended(sources)
+        encoder = dataclasses.replace(encoders[0], vocabulary=source)
+        encoders = encoder, encoders[1].extended(targets)
     return Prepared(corpus, training, validation, *encoders, parts)
 
 

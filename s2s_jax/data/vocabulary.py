@@ -21,7 +21,8 @@ class Vocabulary:
     """An ordered set of symbols; a symbol's id is its place.
 
     Attributes:
-      symbols: `<pad> <bos> <eos> <unk>`, then the sorted symbols of the training part.
+      symbols: `<pad> <bos> <eos> <unk>`, then the sorted symbols of the training part, and those
+        that were added later.
       tokenizer: divides a text into symbols, and joins them again.
     """
 
@@ -46,6 +47,11 @@ class Vocabulary:
         """The vocabulary of the training part, divided into `tokens`."""
         tokenizer = make_tokenizer(tokens)
         return cls((*SPECIALS, *tokenizer.symbols(texts)), tokenizer)
+
+    def extended(self, texts: Iterable[str]) -> Self:
+        """The vocabulary with the new symbols of further texts at its end; ids stay."""
+        new = (symbol for symbol in self.tokenizer.symbols(texts) if symbol not in self._ids)
+        return dataclasses.replace(self, symbols=(*self.symbols, *new))
 
     @cached_property
     def _ids(self) -> dict[str, int]:

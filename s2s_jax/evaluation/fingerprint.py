@@ -29,9 +29,19 @@ def hashes(sentences: Iterable[str]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), _HASH)
 
 
-def write_training_sources(folder: Path, sources: Iterable[str]) -> None:
-    """Writes (or replaces) the file of a run folder, whole or not at all."""
-    content = np.unique(hashes(sources)).astype(_HASH).tobytes()
+def write_training_sources(
+    folder: Path, sources: Iterable[str], earlier: np.ndarray | None = None
+) -> None:
+    """Writes (or replaces) the file of a run folder, whole or not at all.
+
+    Args:
+      folder: of the run.
+      sources: that it is trained on.
+      earlier: what `read_training_sources` says of the run that it started from, if it did.
+    """
+    found = hashes(sources)
+    found = found if earlier is None else np.concatenate((found, earlier))
+    content = np.unique(found).astype(_HASH).tobytes()
     with replacing(folder / TRAINING_SOURCES) as temporary:
         temporary.write_bytes(hashlib.sha256(content).digest() + content)
 

@@ -109,7 +109,12 @@ def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]
 
 
 def own_characters(run: Run) -> Characters:
-    """The characters of a run trained here, with the tutorial's start and end."""
+    """The characters of a run trained here, with the tutorial's start and end.
+
+    A run that started from an imported one may have these among its symbols, and fillers.
+    """
+    length = run.config.source_length
+    padding = ("space" if run.config.source_filler == " " else "zeros") if length else "mask"
     # A masked Embedding skips the id 0.
     masked = SPECIALS[:1] if run.config.model.embedding_dim else ()
     source, target = run.source_vocabulary, run.target_vocabulary
@@ -117,10 +122,11 @@ def own_characters(run: Run) -> Characters:
     unknown = [SPECIALS[3:] if v.tokenizer.reads_unseen else () for v in (source, target)]
     return Characters(
         (*masked, *unknown[0], *source.symbols[len(SPECIALS) :]),
-        ("\t", "\n", *unknown[1], *target.symbols[len(SPECIALS) :]),
+        tuple(dict.fromkeys(("\t", "\n", *unknown[1], *target.symbols[len(SPECIALS) :]))),
         source_tokenizer=source.tokenizer,
         target_tokenizer=target.tokenizer,
-        source_padding="mask",
+        source_padding=padding,
+        max_encoder_seq_length=length,
         max_decoder_seq_length=run.config.max_length - 1,
     )
 

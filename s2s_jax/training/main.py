@@ -39,6 +39,12 @@ def _add_run(run: argparse._ArgumentGroup) -> None:
         "has its --epochs")  # fmt: skip
     run.add_argument("--more", type=int, metavar="N",
         help="resume, and train N more epochs from there; --patience counts anew")  # fmt: skip
+    run.add_argument("--start-from", type=Path, metavar="DIR",
+        help="begin with the weights of another run (fine-tuning); its model and settings of "
+        "training are kept, with a tenth of its learning rate, and new symbols are added to its "
+        "vocabularies")  # fmt: skip
+    run.add_argument("--step", metavar="STEP",
+        help="which step of that run: best, latest or a number (default: best)")  # fmt: skip
     run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
     run.add_argument("--summary", action="store_true", help="print the model and stop")
 

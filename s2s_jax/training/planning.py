@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
@@ -18,6 +19,7 @@ from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
 from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
 from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.starting import Start, continued, read_start, settings_after
 
 # On resume. The state does not depend on these; precision may differ between devices.
 _MAY_CHANGE = {"epochs", "patience", "save_every", "precision"}
@@ -29,7 +31,8 @@ class Request(NamedTuple):
     """What the user asked for; the mappings hold the fields of the configurations given.
 
     `more` resumes, too: so many epochs are trained from where the run is. `pairs` take the place
-    of a data file.
+    of a data file. `start_from` and `step` name the run and the step whose weights a new run begins
+    with.
     """
 
     data: Mapping[str, Any]
@@ -41,6 +44,8 @@ class Request(NamedTuple):
     more: int | None = None
     devices: DeviceRequest = DeviceRequest()
     recipe: str | None = None
+    start_from: str | os.PathLike[str] | None = None
+    step: str | int = "best"
     pairs: tuple[Pair, ...] | None = None
 
 
@@ -134,28 +139,31 @@ def saved_run(request: Request, folder: Path) -> Run | None:
     )
 
 
-def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunConfig, Prepared]:
+def wanted_start(request: Request, saved: Run | None) -> Start | None:
+    """The run whose weights a new one begins with; a resumed one has begun."""
+    if request.start_from is None and request.step != "best":
+        raise UserError("`step` is a step of the run that `start_from` names; give both.")
+    if request.start_from is None or saved is not None:
+        return None
+    return read_start(Path(request.start_from), request.step)
+
+
+def configure(
+    request: Request, saved: Run | None, progress: bool, start: Start | None = None
+) -> tuple[RunConfig, Prepared]:
     """The whole configuration and the data; all that can be checked is checked before reading.
+
+    Args:
+      request: what was asked for.
+      saved: the run to resume, or None for a new one.
+      progress: show the progress of a download.
+      start: the run whose weights a new one begins with.
 
     Raises:
       UserError: for a value out of its range, unusable data, or what does not fit a saved run.
     """
     if saved is None:
-        if request.recipe is None:
-            recipe = default_recipe(request.data.get("data", EMBEDDED))
-            request = with_recipe(request._replace(recipe=recipe))
-        data, train = DataConfig(**request.data), TrainConfig(**request.train)
-        if request.more is not None:
-            train = dataclasses.replace(train, epochs=request.more)
-        model = ModelConfig(1, 1, **request.model)
-        prepared = prepare(data, train.seed, progress=progress, pairs=request.pairs)
-        model = dataclasses.replace(
-            model,
-            source_vocab_size=len(prepared.source_vocabulary),
-            target_vocab_size=len(prepared.target_vocabulary),
-        )
-        source, target = prepared.longest
-        return RunConfig(data, model, train, target + 1, prepared.data_hash, source), prepared
+        return _configure_new(request, progress, start)
     config = saved.config
     _refuse_changes(request, config)
     config = dataclasses.replace(
@@ -170,6 +178,34 @@ def configure(request: Request, saved: Run | None, progress: bool) -> tuple[RunC
             "with; resume on the same data, or begin a new run with another `out`."
         )
     return config, prepared
+
+
+def _configure_new(
+    request: Request, progress: bool, start: Start | None
+) -> tuple[RunConfig, Prepared]:
+    """`configure` for a new run."""
+    if start is not None:
+        data, model, train = settings_after(start, request.data, request.model, request.train)
+        encoders = start.run.encoders
+    else:
+        if request.recipe is None:
+            recipe = default_recipe(request.data.get("data", EMBEDDED))
+            request = with_recipe(request._replace(recipe=recipe))
+        data, train = DataConfig(**request.data), TrainConfig(**request.train)
+        model, encoders = ModelConfig(1, 1, **request.model), None
+    if request.more is not None:
+        train = dataclasses.replace(train, epochs=request.more)
+    if train.epochs == 0 and start is None:
+        raise UserError("`epochs` must be at least 1, not 0, where no `start_from` is given.")
+    prepared = prepare(data, train.seed, encoders, progress, request.pairs, extend=True)
+    model = dataclasses.replace(
+        model,
+        source_vocab_size=len(prepared.source_vocabulary),
+        target_vocab_size=len(prepared.target_vocabulary),
+    )
+    source, target = prepared.longest
+    config = RunConfig(data, model, train, target + 1, prepared.data_hash, source)
+    return config if start is None else continued(config, start), prepared
 
 
 def _refuse_changes(request: Request, config: RunConfig) -> None:

@@ -53,6 +53,11 @@ class TrainingReport:
             table.add_row(name, Text(text))
         self.console.print(table, soft_wrap=False)
 
+    def started(self, origin: str, val_loss: float | None) -> None:
+        """Where the weights of a new run are from, and how well they do on its data."""
+        loss = "" if val_loss is None else f"; val_loss before training {val_loss:.4f}"
+        self.say(f"Started from {origin}{loss}")
+
     @contextlib.contextmanager
     def training(self, batches: int, epochs: int, progress: TrainingProgress) -> Iterator[None]:
         """Shows the bar inside; `batches` is the number of batches an epoch."""

@@ -36,6 +36,11 @@ def restore_together(
             )
         if not is_main() and holds_steps(folder):
             restored = _restore(folder, model, config)
+        if restored is None and config.started_from:
+            raise UserError(
+                f"{folder} was interrupted before it had the weights of {config.started_from}; "
+                "start again with `overwrite`."
+            )
     return restored
 
 

@@ -17,7 +17,6 @@ from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
-from s2s_jax.evaluation.fingerprint import write_training_sources
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.model.summary import summary
 from s2s_jax.runs.folder import (
@@ -47,11 +46,19 @@ from s2s_jax.runtime.parallel import replicate
 from s2s_jax.training.closing import finish
 from s2s_jax.training.loop import MOST_SKIPPED, Listener, NotFinite, fit
 from s2s_jax.training.opening import opening_rows
-from s2s_jax.training.planning import Request, choose_folder, configure, saved_run, with_more
+from s2s_jax.training.planning import (
+    Request,
+    choose_folder,
+    configure,
+    saved_run,
+    wanted_start,
+    with_more,
+)
 from s2s_jax.training.progress import TrainingProgress, is_over
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.resuming import restore_together
 from s2s_jax.training.saving import Saver
+from s2s_jax.training.starting import Start, note_sources, save_start
 from s2s_jax.training.step import make_state
 
 _LINES = 8  # Named of the batch that a run failed on.
@@ -115,18 +122,20 @@ def carry_out(
     folder = choose_folder(request)
     with together():
         saved = saved_run(request, folder)
-        config, prepared = configure(request, saved, report.is_watched)
+        base = wanted_start(request, saved)
+        config, prepared = configure(request, saved, report.is_watched, base)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
-    with _own_folder(request, folder, saved, run, prepared):
-        job = _Job(folder, run, prepared, mesh, report)
+    job = _Job(folder, run, prepared, mesh, report)
+    with _own_folder(job, request, saved, base):
         return _train(job, request, listeners)
 
 
 @contextlib.contextmanager
 def _own_folder(
-    request: Request, folder: Path, saved: Run | None, run: Run, prepared: Prepared
+    job: _Job, request: Request, saved: Run | None, base: Start | None
 ) -> Iterator[None]:
     """Begins the run folder, unless it is resumed, and locks it."""
+    folder, config = job.folder, job.run.config
     with contextlib.ExitStack() as stack:
         with together():
             if is_main():
@@ -136,8 +145,11 @@ def _own_folder(
                 if saved_run(request, folder) != saved:
                     raise UserError(f"{folder} was changed by another process; start again.")
                 if saved is None:
-                    create_run(folder, run)
-                write_training_sources(folder, (pair.source for pair in prepared.training))
+                    create_run(folder, job.run)
+                if base is not None:
+                    validation = _batches(config.train, job.prepared)[1]
+                    job.report.started(base.origin, save_start(folder, config, base, validation))
+                note_sources(folder, config, base, (p.source for p in job.prepared.training))
         yield
 
 
@@ -178,7 +190,8 @@ def summarize(request: Request, report: TrainingReport) -> None:
     """Prints the model that `carry_out` would train; writes nothing."""
     folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
-    config, prepared = configure(request, saved, report.is_watched)
+    base = wanted_start(request, saved)
+    config, prepared = configure(request, saved, report.is_watched, base)
     training, _ = _batches(config.train, prepared)
     report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
 

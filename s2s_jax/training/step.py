@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import optax
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
-from s2s_jax.config import TrainConfig
+from s2s_jax.config import PARTS, TrainConfig
 from s2s_jax.data.batching import Batch
 from s2s_jax.model.losses import Sums, cross_entropy, token_sums
 from s2s_jax.model.seq2seq import Seq2Seq
@@ -24,11 +24,13 @@ Total = Callable[[Any], Any]
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
-    return _make_optimizer(config.optimizer, config.learning_rate, config.clip_norm)
+    return _make_optimizer(config.optimizer, config.learning_rate, config.clip_norm, config.freeze)
 
 
 @functools.lru_cache(maxsize=8)  # Equal settings share their compiled steps.
-def _make_optimizer(name: str, rate: float, clip_norm: float) -> optax.GradientTransformation:
+def _make_optimizer(
+    name: str, rate: float, clip_norm: float, freeze: str
+) -> optax.GradientTransformation:
     optimizer = {
         "rmsprop": lambda: optax.rmsprop(rate, decay=0.9, eps=1e-7),
         "adam": lambda: optax.adam(rate, eps=1e-7),
@@ -36,7 +38,14 @@ def _make_optimizer(name: str, rate: float, clip_norm: float) -> optax.GradientT
         "sgd": lambda: optax.sgd(rate),
     }[name]()
     if clip_norm:
-        return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
+        optimizer = optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
+    if freeze:
+        labels = {part: "frozen" if part == freeze else "trained" for part in PARTS}
+        parts: dict[Hashable, optax.GradientTransformation] = {
+            "trained": optimizer,
+            "frozen": optax.set_to_zero(),
+        }
+        optimizer = optax.multi_transform(parts, labels)
     return optimizer
 
 

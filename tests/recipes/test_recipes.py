@@ -45,7 +45,7 @@ def test_a_recipe_is_a_file(tmp_path):
         ("[data]\ntoken = 'char'", ["token", "[data]", "nearest is tokens"]),
         ("[training]\nepochs = 1", ["training", "nearest is train"]),
         ("[model]\nsource_length = 9", ["source_length", "[model]"]),  # Not for a user to set.
-        ("[train]\nepochs = 0", ["'epochs' must be", "at least 1", "0"]),
+        ("[train]\nepochs = -1", ["'epochs' must be", "at least 0", "-1"]),
         ("[train]\nepochs = 'many'", ["'epochs' must be", "'many'"]),
         ("train = 3", ["[train]", "3"]),
         ("[data\n", ["line 1"]),

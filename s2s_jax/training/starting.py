@@ -1,0 +1,186 @@
+"""Begins a run with the weights of another, for fine-tuning on new data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax.training.train_state import TrainState
+from jaxtyping import PyTree
+
+from s2s_jax.config import LEARNING_RATES, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.data.batching import Batches
+from s2s_jax.errors import UserError
+from s2s_jax.evaluation.fingerprint import read_training_sources, write_training_sources
+from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
+from s2s_jax.runs.checkpointing import restore_params, save_step
+from s2s_jax.runs.folder import Run, read_run
+from s2s_jax.runs.steps import open_steps, restore_newest
+from s2s_jax.training.loop import validation_sums
+from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.step import make_state
+
+_GENTLER = 10  # How much lower the learning rate is, so that what was learned stays.
+_POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an import.
+
+
+class Start(NamedTuple):
+    """The run that another starts from.
+
+    Attributes:
+      origin: its folder and step, for people.
+      run: its configuration and vocabularies.
+      params: its parameters.
+      sources: the hashes of what it was trained on; None if it does not say.
+    """
+
+    origin: str
+    run: Run
+    params: PyTree
+    sources: np.ndarray | None
+
+
+def read_start(folder: Path, step: str | int) -> Start:
+    """Reads the run to start from.
+
+    Args:
+      folder: a run folder.
+      step: "best", "latest" or a step's number.
+
+    Raises:
+      UserError: when the folder holds no run, or a damaged one.
+    """
+    run = read_run(folder)
+    with open_steps(folder) as manager:
+        shapes = param_shapes(run.config.model)
+        number, params = restore_newest(manager, step, lambda n: restore_params(manager, n, shapes))
+    return Start(f"{folder}, step {number}", run, params, read_training_sources(folder))
+
+
+def settings_after(
+    start: Start, data: Mapping[str, Any], model: Mapping[str, Any], train: Mapping[str, Any]
+) -> tuple[DataConfig, ModelConfig, TrainConfig]:
+    """The settings of a run that starts from another.
+
+    Args:
+      start: the run to start from. It gives the model, the units of both sides and, where nothing
+        else is asked for, the settings of training.
+      data, model, train: what was asked for.
+
+    Raises:
+      UserError: for settings that the weights do not go with, and when the data are not named.
+    """
+    _refuse_others(start, {**data, **model})
+    if not data.get("data"):
+        raise UserError("`start_from` needs `data`: the pairs to go on with.")
+    saved = start.run.config
+    kinds = [v.tokenizer.kind for v in (start.run.source_vocabulary, start.run.target_vocabulary)]
+    tokens = dict(zip(("source_tokens", "target_tokens"), kinds, strict=True))
+    before = saved.train
+    rate = before.learning_rate / _GENTLER
+    if train.get("optimizer", before.optimizer) != before.optimizer:
+        rate = LEARNING_RATES[train["optimizer"]] / _GENTLER
+    before = dataclasses.replace(before, learning_rate=rate)
+    return DataConfig(**{**data, **tokens}), saved.model, dataclasses.replace(before, **train)
+
+
+def _refuse_others(start: Start, asked: Mapping[str, Any]) -> None:
+    """Refuses settings of data and model that are not those of the run to start from."""
+    source, target = start.run.source_vocabulary, start.run.target_vocabulary
+    kept = {
+        **dataclasses.asdict(start.run.config.model),
+        "source_tokens": source.tokenizer.kind,
+        "target_tokens": target.tokenizer.kind,
+    }
+    both = asked.get("tokens")
+    given = {} if both is None else {"source_tokens": both, "target_tokens": both}
+    given |= {key: value for key, value in asked.items() if key in kept}
+    others = [f"`{key}` {kept[key]}, not {given[key]}" for key in given if given[key] != kept[key]]
+    if others:
+        raise UserError(f"{start.origin} has {'; '.join(others)}; leave these out.")
+
+
+def continued(config: RunConfig, start: Start) -> RunConfig:
+    """The configuration of a run that has the limits and the filler of the one it starts from."""
+    saved = start.run.config
+    return dataclasses.replace(
+        config,
+        max_length=max(config.max_length, saved.max_length),
+        # What is not known of the first run is not known of both.
+        longest_source=saved.longest_source and max(config.longest_source, saved.longest_source),
+        source_length=saved.source_length,
+        source_filler=saved.source_filler,
+        started_from=start.origin,
+    )
+
+
+def note_sources(
+    folder: Path, config: RunConfig, start: Start | None, sources: Iterable[str]
+) -> None:
+    """Writes down what a run is trained on, and what the one it started from was.
+
+    Args:
+      folder: of the run.
+      config: of the run.
+      start: the run it starts from; None when it is resumed, or starts from none.
+      sources: the sources of the training part.
+    """
+    if not config.started_from:
+        write_training_sources(folder, sources)
+        return
+    earlier = read_training_sources(folder) if start is None else start.sources
+    if earlier is not None:
+        write_training_sources(folder, sources, earlier)
+
+
+def save_start(folder: Path, config: RunConfig, start: Start, validation: Batches) -> float | None:
+    """Saves the first step of a run: the weights that it starts from.
+
+    Args:
+      folder: of the new run.
+      config: of the new run.
+      start: the run to start from.
+      validation: the validation part of the new data.
+
+    Returns:
+      The validation loss before training in nats per target token; None without a validation part.
+    """
+    state = make_state(Seq2Seq(config.model), config.train)
+    state = state.replace(params=extended(start.params, state.params))
+    loss = _validation_loss(state, validation)
+    with open_steps(folder, writable=True) as manager:
+        save_step(manager, state.params, state.opt_state, TrainingProgress().to_record(), loss)
+    return loss
+
+
+def extended(params: PyTree, fresh: PyTree) -> PyTree:
+    """The parameters for vocabularies to which symbols were added at the end.
+
+    Args:
+      params: for the vocabularies before.
+      fresh: newly drawn, for the longer vocabularies. What belongs to an added symbol is taken from
+        here, but that its output bias is the least of those in `params`: it begins as unlikely as
+        the least likely symbol.
+    """
+
+    def put(old: Any, new: Any) -> np.ndarray:
+        whole = np.array(new)
+        whole[tuple(slice(size) for size in old.shape)] = old
+        return whole
+
+    whole = jax.tree.map(put, params, fresh)
+    before, bias = (tree["decoder"]["output"]["bias"] for tree in (params, whole))
+    before = np.asarray(before)
+    bias[len(before) :] = before[before > _POSSIBLE].min()
+    return whole
+
+
+def _validation_loss(state: TrainState, validation: Batches) -> float | None:
+    if not len(validation):
+        return None
+    sums = validation_sums(state, validation)
+    return float(sums.loss / sums.tokens)
