@@ -3,7 +3,6 @@
 The files were made by Keras itself: see make_layouts.py beside them.
 """
 
-import itertools
 import json
 import shutil
 import zipfile
@@ -28,6 +27,7 @@ GATES = {
     "keras3": "hard_sigmoid",
     "wrapped2": "sigmoid",  # With dropout, `TimeDistributed`, and masks on both sides.
     "wrapped3": "sigmoid",
+    "cudnn": "sigmoid",
 }
 
 
@@ -48,7 +48,7 @@ def request(name, form, folder):
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    [*itertools.product(GATES, ["whole", "halves", "weights", "architecture"])],
+    [(name, form) for name in GATES for form in MADE[name]["files"]],
 )
 def test_answers_and_probabilities_are_keras_s_whatever_was_kept(tmp_path, name, form):
     found = convert(request(name, form, tmp_path))
@@ -75,8 +75,7 @@ def test_answers_and_probabilities_are_keras_s_whatever_was_kept(tmp_path, name,
 @pytest.mark.parametrize("name", GATES)
 def test_all_forms_hold_the_same_weights(tmp_path, name):
     whole, *others = (
-        convert(request(name, form, tmp_path)).model.weights
-        for form in ("whole", "halves", "weights", "architecture")
+        convert(request(name, form, tmp_path)).model.weights for form in MADE[name]["files"]
     )
     for other in others:
         for one, another in zip(*map(jax.tree.leaves, (whole, other)), strict=True):
@@ -180,6 +179,15 @@ def test_weights_of_a_masked_embedding_ask_for_the_padding_or_try_the_data(tmp_p
     tried = convert(asked._replace(data=str(FIXTURE / "pairs.txt"), num_samples=24))
     assert tried.characters.source_padding == "mask"
     assert "Padding: mask" in capsys.readouterr().out
+
+
+def test_weights_of_a_cudnn_lstm_say_what_its_gates_are(tmp_path):
+    asked = request("cudnn", "weights", tmp_path)._replace(recurrent_activation="")
+    path = tmp_path / "weights.h5"
+    shutil.copy(asked.models[0], path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = "2.2.4"
+    assert read_model([path]).recurrent_activation == "sigmoid"
 
 
 def test_the_units_asked_for_are_those_of_the_file(tmp_path):

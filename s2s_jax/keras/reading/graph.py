@@ -80,7 +80,7 @@ def recognise(config: Any) -> Structure:
     if unused := [layer for layer in layers.values() if layer.name not in used]:
         refuse("two LSTMs and a Dense layer", f"also {unused[0].kind} {unused[0].name!r}")
     found = [lstm for lstm in (encoder, decoder) if lstm is not None]
-    kinds = {layer.name: layer.wrapper or layer.kind for layer in layers.values()}
+    kinds = {layer.name: layer.stored_as for layer in layers.values()}
     return Structure(
         encoder=sides[0],
         decoder=sides[1],

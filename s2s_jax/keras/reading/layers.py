@@ -24,12 +24,13 @@ class Layer(NamedTuple):
     """A layer as the configuration has it.
 
     `inputs` are in the order of the call: the sequence, then the initial states. `constants` are
-    the numbers among the arguments. `wrapper` is the class that the layer stands in, if any.
+    the numbers among the arguments. `stored_as` is the class whose weights the file holds: not
+    always the layer's own.
     """
 
     name: str
     kind: str
-    wrapper: str
+    stored_as: str
     settings: Mapping[str, Any]
     inputs: tuple[Reference, ...]
     mask: tuple[Reference, ...]
@@ -91,9 +92,11 @@ def _layer(values: Mapping[str, Any]) -> Layer:
     """One layer; refused unless it is one of Keras's own that can be read here."""
     kind, name, nodes = values["class_name"], values["config"]["name"], values["inbound_nodes"]
     # In Keras 3 each layer names its module; a class that someone registered has another one.
-    module, settings, wrapper = values.get("module") or "keras.layers", values["config"], ""
-    if kind == "TimeDistributed":  # What it does a Dense layer does by itself.
-        kind, settings, wrapper = settings["layer"]["class_name"], settings["layer"]["config"], kind
+    module, settings, stored_as = values.get("module") or "keras.layers", values["config"], kind
+    if kind == "CuDNNLSTM":  # An LSTM of the tutorial's kind, whose weights are laid out otherwise.
+        kind = "LSTM"
+    if kind == "TimeDistributed":  # Of no effect on a Dense layer.
+        kind, settings = settings["layer"]["class_name"], settings["layer"]["config"]
         if kind != "Dense":
             refuse_kind(f"TimeDistributed {kind}", str(name))
     if kind not in _KINDS or not module.startswith("keras.") or ">" in str(kind):
@@ -108,7 +111,7 @@ def _layer(values: Mapping[str, Any]) -> Layer:
     return Layer(
         name,
         kind,
-        wrapper,
+        stored_as,
         settings,
         _references(arguments),
         _references(mask),

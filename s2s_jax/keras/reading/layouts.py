@@ -15,7 +15,7 @@ import numpy as np
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
-COUNTS = {"Embedding": 1, "LSTM": 3, "Dense": 2, "TimeDistributed": 2}
+COUNTS = {"Embedding": 1, "LSTM": 3, "CuDNNLSTM": 3, "Dense": 2, "TimeDistributed": 2}
 """How many weights a layer has."""
 
 _ARCHIVED = {"TimeDistributed": "time_distributed"}
@@ -55,8 +55,11 @@ class LegacyLayout(NamedTuple):
         kinds = tuple(re.sub(r":\d+$", "", name).rsplit("/", 1)[-1] for name in names)
         kind = _WEIGHT_NAMES.get(kinds, f"a layer of {len(names)} weights")
         if kind == "LSTM":
-            units, gates = member(self.file, f"{self.root}/{layer}/{names[1]}").shape
+            (units, gates), (biases,) = (
+                member(self.file, f"{self.root}/{layer}/{name}").shape for name in names[1:]
+            )
             kind = {4 * units: "LSTM", 3 * units: "GRU"}.get(gates, "SimpleRNN")
+            kind = "CuDNNLSTM" if kind == "LSTM" and biases == 8 * units else kind
         return kind
 
     def _weight_names(self, layer: str) -> list[str]:

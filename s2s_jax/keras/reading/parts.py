@@ -104,7 +104,8 @@ def _optimizer(found: Opened, config: Any) -> tuple[str, float]:
     name, rate = "", 0.0
     if isinstance(values, Mapping):
         name = str(values.get("class_name", ""))
-        rate = values.get("config", {}).get("learning_rate", 0.0)
+        settings = values.get("config", {})
+        rate = settings.get("learning_rate", settings.get("lr", 0.0))  # Of Keras before 2.3.
     elif "optimizer/vars" in found.file:
         group = found.file["optimizer/vars"]
         name = text(group.attrs.get("name", ""))
@@ -121,21 +122,32 @@ def _weights(
     """Reads the weights that the structure asks for, each against the shape it must have."""
     units = structure.units
     sides = (structure.encoder, structure.decoder)
-    encoder, decoder = (side and _lstm_weights(reader, side, units) for side in sides)
+    encoder, decoder = (
+        side and _lstm_weights(reader, side, units, structure.kinds[side.lstm]) for side in sides
+    )
     if decoder is None:
         return encoder, None, None
     kernel = reader.array(structure.output, 0, (units, decoder.vocab_size))
     return encoder, decoder, (kernel, reader.array(structure.output, 1, (decoder.vocab_size,)))
 
 
-def _lstm_weights(reader: Reader, side: Side, units: int) -> LSTMWeights:
+def _lstm_weights(reader: Reader, side: Side, units: int, stored_as: str) -> LSTMWeights:
     embedding = None
     if side.embedding is not None:
         embedding = reader.array(side.embedding, 0, (None, None))
     width = None if embedding is None else embedding.shape[1]
-    return LSTMWeights(
-        embedding,
-        reader.array(side.lstm, 0, (width, 4 * units)),
-        reader.array(side.lstm, 1, (units, 4 * units)),
-        reader.array(side.lstm, 2, (4 * units,)),
-    )
+    cudnn = stored_as == "CuDNNLSTM"
+    kernel = reader.array(side.lstm, 0, (width, 4 * units))
+    recurrent_kernel = reader.array(side.lstm, 1, (units, 4 * units))
+    bias = reader.array(side.lstm, 2, (8 * units if cudnn else 4 * units,))
+    if cudnn:
+        kernel, recurrent_kernel = _from_cudnn(kernel), _from_cudnn(recurrent_kernel)
+        bias = bias[: 4 * units] + bias[4 * units :]
+    return LSTMWeights(embedding, kernel, recurrent_kernel, bias)
+
+
+def _from_cudnn(array: np.ndarray) -> np.ndarray:
+    """Weights `[inputs, 4 * units]` of a CuDNNLSTM, which has `[units, inputs]` of each gate."""
+    size = len(array)
+    gates = [gate.reshape(-1, size).T for gate in np.split(array, 4, axis=1)]
+    return np.ascontiguousarray(np.concatenate(gates, axis=1))

@@ -26,7 +26,7 @@ def recognise_weights(kinds: Mapping[str, str], reader: Reader) -> Structure:
     """
     layers: dict[str, list[str]] = {"LSTM": [], "Dense": [], "Embedding": [], "Masking": []}
     for name, kind in kinds.items():
-        kind = "Dense" if kind == "TimeDistributed" else kind
+        kind = {"TimeDistributed": "Dense", "CuDNNLSTM": "LSTM"}.get(kind, kind)
         if kind not in (*layers, *_WITHOUT_WEIGHTS):
             refuse_kind(kind, name)
         layers.setdefault(kind, []).append(name)
@@ -42,14 +42,16 @@ def recognise_weights(kinds: Mapping[str, str], reader: Reader) -> Structure:
         Side(lstm, embeddings[i] if embeddings else None, masks[i] if i < len(masks) else False)
         for i, lstm in enumerate(lstms)
     ]
+    # It has no other gates.
+    gates = "sigmoid" if "CuDNNLSTM" in kinds.values() else ""
     units = reader.shape(lstms[0], 1)[0]
     if any(reader.shape(lstm, 1) != (units, 4 * units) for lstm in lstms):
         refuse("LSTMs of as many units", f"{[reader.shape(lstm, 1) for lstm in lstms]}")
     if not dense:
-        return Structure(sides[0], None, "", units, "", dict(kinds))
+        return Structure(sides[0], None, "", units, gates, dict(kinds))
     symbols = [reader.shape(side.embedding or side.lstm, 0)[0] for side in sides]
     vocabulary = reader.shape(dense[0], 1)[0]
     if symbols[-1] != vocabulary and symbols[0] == vocabulary:
         sides.reverse()
     encoder, decoder = sides if len(sides) == 2 else (None, sides[0])
-    return Structure(encoder, decoder, dense[0], units, "", dict(kinds))
+    return Structure(encoder, decoder, dense[0], units, gates, dict(kinds))
