@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ def import_keras() -> Any:
     """Keras 3, on JAX unless the user asked for another backend: JAX is there."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     try:
-        import keras
+        keras = importlib.import_module("keras")
     except ImportError as error:
         raise UserError(
             f"the export needs Keras 3 ({error}); install it with: pip install keras"
