@@ -2,10 +2,12 @@
 
 import functools
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import jax
 import numpy as np
 import pytest
@@ -89,6 +91,15 @@ def test_the_optimizer_is_recognised(name, optimizer, rate):
     model = read_model([FIXTURE / name])
     assert model.optimizer == optimizer
     assert model.learning_rate == pytest.approx(rate)
+
+
+def test_the_learning_rate_was_once_called_lr(tmp_path):
+    path = tmp_path / "s2s.h5"
+    shutil.copy(FIXTURE / "tutorial.h5", path)
+    with h5py.File(path, "r+") as file:
+        training = {"optimizer_config": {"class_name": "Adam", "config": {"lr": 0.03}}}
+        file.attrs["training_config"] = json.dumps(training)
+    assert (read_model([path]).optimizer, read_model([path]).learning_rate) == ("adam", 0.03)
 
 
 def test_characters_and_lengths_are_the_tutorial_s():
