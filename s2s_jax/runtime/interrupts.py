@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that is answered at the next step."""
+"""Ctrl-C and SIGTERM as a request to stop at the next step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """The first signal that came, if any."""
+    """The first signal received, if any."""
 
     signum: int | None = None
 
 
 @contextlib.contextmanager
 def catch_interrupts() -> Iterator[Interrupt]:
-    """Inside, the first Ctrl-C or SIGTERM is noted; a second one acts as it always did.
+    """Notes the first Ctrl-C or SIGTERM instead of stopping; a second one acts as usual.
 
-    A signal that was ignored (as under nohup) stays ignored; outside the main thread, where
-    Python allows no handlers, nothing is caught.
+    A signal that is ignored (as under nohup) stays ignored. Outside the main thread, where Python
+    allows no handlers, nothing is caught.
     """
     interrupt = Interrupt()
     previous = {}

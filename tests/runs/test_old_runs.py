@@ -47,11 +47,11 @@ def test_an_old_run_answers_and_resumes_as_it_did(tmp_path, run_here, name):
     assert arrays.keys() == old.arrays.keys()
     # Other versions of XLA round otherwise. The earliest runs divided a batch's loss by its own
     # tokens, and took the batches of an epoch in another order.
-    close = {"rtol": 1e-3, "atol": 1e-5} if name != "unhashed" else {"rtol": 1, "atol": 0.1}
+    close = {"rtol": 1e-4, "atol": 1e-6} if name != "unhashed" else {"rtol": 1, "atol": 0.1}
     for key, array in old.arrays.items():
         np.testing.assert_allclose(arrays[key], array, **close, err_msg=key)
     if name != "unhashed":
-        assert {key: found[-1][key] for key in wanted[-1]} == pytest.approx(wanted[-1], rel=1e-4)
+        assert {key: found[-1][key] for key in wanted[-1]} == pytest.approx(wanted[-1], rel=1e-5)
         assert answers() == old.expected["resumed_answers"]
 
 
