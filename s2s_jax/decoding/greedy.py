@@ -58,7 +58,7 @@ def greedy_decode(
     capacity: int,
     ended: Bool[Array, " batch"] | None = None,
 ) -> Int[Array, "batch {capacity}"]:
-    """The likeliest token at every step, in `jax.lax.while_loop`s.
+    """The likeliest token at every step, in loops of `jax.lax.while_loop`.
 
     Answers differ in length, and a step costs as much for a row that has ended as for one that
     has not. So whenever half of the rows have ended, the others continue in a loop of half the
