@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
+from s2s_jax.errors import UserError
 from s2s_jax.training.planning import request_for
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.run import TrainedRun, carry_out
+
+_Name = str | os.PathLike[str]
+Data = _Name | Sequence[_Name] | Iterable[tuple[str, str]]
+"""A path, URL or name of data, or two of them; or pairs of source and target."""
 
 
 class _Callback(NamedTuple):
@@ -28,7 +33,7 @@ class _Callback(NamedTuple):
 
 
 def train(
-    data: str | os.PathLike[str] | Iterable[tuple[str, str]] | None = None,
+    data: Data | None = None,
     *,
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callable[[dict[str, Any]], object]] = (),
@@ -41,8 +46,9 @@ def train(
         run.translator(["Go."])
 
     Args:
-      data: a path, a URL, a name such as "fra-eng", or pairs of source and target (which are all
-        taken); None for the built-in corpus, or for the data of the run that is resumed.
+      data: a path, a URL or a name such as "fra-eng"; a file of sources and one of targets; or
+        pairs of source and target, of which all are taken. None is the built-in corpus, or the
+        data of the run that is resumed.
       out: the run folder; checkpoints/<name of the data> by default.
       callbacks: called after each epoch, which is saved by then, with its metrics. What one of
         them raises ends the training.
@@ -58,12 +64,26 @@ def train(
       TrainingInterrupted: a `KeyboardInterrupt`, after Ctrl-C or SIGTERM; what was reached is
         saved.
     """
-    if isinstance(data, (str, os.PathLike)):
-        settings["data"] = os.fspath(data)
-    elif data is not None:
-        settings["pairs"] = tuple(Pair(source, target) for source, target in data)
-        settings = {"num_samples": 0, **settings, "data": IN_MEMORY}
+    if data is not None:
+        settings |= _data_settings(data, settings)
     if out is not None:
         settings["out"] = Path(out)
     report = TrainingReport(quiet=not verbose)
     return carry_out(request_for(settings), report, [_Callback(call) for call in callbacks])
+
+
+def _data_settings(data: Data, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that say which data are meant."""
+    if isinstance(data, (str, os.PathLike)):
+        return {"data": os.fspath(data)}
+    items = list(data)
+    names = [os.fspath(item) for item in items if isinstance(item, (str, os.PathLike))]
+    if len(names) == len(items):
+        return {"data": tuple(names)}
+    pairs = []
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, (tuple, list)) or [type(text) for text in item] != [str, str]:
+            raise UserError(f"`data` must be pairs of two texts, not {item!r} (pair {number}).")
+        pairs.append(Pair(*item))
+    number = settings.get("num_samples", 0)
+    return {"pairs": tuple(pairs), "data": IN_MEMORY, "num_samples": number}

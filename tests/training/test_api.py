@@ -36,6 +36,24 @@ def test_pairs_in_memory_train_what_the_same_file_does(here, data_file, capfd):
     assert len(train(PAIRS, out=run.folder, more=1).history) == 3
 
 
+def test_sources_and_targets_may_be_two_files(here, data_file, run_here):
+    lines = [line.split("\t") for line in data_file.read_text().splitlines()]
+    names = [here / "x.en", here / "x.fr"]
+    for side, name in enumerate(names):
+        name.write_text("".join(f"{line[side]}\n" for line in lines))
+    run = train(names, **SMALL)
+    wanted = train(data_file, out="one", **SMALL)
+    assert run.history[-1]["val_loss"] == wanted.history[-1]["val_loss"]
+    done = run_here("train.py", "--data", "x.en", "x.fr", "--out", run.folder, "--more", 1)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_no_pair_is_named(here):
+    for wrong in (("a", "b", "c"), "ab", ("a", 3)):
+        with pytest.raises(UserError, match=r"pairs of two texts, not .* \(pair 2\)"):
+            train([("a", "b"), wrong])
+
+
 def test_it_prints_what_the_command_prints_when_asked(here, data_file, capfd):
     train(data_file, out="run", verbose=True, **SMALL)
     assert "epoch 2/2" in capfd.readouterr().out
