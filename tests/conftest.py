@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 from hypothesis import settings
 from s2s_testing import ROOT, SMALL, run_script, write_pairs
@@ -34,6 +35,9 @@ def cache(tmp_path_factory):
     """Leaves the user's cache folder alone; the processes of a session share their programs."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["S2S_JAX_CACHE"] = str(folder)
+    # Not bounded: the programs of the tests are so many that JAX would search them for seconds.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "compiled")
+    jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
     keep_compiled_programs()
     return folder
 

@@ -1,8 +1,10 @@
-"""The devices of a run and the processes that share it, found and joined by JAX's own means."""
+"""The devices of a run, and the processes that share it."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import glob
 import importlib.util
 import os
 import re
@@ -12,8 +14,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
-from jax.sharding import AxisType, Mesh
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from s2s_jax.errors import UserError
 
@@ -22,11 +23,15 @@ AXIS = "batch"
 
 PLATFORMS = ("cpu", "gpu", "tpu")
 
-_STEPS_UNHEARD = 8  # A signal to one of several processes may wait so many steps for the others.
+_STEPS_UNHEARD = 8
+"""Of several processes, one that gets a signal may train so many steps before all know of it."""
+
+_TPU_FILES = ("/dev/accel*", "/dev/vfio/[0-9]*")
+"""Through which programs reach a TPU, up to version 4 and since."""
 
 
 class DeviceRequest(NamedTuple):
-    """What the user asked for; the fields are the scripts' flags, None where none was given."""
+    """What the user asked for; the fields are the flags, None if not given."""
 
     platform: str | None = None
     devices: int | None = None
@@ -36,20 +41,20 @@ class DeviceRequest(NamedTuple):
 
 
 def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
-    """Joins the other processes, if there are any, and takes the devices.
+    """Connects to the other processes, if there are any, and takes the devices.
 
-    Comes before anything else that JAX computes.
+    Must come before anything else that JAX computes.
 
     Args:
       request: what the user asked for.
-      alone: take this process's devices and wait for no other process, also in a SLURM job: each
-        may decode something else.
+      alone: use this process's devices only and connect to no other, even in a SLURM job, where
+        each process may decode something else.
 
     Returns:
-      A mesh over the devices of all processes, or None when there is one device alone.
+      A mesh over the devices of all processes, in the order of the processes; None for one device.
 
     Raises:
-      UserError: when they are not to be had.
+      UserError: when there are no such devices, or the processes cannot connect.
     """
     if request.devices is not None and request.devices < 1:
         raise UserError(f"--devices must be at least 1, not {request.devices}.")
@@ -57,7 +62,7 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
     if request.platform is not None:
         jax.config.update("jax_platforms", request.platform)
     if not alone:
-        _join_processes(request)
+        _connect(request)
     check_platform(request.platform)
     here = len(jax.local_devices())
     if request.devices is not None and request.devices > here:
@@ -71,18 +76,18 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
         chosen += of_process[: request.devices]
     if len(chosen) == 1:
         return None
-    return jax.make_mesh((len(chosen),), (AXIS,), axis_types=(AxisType.Auto,), devices=chosen)
+    return Mesh(np.array(chosen), (AXIS,), axis_types=(AxisType.Auto,))
 
 
 def of_this_process(mesh: Mesh | None) -> Mesh | None:
-    """The part of a mesh that this process can use by itself; None when it is one device."""
+    """The part of a mesh that this process can use by itself; None for one device."""
     if mesh is None or len(mesh.local_devices) == 1:
         return None
     return Mesh(np.array(mesh.local_devices), mesh.axis_names, axis_types=mesh.axis_types)
 
 
 def check_platform(platform: str | None) -> None:
-    """Starts JAX, which must have found "cpu", "gpu" or "tpu"; None takes the best there is.
+    """Starts JAX on "cpu", "gpu" or "tpu"; None takes the best that is available.
 
     Raises:
       UserError: when there is no such device, or none at all.
@@ -116,8 +121,8 @@ def _check_processes(request: DeviceRequest) -> None:
         )
 
 
-def _join_processes(request: DeviceRequest) -> None:
-    """Starts `jax.distributed` where flags or the machine say that there are several."""
+def _connect(request: DeviceRequest) -> None:
+    """Starts `jax.distributed` if flags or the machine say that there are several processes."""
     if request.coordinator is None and not _in_cluster(request.platform):
         return
     if jax.distributed.is_initialized():
@@ -127,7 +132,7 @@ def _join_processes(request: DeviceRequest) -> None:
         jax.distributed.initialize(request.coordinator, request.num_processes, request.process_id)
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"the processes do not come together ({error}); give each the same --coordinator "
+            f"could not connect to the other processes ({error}); give each the same --coordinator "
             "HOST:PORT and --num-processes, and its own --process-id."
         ) from None
 
@@ -136,12 +141,13 @@ def _in_cluster(platform: str | None) -> bool:
     """Whether this is one of several tasks of a SLURM step, or a machine of a TPU pod."""
     if "SLURM_STEP_NODELIST" in os.environ and int(os.environ.get("SLURM_NTASKS", 1)) > 1:
         return True
-    # A TPU virtual machine may be one of many; Colab's is alone, and does not say where it is.
-    has_tpu = (
-        importlib.util.find_spec("libtpu") is not None and "COLAB_RELEASE_TAG" not in os.environ
-    )
+    # A machine with a TPU may be one of many. Colab's is alone, and cannot tell JAX where it is.
+    may_use_tpu = platform in (None, "tpu") and os.environ.get("JAX_PLATFORMS") in (None, "tpu")
     return (
-        has_tpu and platform in (None, "tpu") and os.environ.get("JAX_PLATFORMS") in (None, "tpu")
+        may_use_tpu
+        and "COLAB_RELEASE_TAG" not in os.environ
+        and importlib.util.find_spec("libtpu") is not None
+        and any(map(glob.glob, _TPU_FILES))
     )
 
 
@@ -152,12 +158,12 @@ def is_main() -> bool:
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
-    """All processes leave the block at once; where one fails, nobody waits for it.
+    """Lets no process leave the block before all have ended it; if one fails, so do the others.
 
     Raises:
-      Exception: the process's own, or a `UserError` that says which other one failed.
+      Exception: this process's own, or a `UserError` that says which other process failed.
     """
-    mine = None
+    mine: Exception | None = None
     try:
         yield
     except Exception as error:
@@ -166,27 +172,28 @@ def together() -> Iterator[None]:
     if mine is not None:
         raise mine
     if any(failed):
-        raise UserError(f"process {failed.index(1)} cannot go on; see what it says.")
+        raise UserError(f"process {failed.index(1)} failed; see its message.")
 
 
 def is_same_everywhere(text: str) -> bool:
-    """Whether every process has come with the same text; all must ask at once."""
+    """Whether all processes call this with the same text; each of them must call it."""
     return len(set(_gather(zlib.crc32(text.encode())))) == 1
 
 
 def agreed_signal(pending: Callable[[], int | None]) -> Callable[..., int | None]:
-    """The signal that any process has got, learnt by all of them at the same step.
+    """Lets all processes learn at the same step of a signal that any of them has received.
 
     A process that stopped alone would leave the others waiting for its part of the next step.
 
     Args:
-      pending: the number of the signal that this process has got, or None.
+      pending: returns the number of the signal that this process has received, or None.
 
     Returns:
-      A function that all processes call equally often. It asks the others at every eighth call,
-      since asking waits for the steps on their way, and with `now=True`.
+      A function that all processes must call equally often. It asks the others at every eighth
+      call, since asking waits for the steps in flight, and with `now=True`.
     """
-    calls, agreed = 0, None
+    calls = 0
+    agreed: int | None = None
 
     def signal(now: bool = False) -> int | None:
         nonlocal calls, agreed
@@ -199,7 +206,24 @@ def agreed_signal(pending: Callable[[], int | None]) -> Callable[..., int | None
 
 
 def _gather(number: int) -> list[int]:
-    """The number that each process has come with."""
+    """The number that each process calls this with, in the order of the processes."""
     if jax.process_count() == 1:
         return [number]
-    return multihost_utils.process_allgather(np.uint32(number)).tolist()
+    sharding, copy = _gathering()
+    mine = np.array([number], np.uint32)
+    numbers = jax.make_array_from_process_local_data(sharding, mine, (jax.process_count(),))
+    return np.asarray(copy(numbers).addressable_data(0)).tolist()
+
+
+@functools.cache
+def _gathering() -> tuple[NamedSharding, Callable[[jax.Array], jax.Array]]:
+    """How numbers lie, one with each process, and a program that copies all to each.
+
+    JAX's own `process_allgather` needs processes of equally many devices.
+    """
+    first = {device.process_index: device for device in reversed(jax.devices())}
+    mesh = Mesh(np.array([first[process] for process in sorted(first)]), ("process",))
+    copied = NamedSharding(mesh, PartitionSpec())
+    return NamedSharding(mesh, PartitionSpec("process")), jax.jit(
+        lambda numbers: numbers, out_shardings=copied
+    )

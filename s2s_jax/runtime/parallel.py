@@ -1,8 +1,7 @@
-"""Data parallelism: every device has the parameters, and its share of a batch's rows.
+"""Data parallelism: every device holds the parameters, and gets its share of a batch's rows.
 
-The mesh is `devices.start`'s; None stands for one device, on which nothing is divided and the
-programs are the plain ones. In training the devices add up their sums at every step; in decoding
-none waits for another.
+The mesh is that of `devices.start`; None stands for one device, which runs the plain programs. In
+training the devices add up their sums at every step; in decoding none waits for another.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from s2s_jax.runtime.devices import AXIS
 
 
 def data_parallel(step: Callable[..., Any], mesh: Mesh, scalars: int = 0) -> Callable[..., Any]:
-    """`step` on all devices at once, each with its rows of the batch.
+    """Runs `step` on all devices at once, each with its rows of the batch.
 
-    The sums over devices stand where the step asks for them with `total`. Left to itself, XLA
-    puts one into every step of the backward scan.
+    The devices exchange sums only where the step asks for `total`. Left to itself, XLA would
+    exchange them at every step of the backward scan.
 
     Args:
-      step: `(state, batch, *scalars, total) -> results`, the same on every device once it has
-        used `total`, which adds sums up over them.
+      step: `(state, batch, *scalars, total) -> results`. `total` adds up over the devices; the
+        results must be the same on all of them.
       mesh: the devices.
-      scalars: how many numbers it takes beside state and batch.
+      scalars: how many numbers the step takes beside state and batch.
     """
     total = functools.partial(jax.lax.psum, axis_name=AXIS)
-    # With check_vma JAX sums the gradients of replicated parameters by itself, so once more.
+    # With check_vma JAX would sum the gradients of replicated parameters a second time.
     return jax.shard_map(
         lambda *arguments: step(*arguments, total),
         mesh=mesh,
@@ -42,26 +41,42 @@ def data_parallel(step: Callable[..., Any], mesh: Mesh, scalars: int = 0) -> Cal
 
 
 def share(batch_size: int, mesh: Mesh | None) -> slice:
-    """The rows of a batch of `batch_size` that this process reads for its devices.
+    """The rows of a batch that this process reads for its devices, which may be more or fewer.
 
-    Where the devices do not divide the batch, the last rows of the last shares lie behind its
-    end: they are padding, which weighs nothing.
+    If the devices do not divide the batch, the last rows lie behind its end: they are padding,
+    which has no weight.
     """
     if mesh is None:
         return slice(0, batch_size)
-    rows = -(-batch_size // mesh.size) * len(mesh.local_devices)
-    first = jax.process_index() * rows
-    return slice(first, first + rows)
+    rows = -(-batch_size // mesh.size)
+    first = rows * list(mesh.devices.flat).index(mesh.local_devices[0])
+    return slice(first, first + rows * len(mesh.local_devices))
 
 
 def place(batch: Any, mesh: Mesh | None) -> Any:
-    """Arrays of this process's rows as their part of the arrays of all devices."""
-    return batch if mesh is None else _distribute(batch, NamedSharding(mesh, PartitionSpec(AXIS)))
+    """Turns arrays of this process's rows into its part of arrays on all devices."""
+    if mesh is None:
+        return batch
+    sharding, here = NamedSharding(mesh, PartitionSpec(AXIS)), len(mesh.local_devices)
+
+    def distribute(array: np.ndarray) -> jax.Array:
+        shape = (len(array) // here * mesh.size, *array.shape[1:])
+        return jax.make_array_from_process_local_data(sharding, array, shape)
+
+    return jax.tree.map(distribute, batch)
 
 
 def replicate(tree: Any, mesh: Mesh | None) -> Any:
-    """Arrays that every process has, on every device."""
-    return tree if mesh is None else _distribute(tree, NamedSharding(mesh, PartitionSpec()))
+    """Copies arrays that every process has to every device."""
+    if mesh is None:
+        return tree
+    sharding = NamedSharding(mesh, PartitionSpec())
+    return jax.tree.map(
+        lambda array: jax.make_array_from_process_local_data(
+            sharding, np.asarray(array), np.shape(array)
+        ),
+        tree,
+    )
 
 
 def one_copy(replicated: Any) -> Any:
@@ -77,17 +92,17 @@ def run_rows(
     shared: tuple[Any, ...],
     mesh: Mesh | None,
 ) -> Any:
-    """`program(*static, params, *rows, *shared)`, its rows divided over the devices.
+    """Computes `program(*static, params, *rows, *shared)`, its rows divided over the devices.
 
-    Every device goes on until its own rows have ended. Rows come sorted by length, and long ones
-    write long answers; so they are dealt out like cards, row i to device i % n. Each device then
-    has long and short ones, and none has the longest alone while the others wait at the end.
+    Every device runs until its own rows have ended. Rows come sorted by length, and long sources
+    have long answers, so rows are dealt like cards, row i to device i % n: each device has long and
+    short ones, and none works on the longest alone while the others wait.
 
     Args:
-      program: one of `programs`; each row of what it returns depends on that row alone.
+      program: one of `programs`; each row of its results depends on that row alone.
       static: what it is compiled for.
-      params: as `replicate` leaves them.
-      rows: arrays `[batch, ...]`; the devices of the mesh divide the batch.
+      params: as `replicate` returns them.
+      rows: arrays `[batch, ...]`; the number of devices divides the batch.
       shared: what is the same for every row.
       mesh: this process's devices; None runs the program as it is.
 
@@ -111,7 +126,7 @@ def run_sharded(
     rows: list[jax.Array],
     shared: tuple[Any, ...],
 ) -> Any:
-    """What `run_rows` compiles: the program on each device's rows, and nothing between devices."""
+    """What `run_rows` compiles: the program on each device's rows, with no communication."""
     return jax.shard_map(
         lambda params, rows, shared: program(*static, params, *rows, *shared),
         mesh=mesh,
@@ -125,10 +140,3 @@ def deal(array: np.ndarray, outer: int, inner: int) -> np.ndarray:
     """Rows `[outer * inner, ...]`, numbered by outer and inner place, in the other order."""
     shape = array.shape
     return array.reshape(outer, inner, *shape[1:]).swapaxes(0, 1).reshape(shape)
-
-
-def _distribute(tree: Any, sharding: NamedSharding) -> Any:
-    def distribute(array: Any) -> jax.Array:
-        return jax.make_array_from_process_local_data(sharding, np.asarray(array))
-
-    return jax.tree.map(distribute, tree)

@@ -4,19 +4,30 @@ import sys
 
 PROGRAM = """
 import jax, sys
-from s2s_jax.runtime.cache import keep_compiled_programs
-keep_compiled_programs()
-print(jax.jit(lambda x: x * float(sys.argv[1]))(2.0))
+from s2s_jax.runtime import cache
+cache._MOST_BYTES = 30_000
+cache.keep_compiled_programs()
+for number in sys.argv[1:]:
+    print(jax.jit(lambda x: x * float(number))(2.0))
 """
 
 
-def run(number, **environment):
+def begin(*numbers, **environment):
     kept = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(number)],
-        env={**kept, **environment}, capture_output=True, text=True, check=True,
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *map(str, numbers)],
+        env={**kept, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    return done.stdout
+
+
+def end(process):
+    out, said = process.communicate(timeout=100)
+    assert process.returncode == 0, said
+    return out, said
+
+
+def run(*numbers, **environment):
+    return end(begin(*numbers, **environment))[0]
 
 
 def files(folder):
@@ -43,3 +54,37 @@ def test_jax_s_own_setting_goes_first(tmp_path):
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert run(3, S2S_JAX_CACHE=str(tmp_path / "file")) == "6.0\n"
+
+
+def test_two_first_starts_at_once_do_not_disturb_each_other(tmp_path):
+    numbers = range(8)
+    answers = "".join(f"{2.0 * number}\n" for number in numbers)
+    both = [begin(*numbers, S2S_JAX_CACHE=str(tmp_path)) for _ in range(2)]
+    assert [end(process) for process in both] == [(answers, "")] * 2
+    kept = {path: path.stat().st_mtime_ns for path in files(tmp_path)}
+    assert end(begin(*numbers, S2S_JAX_CACHE=str(tmp_path))) == (answers, "")
+    assert {path: path.stat().st_mtime_ns for path in files(tmp_path)} == kept != {}
+
+
+def test_what_is_kept_is_bounded_and_used_last(tmp_path):
+    def size():
+        return sum(path.stat().st_size for path in files(tmp_path))
+
+    run(1, S2S_JAX_CACHE=str(tmp_path))
+    one = size()
+    many = range(100, 110 + 30_000 // one)
+    assert end(begin(*many, S2S_JAX_CACHE=str(tmp_path)))[1] == ""
+    assert 30_000 - 2 * one < size() <= 30_000
+    kept = files(tmp_path)
+    run(many[-1], S2S_JAX_CACHE=str(tmp_path))
+    assert files(tmp_path) == kept
+
+
+def test_what_a_killed_process_or_an_older_version_left_disturbs_nobody(tmp_path):
+    run(1, 2, S2S_JAX_CACHE=str(tmp_path))
+    whole, cut_off = sorted(files(tmp_path))[:2]
+    cut_off.write_bytes(cut_off.read_bytes()[:100])
+    cut_off.with_name(cut_off.name.removesuffix("-cache") + "-atime").unlink()
+    assert end(begin(1, 2, 3, S2S_JAX_CACHE=str(tmp_path))) == ("2.0\n4.0\n6.0\n", "")
+    assert {whole, cut_off} < files(tmp_path)
+    assert cut_off.stat().st_size > 100

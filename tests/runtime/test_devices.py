@@ -1,5 +1,6 @@
 """Devices and processes: what cannot be had is named, and two processes are as good as one."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from jax.sharding import AxisType
 from s2s_testing import PAIRS, ROOT, SMALL, run_script
 
 from s2s_jax.errors import UserError
+from s2s_jax.runtime import devices
 from s2s_jax.runtime.devices import (
     AXIS,
     DeviceRequest,
@@ -82,17 +84,45 @@ def test_processes_join_where_flags_or_slurm_say_so(
     assert joined == wanted
 
 
+@pytest.mark.parametrize(
+    ("file", "environment", "request_", "joins"),
+    [
+        ("accel0", {}, DeviceRequest(), True),
+        ("vfio/0", {}, DeviceRequest(platform="cpu"), False),
+        ("vfio/0", {"COLAB_RELEASE_TAG": "1"}, DeviceRequest(), False),
+        ("vfio/vfio", {}, DeviceRequest(), False),
+    ],
+)
+def test_the_library_of_tpus_alone_makes_no_cluster(
+    monkeypatch, tmp_path, file, environment, request_, joins
+):
+    joined = []
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *where: joined.append(where))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "libtpu" or None)
+    files = (f"{tmp_path}/accel*", f"{tmp_path}/vfio/[0-9]*")
+    monkeypatch.setattr(devices, "_TPU_FILES", files)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert start(request_) is None
+    assert joined == []  # There is no TPU.
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    assert start(request_) is None
+    assert joined == ([(None, None, None)] if joins else [])
+
+
 def test_one_device_of_a_mesh_is_used_without_it():
     mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
     assert of_this_process(mesh) is of_this_process(None) is None
 
 
-def test_processes_that_do_not_meet_are_told_how(monkeypatch):
+def test_processes_that_cannot_connect_are_told_how(monkeypatch):
     def fail(*_):
         raise RuntimeError("DEADLINE_EXCEEDED")
 
     monkeypatch.setattr(jax.distributed, "initialize", fail)
-    with pytest.raises(UserError, match=r"do not come together \(DEADLINE.*--coordinator"):
+    with pytest.raises(UserError, match=r"could not connect .* \(DEADLINE.*--coordinator"):
         start(DeviceRequest(None, None, "host:1", 2, 1))
 
 
@@ -127,7 +157,7 @@ EPOCHS = 30
 class Pair:
     """The two processes of a run, on this machine."""
 
-    def __init__(self, folder, data_file, *arguments):
+    def __init__(self, folder, data_file, *arguments, devices=(1, 1)):
         with socket.socket() as free:
             free.bind(("localhost", 0))
             address = f"localhost:{free.getsockname()[1]}"
@@ -138,7 +168,7 @@ class Pair:
             subprocess.Popen(
                 [sys.executable, ROOT / "train.py", *map(str, flags), "--process-id", str(k)],
                 stdout=log.open("w"), stderr=subprocess.STDOUT, cwd=folder,
-                env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},
+                env=os.environ | {"JAX_NUM_CPU_DEVICES": str(devices[k]), "PJRT_NPROC": "16"},
             )
             for k, log in enumerate(self.logs)
         ]  # fmt: skip
@@ -210,3 +240,17 @@ def test_two_processes_killed_stopped_and_resumed_equal_one(tmp_path, data_file)
     for found, wanted in zip(losses(run)[:3], losses(tmp_path / "one")[:3], strict=True):
         assert found == pytest.approx(wanted, rel=1e-5)
     assert decode(run) == decode(tmp_path / "one") != ""
+
+
+@pytest.mark.slow
+def test_processes_of_unequal_numbers_of_devices_read_each_row_once(tmp_path, data_file):
+    pair = Pair(tmp_path, data_file, "--epochs", 3, "--batch-size", 6, devices=(2, 1))
+    assert pair.wait() == [0, 0]
+    assert "3 x cpu of 2 processes" in pair.logs[0].read_text()
+    one = run_script(
+        "train.py", "--data", data_file, *SMALL, "--batch-size", 6, "--epochs", 3, "--out", "one",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert one.returncode == 0, one.stderr
+    for found, wanted in zip(losses(tmp_path / "run"), losses(tmp_path / "one"), strict=True):
+        assert found == pytest.approx(wanted, rel=1e-5)

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import shutil
+import types
 
 import jax
 import numpy as np
@@ -77,6 +78,15 @@ def test_one_device_is_left_alone(problem):
     assert replicate(state, None) is state
     assert place(batch, None) is batch
     assert share(7, None) == slice(0, 7)
+
+
+def test_processes_with_more_devices_read_more_rows():
+    devices = [["a1", "a2", "a3", "a4"], ["b1", "b2"], ["c1"]]
+    of_all = np.concatenate(devices)
+    meshes = [
+        types.SimpleNamespace(size=7, devices=of_all, local_devices=local) for local in devices
+    ]
+    assert [share(13, mesh) for mesh in meshes] == [slice(0, 8), slice(8, 12), slice(12, 14)]
 
 
 def test_a_mesh_runs_a_program_on_its_rows():
