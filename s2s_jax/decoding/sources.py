@@ -55,7 +55,7 @@ def _doubts(run: Run, text: str, length: int) -> tuple[str, ...]:
     longest = run.config.longest_source
     if 0 < longest < length:
         unit = run.source_vocabulary.tokenizer.unit
-        doubts.append(f"it has {length:,} {unit}, no source of training more than {longest:,}")
+        doubts.append(f"its {length:,} {unit} are more than the {longest:,} seen in training")
     return tuple(doubts)
 
 

@@ -187,10 +187,13 @@ def test_what_training_never_saw_is_warned_of_once_a_call(translator):
         translator("abc", max_length=1)
 
 
-def test_the_library_warns_of_nothing_else_and_prints_nothing(translator, capfd, recwarn):
+def test_the_library_warns_of_nothing_else_and_prints_nothing(
+    translator, trained, capfd, recwarn, caplog
+):
+    Translator.load(trained[1])
     translator.translate(["aßc", "a\tb"])
     translator.score([("aßc", "u")])
-    assert (capfd.readouterr(), list(recwarn)) == (("", ""), [])
+    assert (capfd.readouterr(), list(recwarn), caplog.records) == (("", ""), [], [])
 
 
 def test_a_tab_is_named(translator):
@@ -209,7 +212,7 @@ def test_a_source_longer_than_any_of_training_is_named(translator):
         return found.doubts
 
     assert doubts(8, "abcdefgh") == doubts(0, "abcdefgh" * 9) == ()  # 0: an older run.
-    assert doubts(7, "abcdefgh") == ("it has 8 characters, no source of training more than 7",)
+    assert doubts(7, "abcdefgh") == ("its 8 characters are more than the 7 seen in training",)
     assert doubts(7, "aßbcdefg") == ()  # What is left out does not count.
 
 
