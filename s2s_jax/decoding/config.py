@@ -54,7 +54,8 @@ class DecodeConfig(Config):
     )  # fmt: skip
     scores: bool = option(
         False,
-        help="after each answer its log-probability and the mean per token, separated by tabs",
+        help="after each answer its log-probability, the mean per token and, of several answers, "
+        "the score that ranks them, separated by tabs",
     )
     # Room for an answer of this length is set aside at once.
     max_length: int = option(

@@ -35,21 +35,21 @@ PROGRAM, MANIFEST = "decoder.bin", "manifest.json"
 def export(translator: Translator, path: Path, max_length: int = 0) -> None:
     """Writes `translator`'s greedy decoder to a file, whole or not at all.
 
-    JAX reads what the same version of it, or one up to six months older, has written.
+    JAX reads files written by the same version or one up to six months older.
 
     Args:
       translator: the parameters and the vocabularies.
       path: the file.
-      max_length: answers are cut off after so many tokens; 0 takes the longest of training.
+      max_length: the most tokens in an answer; 0 takes the longest of training.
 
     Raises:
-      UserError: when `flatbuffers` is not installed, or the file cannot be written.
+      UserError: if `flatbuffers` is not installed or the file cannot be written.
     """
     try:
         import flatbuffers  # noqa: F401  What jax.export writes with.
     except ImportError:
         raise UserError(
-            "--export needs the package flatbuffers: pip install flatbuffers, or install this "
+            "`export` needs the package flatbuffers: pip install flatbuffers, or install this "
             'one with its extra: pip install -e ".[export]".'
         ) from None
     max_length = max_length or translator.run.config.max_length
@@ -79,7 +79,7 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
 def _program(translator: Translator, max_length: int) -> bytes:
     """The serialized `(ids [batch, time], lengths [batch]) -> answers [batch, max_length]`."""
 
-    params = jax.device_get(translator.params)  # Whatever devices it has: the file is for one.
+    params = jax.device_get(translator.params)  # The file is for one device.
 
     def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:
         mask = jnp.arange(source.shape[1]) < lengths[:, None]

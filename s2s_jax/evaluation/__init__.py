@@ -1,1 +1,1 @@
-"""How right the answers of a run are."""
+"""How accurate the answers of a run are."""

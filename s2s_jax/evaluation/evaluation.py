@@ -1,4 +1,4 @@
-"""How right the answers of a run are, on sentences with references."""
+"""How accurate the answers of a run are, on sentences with references."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, UInt64
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.decoding.config import DecodeConfig
@@ -17,7 +18,7 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.fingerprint import trained_on
 from s2s_jax.evaluation.metrics import edit_errors, translation_metrics
 
-_CHUNK = 4096  # Sentences between two reports of progress.
+_CHUNK = 4096  # Sentences between updates of the progress.
 
 
 class Answer(NamedTuple):
@@ -29,21 +30,22 @@ class Answer(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether the answer is one of the references, letter for letter."""
+        """Whether the answer is one of the references, character for character."""
         return self.decoded in self.references
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What is reported about some answers.
+    """The figures of some answers.
 
     Attributes:
       sentences: distinct sources.
-      references: pairs; all the targets of a source are its references.
-      exact: answers that are one of their references, letter for letter.
-      cer: character error rate: edit distances to the closest references, over the length of
-        these.
-      chrf, bleu: of sacrebleu, 0 to 100, with their signatures; None without sacrebleu.
+      references: pairs; all targets of a source are its references.
+      exact: answers that equal one of their references, character for character.
+      cer: character error rate: the edit distances to the closest references over their lengths.
+      chrf: of sacrebleu, 0 to 100, and `chrf_signature` how it was computed; None without
+        sacrebleu.
+      bleu: likewise.
       loss: nats per reference token, `<eos>` included, as in training.
       perplexity: e to the power of the loss.
     """
@@ -61,14 +63,14 @@ class Figures:
 
 
 class Evaluation(NamedTuple):
-    """All answers, and the figures about them.
+    """All answers and their figures.
 
     Attributes:
       answers: one for each distinct source.
-      figures: about all of them.
-      in_training: how many of the sources were trained on; None if the run does not say.
-      not_in_training: about the others, where some but not all sources were trained on.
-      sentences_per_second: decoded, compilation aside.
+      figures: of all answers.
+      in_training: how many of the sources were trained on; None if the run has no record of them.
+      not_in_training: figures of the others, if some but not all sources were trained on.
+      sentences_per_second: decoded, without the time for compilation.
     """
 
     answers: list[Answer]
@@ -91,17 +93,17 @@ def evaluate(
     translator: Translator,
     pairs: Sequence[Pair],
     config: DecodeConfig,
-    training_sources: np.ndarray | None,
+    training_sources: UInt64[np.ndarray, " sources"] | None,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
-    """Decodes each distinct source of `pairs` once and compares with all its targets.
+    """Decodes each distinct source of `pairs` once and compares it with all its targets.
 
     Args:
       translator: of the run.
       pairs: sources and references, at least one.
       config: how to decode; only the best answer counts.
-      training_sources: what `fingerprint.read_training_sources` says.
-      advance: is told how many sentences or pairs are done since the last time.
+      training_sources: from `fingerprint.read_training_sources`.
+      advance: called with the number of sentences or pairs done since the last call.
     """
     references: dict[str, list[str]] = {}
     for source, target in pairs:
@@ -132,8 +134,8 @@ def _losses(
     answers: Sequence[Answer],
     batch_size: int,
     advance: Callable[[int], None],
-) -> np.ndarray:
-    """For each answer the loss of its references in nats, and their tokens; `[answers, 2]`."""
+) -> Float[np.ndarray, "answers 2"]:
+    """The loss of each answer's references in nats, and their number of tokens."""
     losses = np.zeros((len(answers), 2))
     pairs = [(i, answer.source, r) for i, answer in enumerate(answers) for r in answer.references]
     for first in range(0, len(pairs), _CHUNK):
@@ -146,8 +148,8 @@ def _losses(
     return losses
 
 
-def figures_of(answers: Sequence[Answer], losses: np.ndarray) -> Figures:
-    """The figures about some answers and their `_losses`."""
+def figures_of(answers: Sequence[Answer], losses: Float[np.ndarray, "answers 2"]) -> Figures:
+    """The figures of some answers and their `_losses`."""
     errors = [edit_errors(answer.decoded, answer.references) for answer in answers]
     metrics = translation_metrics(
         [answer.decoded for answer in answers], [answer.references for answer in answers]
@@ -165,7 +167,7 @@ def figures_of(answers: Sequence[Answer], losses: np.ndarray) -> Figures:
         bleu=bleu[0],
         bleu_signature=bleu[1],
         loss=loss,
-        perplexity=math.exp(min(loss, 700)),  # Beyond that the largest number is reached.
+        perplexity=math.exp(min(loss, 700)),  # Larger losses overflow.
     )
 
 
@@ -173,16 +175,18 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     """The figures for a person."""
     figures, others = evaluation.figures, evaluation.not_in_training
     lines = _figure_lines(figures)
-    lines.append(f"Speed: {evaluation.sentences_per_second:,.0f} sentences a second")
+    lines.append(f"Speed: {evaluation.sentences_per_second:,.0f} sentences per second")
     if evaluation.in_training is None:
-        lines.append("Whether these sentences were trained on is unknown: the run does not say.")
+        lines.append(
+            "It is unknown whether these sentences were trained on: the run has no record."
+        )
     elif evaluation.in_training:
         lines.append(
             f"Warning: {evaluation.in_training:,} of {figures.sentences:,} sentences were trained "
-            "on, and tell nothing about new ones."
+            "on and say nothing about new ones."
         )
     if others is not None:
-        lines += ["Without these:", *_figure_lines(others)]
+        lines += ["Without those:", *_figure_lines(others)]
     if figures.chrf is None:
         lines.append('For chrF and BLEU install sacrebleu: pip install -e ".[eval]"')
     elif figures.bleu_signature and "tok:char|" in figures.bleu_signature:
@@ -199,12 +203,12 @@ def _figure_lines(figures: Figures) -> list[str]:
     if figures.chrf is not None:
         lines.append(f"chrF: {figures.chrf:.1f} ({figures.chrf_signature})")
         lines.append(f"BLEU: {figures.bleu:.1f} ({figures.bleu_signature})")
-    lines.append(f"Loss: {figures.loss:.4f} nats a token, perplexity {figures.perplexity:.2f}")
+    lines.append(f"Loss: {figures.loss:.4f} nats per token, perplexity {figures.perplexity:.2f}")
     return lines
 
 
 def decoded_lines(answers: Sequence[Answer]) -> list[str]:
-    """Source, reference and answer of every pair; `decode.py --evaluate` reads these, too."""
+    """Source, reference and answer of every pair, as lines that `decode.py --evaluate` reads."""
     return [
         f"{answer.source}\t{reference}\t{answer.decoded}"
         for answer in answers

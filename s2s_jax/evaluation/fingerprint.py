@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, UInt64
 
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import TRAINING_SOURCES
@@ -20,8 +21,8 @@ _HASH = np.dtype("<u8")
 _DIGEST_SIZE = 32
 
 
-def hashes(sentences: Iterable[str]) -> np.ndarray:
-    """A number for each sentence, uint64 `[sentences]`; chance makes two alike in 2**64."""
+def hashes(sentences: Iterable[str]) -> UInt64[np.ndarray, " sentences"]:
+    """A number for each sentence; two sentences share one with a chance of 1 in 2**64."""
     digests = (
         hashlib.blake2b(sentence.encode(), digest_size=_HASH.itemsize).digest()
         for sentence in sentences
@@ -30,14 +31,14 @@ def hashes(sentences: Iterable[str]) -> np.ndarray:
 
 
 def write_training_sources(
-    folder: Path, sources: Iterable[str], earlier: np.ndarray | None = None
+    folder: Path, sources: Iterable[str], earlier: UInt64[np.ndarray, " earlier"] | None = None
 ) -> None:
-    """Writes (or replaces) the file of a run folder, whole or not at all.
+    """Writes the file of a run folder, or replaces it, as a whole or not at all.
 
     Args:
       folder: of the run.
       sources: that it is trained on.
-      earlier: what `read_training_sources` says of the run that it started from, if it did.
+      earlier: from `read_training_sources` of the run that it started from, if any.
     """
     found = hashes(sources)
     found = found if earlier is None else np.concatenate((found, earlier))
@@ -46,11 +47,11 @@ def write_training_sources(
         temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
 
-def read_training_sources(folder: Path) -> np.ndarray | None:
-    """The hashes, uint64 ascending; None where the run does not say what it was trained on.
+def read_training_sources(folder: Path) -> UInt64[np.ndarray, " sources"] | None:
+    """The hashes, ascending; None if the run has no record of what it was trained on.
 
     Raises:
-      UserError: when the file is damaged.
+      UserError: if the file is damaged.
     """
     path = folder / TRAINING_SOURCES
     try:
@@ -62,12 +63,14 @@ def read_training_sources(folder: Path) -> np.ndarray | None:
     digest, content = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
     if hashlib.sha256(content).digest() != digest or len(content) % _HASH.itemsize:
         raise UserError(
-            f"{path} is damaged; take a copy of the run, or delete the file to judge without "
-            "knowing which sentences were trained on."
+            f"{path} is damaged; restore it from a copy of the run, or delete it to evaluate "
+            "without knowing which sentences were trained on."
         )
     return np.frombuffer(content, _HASH)
 
 
-def trained_on(training_sources: np.ndarray, sentences: Sequence[str]) -> np.ndarray:
-    """Whether each sentence is among those of `read_training_sources`, bool `[sentences]`."""
+def trained_on(
+    training_sources: UInt64[np.ndarray, " sources"], sentences: Sequence[str]
+) -> Bool[np.ndarray, " sentences"]:
+    """Whether each sentence is among those of `read_training_sources`."""
     return np.isin(hashes(sentences), training_sources)

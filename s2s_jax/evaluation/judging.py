@@ -33,11 +33,11 @@ def judge(
       swap: the second column is the source.
       layout: how the pairs stand in the file.
       config: how to decode.
-      output: where sources, references and answers are written to, if anywhere.
+      output: file for sources, references and answers; None for none.
       as_json: print one JSON object.
 
     Raises:
-      UserError: when the file cannot be read, or has no pair.
+      UserError: if the file cannot be read or has no pair.
     """
     corpus = _read(path, swap, layout)
     evaluation = _evaluate(translator, corpus, config)
@@ -51,7 +51,7 @@ def judge(
 
 
 def _read(path: Path, swap: bool, layout: Layout) -> Corpus:
-    """The pairs of the file; what is left out is said."""
+    """The pairs of the file; lines that are left out are reported on stderr."""
     if layout == FIND_OUT and path.suffix.lower() in (".tsv", ".txt"):
         layout = AS_WRITTEN
     corpus = read_pairs(path, swap=swap, layout=layout)
@@ -61,7 +61,7 @@ def _read(path: Path, swap: bool, layout: Layout) -> Corpus:
 
 
 def _evaluate(translator: Translator, corpus: Corpus, config: DecodeConfig) -> Evaluation:
-    """The evaluation under a progress bar where a person looks."""
+    """The evaluation, under a progress bar."""
     training_sources = translator.folder and read_training_sources(translator.folder)
     total = len({pair.source for pair in corpus.pairs}) + len(corpus.pairs)
     with progress_bar() as bar:

@@ -1,4 +1,4 @@
-"""How near answers are to their references; knows no model."""
+"""How close answers are to their references; knows no model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def edit_errors(
 ) -> tuple[int, int]:
     """The edit distance to the closest reference (the first of equals), and that one's length.
 
-    Of strings the units are characters; of sequences, their elements.
+    The units are the characters of strings, the elements of other sequences.
     """
-    from rapidfuzz.distance import Levenshtein  # Not needed to decode, which starts sooner.
+    from rapidfuzz.distance import Levenshtein  # Here, so that decoding starts sooner.
 
     return min(
         ((Levenshtein.distance(decoded, r), len(r)) for r in references),

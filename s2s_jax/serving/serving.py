@@ -1,4 +1,4 @@
-"""Lines in, answers out: what decode.py does between its flags and its streams."""
+"""What decode.py does between its flags and its streams: lines in, answers out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from s2s_jax.serving.conversation import converse
 from s2s_jax.serving.output import json_line, plain_line, problems_of, score_line
 from s2s_jax.serving.streaming import Line, read_chunks, to_line
 
-_CHUNK = 4096  # Lines decoded together: enough to sort by length, flat in memory.
+_CHUNK = 4096  # Lines decoded together: enough to sort by length, while memory stays flat.
 
 
 class DecodeRequest(NamedTuple):
@@ -54,10 +54,10 @@ class DecodeRequest(NamedTuple):
 
 
 def decode(request: DecodeRequest) -> int:
-    """Answers texts, a file, standard input, or a person; or judges a run.
+    """Answers texts, a file, standard input or a person, or evaluates a run.
 
     Raises:
-      UserError: when the request cannot be fulfilled; an output file is then as it was.
+      UserError: if the request cannot be fulfilled; an output file is then left as it was.
     """
     _check(request)
     keep_compiled_programs()
@@ -68,28 +68,34 @@ def decode(request: DecodeRequest) -> int:
         print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
         return 0
     with contextlib.ExitStack() as stack:
-        chunks, size = (None, None) if request.evaluate else _open_input(request, stack)
-        translator = Translator.load(folder, request.step, mesh)
-        if chunks is None and request.evaluate is None:
-            return converse(translator, request.config)
-        if request.checkpoint is None and sys.stderr.isatty():
-            print(f"run: {translator.origin} (choose with --checkpoint)", file=sys.stderr)
         if request.evaluate is not None:
+            translator = Translator.load(folder, request.step, mesh)
+            _name_run(request, translator)
             columns = (request.evaluate, request.swap, request.layout)
             return judge(translator, *columns, request.config, request.output, request.json)
-        assert chunks is not None
+        chunks, size = _open_input(request, stack)
+        translator = Translator.load(folder, request.step, mesh)
+        if chunks is None:
+            return converse(translator, request.config)
+        _name_run(request, translator)
         _write(_answers(chunks, _answerer(request, translator), size), request.output)
     return 0
 
 
+def _name_run(request: DecodeRequest, translator: Translator) -> None:
+    """Tells a person which run answers, unless they chose it; a script's stderr stays empty."""
+    if request.checkpoint is None and sys.stderr.isatty():
+        print(f"run: {translator.origin} (choose with --checkpoint)", file=sys.stderr)
+
+
 def _write(answers: Iterator[list[str]], output: Path | None) -> None:
-    """Writes lines to a file as a whole, or to standard output as they come."""
+    """Writes lines to a file all at once, or to standard output as they come."""
     if output is not None:
         write_lines(output, (line for lines in answers for line in lines))
         return
     for lines in answers:
         sys.stdout.write("".join(line + "\n" for line in lines))
-        sys.stdout.flush()  # Whoever asked may be waiting before asking on.
+        sys.stdout.flush()  # Whoever asked may wait for this answer before asking again.
 
 
 def _run_folder(request: DecodeRequest) -> Path:
@@ -111,19 +117,23 @@ def _run_folder(request: DecodeRequest) -> Path:
 
 
 def _check(request: DecodeRequest) -> None:
-    """Raises for flags that contradict each other, and for an output that cannot be."""
+    """Raises for flags that contradict each other and for an output that cannot be written."""
     config = request.config
     if request.texts and request.input is not None:
         raise UserError("give sentences or --input, not both.")
     if request.evaluate is not None and (request.texts or request.input is not None):
         raise UserError("--evaluate reads its file alone; leave out the sentences and --input.")
     if request.evaluate is not None and request.score:
-        raise UserError("--evaluate judges decoded answers and --score given ones; give one.")
+        raise UserError(
+            "--evaluate is about decoded answers and --score about given ones; give one."
+        )
     if request.evaluate is not None and config.strict:
-        raise UserError("--evaluate judges all sentences; leave out --strict.")
+        raise UserError("--evaluate counts all sentences; leave out --strict.")
     searching = config.beam > 1 or config.sample or request.score or request.evaluate is not None
     if request.export is not None and (searching or request.texts or request.input is not None):
-        raise UserError("--export writes the greedy decoder, and does nothing else beside.")
+        raise UserError(
+            "--export writes the greedy decoder and does nothing else; leave out the rest."
+        )
     if request.score and (config.sample or config.beam > 1):
         raise UserError("--score decodes nothing; leave out --beam and --sample.")
     if request.swap and request.evaluate is None and not request.score:
@@ -138,7 +148,7 @@ def _check(request: DecodeRequest) -> None:
 def _open_input(
     request: DecodeRequest, stack: contextlib.ExitStack
 ) -> tuple[Iterator[list[Line]] | None, int | None]:
-    """The lines to answer (None: a person is there) and how many bytes they are, if known."""
+    """The lines to answer (None: ask a person) and their size in bytes, if known."""
     if request.texts:
         lines = [to_line(os.fsencode(text)) for text in request.texts]
         return iter([lines[i : i + _CHUNK] for i in range(0, len(lines), _CHUNK)]), None
@@ -157,7 +167,7 @@ def _open_input(
 def _answers(
     chunks: Iterator[list[Line]], answer: Callable[[list[Line], int], list[str]], size: int | None
 ) -> Iterator[list[str]]:
-    """Answers chunk by chunk, with a bar where a person looks and knows how much there is."""
+    """Answers chunk by chunk, with a progress bar if the size is known."""
     with progress_bar(enabled=size is not None) as bar:
         task, first = bar.add_task("decoding", total=size), 1
         for lines in chunks:
@@ -171,7 +181,7 @@ def _answers(
 def _answerer(
     request: DecodeRequest, translator: Translator
 ) -> Callable[[list[Line], int], list[str]]:
-    """What turns lines into lines of output; warnings go into the JSON, or to stderr."""
+    """What turns lines into lines of output; problems go into the JSON or to stderr."""
     config = request.config
     if request.json:
         config = dataclasses.replace(config, scores=True)
@@ -202,7 +212,7 @@ def _answerer(
 def _score(
     translator: Translator, lines: list[Line], first: int, config: DecodeConfig, swap: bool
 ) -> tuple[list[Line], list[Translation]]:
-    """The scores of lines of two columns; a line of one column is named, and has none."""
+    """The scores of lines of two columns; a line of one column has none and a problem."""
     columns = [line.text.split("\t") for line in lines]
     pairs = [(row[swap], row[not swap]) if len(row) > 1 else None for row in columns]
     if config.strict and None in pairs:

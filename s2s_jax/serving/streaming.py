@@ -1,4 +1,4 @@
-"""Lines as they come: what is there now is handed on, without waiting for the end."""
+"""Lines as they arrive, without waiting for the end of the input."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from s2s_jax.data.lines import MAX_LINE_BYTES
 
-_AT_ONCE = 1 << 18  # Bytes; a pipe holds fewer, so that one read takes what is waiting.
+_AT_ONCE = 1 << 18  # Bytes; a pipe holds fewer, so one read takes everything in it.
 
 
 class Line(NamedTuple):
-    """A line without its end, and what was wrong with it, if anything."""
+    """A line without its end, and what is wrong with it, if anything."""
 
     text: str
     problem: str | None = None
 
 
 def read_chunks(stream: BufferedIOBase, most: int) -> Iterator[list[Line]]:
-    """All lines of a stream, in lists of 1 to `most` that are given as soon as they are there.
+    """All lines of a stream, in lists of 1 to `most`, each as soon as its lines are complete.
 
-    A line that is not UTF-8 loses the bytes that are not, one that is too long is given empty;
-    both say so, and neither stops the rest. Memory stays flat.
+    Bytes that are not UTF-8 are left out of a line, and a line that is too long comes empty; its
+    `problem` says so, and the rest goes on. Memory stays flat.
     """
     rest, start = b"", True
     while data := stream.read1(_AT_ONCE):
@@ -32,7 +32,7 @@ def read_chunks(stream: BufferedIOBase, most: int) -> Iterator[list[Line]]:
                 to_line(line, start and i + j == 0) for j, line in enumerate(complete[i : i + most])
             ]
         start = start and not complete
-        rest = rest[: MAX_LINE_BYTES + 2]  # With a carriage return this still shows its length.
+        rest = rest[: MAX_LINE_BYTES + 2]  # Enough to tell that it is too long.
     if rest:
         yield [to_line(rest, start)]
 
