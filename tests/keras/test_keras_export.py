@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from s2s_testing import PAIRS
@@ -144,12 +145,9 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_
         reads = [named.get(i, run.target_vocabulary.symbols[i]) for i in ids.tolist()]
         reads = data.encoded(reads, data.target_characters, len(ids))
         found = np.asarray(models.training([inputs, reads]))[0]
-        logits = translator.model.apply(
-            {"params": translator.params},
-            run.source_encoder.encode(source)[None],
-            np.ones((1, len(known)), bool),
-            ids[None],
-        )[0]
+        rows = (run.source_encoder.encode(source)[None], np.ones((1, len(known)), bool), ids[None])
+        arrays = jax.tree.map(jnp.asarray, rows)
+        logits = translator.model.apply({"params": translator.params}, *arrays)[0]
         # What decoding never writes has no share.
         logits = logits.at[:, [Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id]].set(-1e9)
         places = characters.ids(vocabulary, run.target_vocabulary).target_outputs
