@@ -147,7 +147,7 @@ def _own_folder(
                 if saved is None:
                     create_run(folder, job.run)
                 if base is not None:
-                    validation = _batches(config.train, job.prepared)[1]
+                    validation = _validation_batches(config.train, job.prepared)
                     job.report.started(base.origin, save_start(folder, config, base, validation))
                 note_sources(folder, config, base, (p.source for p in job.prepared.training))
         yield
@@ -174,8 +174,7 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
     if restored is not None and is_main():
         _continue_files(job, progress)
     progress = _fit(job, state, progress, listeners)
-    translator = finish(folder, job.prepared, job.mesh, report)
-    return TrainedRun(folder, progress.history, translator)
+    return TrainedRun(folder, progress.history, finish(folder, job.prepared, job.mesh, report))
 
 
 def _continue_files(job: _Job, progress: TrainingProgress) -> None:
@@ -192,16 +191,17 @@ def summarize(request: Request, report: TrainingReport) -> None:
     saved = read_run(folder) if request.resume and holds_run(folder) else None
     base = wanted_start(request, saved)
     config, prepared = configure(request, saved, report.is_watched, base)
-    training, _ = _batches(config.train, prepared)
+    training = _training_batches(config.train, prepared)
     report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
 
 
-def _batches(config: TrainConfig, prepared: Prepared) -> tuple[Batches, Batches]:
-    """The batches of the training and of the validation part."""
-    training = Batches(prepared.encode(prepared.training), config.batch_size, config.seed)
+def _training_batches(config: TrainConfig, prepared: Prepared) -> Batches:
+    return Batches(prepared.encode(prepared.training), config.batch_size, config.seed)
+
+
+def _validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
     # Validation is quick next to training: a few more padded positions beat more compilations.
-    validation = Batches(prepared.encode(prepared.validation), config.batch_size, max_buckets=3)
-    return training, validation
+    return Batches(prepared.encode(prepared.validation), config.batch_size, max_buckets=3)
 
 
 def _fit(
@@ -209,7 +209,7 @@ def _fit(
 ) -> TrainingProgress:
     """Trains under the progress bar, until the end or a signal."""
     config, report, saver = job.run.config, job.report, Saver(job.folder)
-    training, validation = _batches(config.train, job.prepared)
+    training = _training_batches(config.train, job.prepared)
     report.opening(
         opening_rows(config, job.prepared, training, job.folder, progress, state.params, job.mesh)
     )
@@ -221,7 +221,7 @@ def _fit(
                     replicate(state, job.mesh),
                     progress,
                     training,
-                    validation,
+                    _validation_batches(config.train, job.prepared),
                     config.train,
                     # Saved once of what all have; a process that saves alone can also fail alone.
                     save=saver if is_main() else lambda *_: None,
