@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2s_jax.config import (
-    LEARNING_RATES,
     MAX_LENGTH,
     TOKENS,
     DataConfig,
@@ -17,6 +16,7 @@ from s2s_jax.config import (
     files,
 )
 from s2s_jax.config.options import Config, option
+from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.errors import UserError
 
 SIZES = st.integers(1, 10**9)

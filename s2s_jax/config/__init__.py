@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from s2s_jax.config.options import Config, limits, option
+from s2s_jax.config.training import TrainConfig
 from s2s_jax.errors import UserError
 
 EMBEDDED = "sample"
@@ -19,12 +20,6 @@ MAX_LENGTH = 1 << 17
 
 TOKENS = ("char", "grapheme", "word", "space")
 """The units that a text can be divided into; see `data/tokenizers.py`."""
-
-LEARNING_RATES = {"rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
-"""The optimizers offered, and the default learning rate of each."""
-
-PARTS = ("encoder", "decoder")
-"""The parts of a model, as its parameters name them."""
 
 HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
 """clip(slope * z + 0.5, 0, 1) in place of an LSTM's sigmoid: Keras changed the slope in Keras 3."""
@@ -138,55 +133,6 @@ class ModelConfig(Config):
         0, least=0, metavar="N", help="size of the token embeddings; 0 = one-hot"
     )
     recurrent_activation: str = option("sigmoid", choices=("sigmoid", *HARD_SIGMOID_SLOPES))
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainConfig(Config):
-    """How the parameters are fitted.
-
-    A `learning_rate` of 0 is replaced by the optimizer's default, so that a configuration always
-    holds the rate used. `precision` is that of matrix products alone: parameters, optimizer and
-    sums are float32, and decoding is float32 throughout.
-    """
-
-    epochs: int = option(100, least=0, metavar="N", help="epoch at which training ends")
-    batch_size: int = option(64, least=1, metavar="N", help="pairs per update")
-    optimizer: str = option("rmsprop", choices=tuple(LEARNING_RATES), help="update rule")
-    learning_rate: float = option(
-        0.0,
-        least=0,
-        metavar="RATE",
-        help="0 = the optimizer's default: "
-        + ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items()),
-    )
-    clip_norm: float = option(
-        0.0, least=0, metavar="NORM", help="bound on the norm of the gradient; 0 = none"
-    )
-    freeze: str = option(
-        "",
-        choices=("", *PARTS),
-        metavar="PART",
-        help="leave the weights of the encoder or of the decoder as they are",
-    )
-    patience: int = option(
-        0, least=0, metavar="N",
-        help="stop after N epochs without a better validation loss; 0 = never",
-    )  # fmt: skip
-    save_every: int = option(
-        0, least=0, metavar="N",
-        help="also save after every N updates; 0 = only at the end of each epoch",
-    )  # fmt: skip
-    seed: int = option(0, least=0, metavar="N", help="seed of every random choice")
-    precision: str = option(
-        "float32",
-        choices=("float32", "bfloat16"),
-        help="of matrix products; bfloat16 suits TPUs and GPUs",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.learning_rate:
-            object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
 
 
 _FILLER = ("source_length", "source_filler")

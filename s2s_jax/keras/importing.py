@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2s_jax.command_line import command
-from s2s_jax.config import LEARNING_RATES, DataConfig, RunConfig, TrainConfig
+from s2s_jax.config import DataConfig, RunConfig, TrainConfig
+from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.data.corpus import normalize
 from s2s_jax.data.download import resolve
 from s2s_jax.data.preparation import Prepared, prepare

@@ -12,7 +12,8 @@ import numpy as np
 from flax.training.train_state import TrainState
 from jaxtyping import PyTree
 
-from s2s_jax.config import LEARNING_RATES, DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.data.batching import Batches
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import read_training_sources, write_training_sources

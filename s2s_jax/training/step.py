@@ -12,7 +12,7 @@ import optax
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
-from s2s_jax.config import PARTS, TrainConfig
+from s2s_jax.config.training import PARTS, TrainConfig
 from s2s_jax.data.batching import Batch
 from s2s_jax.model.losses import Sums, cross_entropy, token_sums
 from s2s_jax.model.seq2seq import Seq2Seq
