@@ -9,12 +9,16 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from s2s_jax.config import RunConfig, files
+from s2s_jax.config import RunConfig, TrainConfig, files
 from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS
+from s2s_jax.runtime.files import shown
 from s2s_jax.training.progress import TrainingProgress
+
+_PAIR_WIDTH = 60  # Columns beside the names, in a terminal of 79.
+_FEW_UPDATES = 500
 
 
 def opening_rows(
@@ -40,6 +44,7 @@ def opening_rows(
     pairs = (len(prepared.training), len(prepared.validation))
     rows = corpus_rows(" ".join(files(config.data.data)), prepared.corpus, *pairs)
     rows += symbol_rows(prepared, training.examples)
+    rows += pair_rows(prepared)
     rows.append(("Shapes", buckets_text(training.buckets)))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
@@ -49,6 +54,7 @@ def opening_rows(
         reached = f"{progress.epoch} epochs"
         reached += f" and {progress.batch} batches" if progress.batch else ""
         rows.append(("Resumed", f"after {reached}, up to epoch {config.train.epochs}"))
+    rows += update_rows(config.train, len(training))
     return rows + part_rows(prepared)
 
 
@@ -84,6 +90,9 @@ def corpus_rows(data: str, corpus: Corpus, training: int, validation: int) -> li
     rows = [("Data", data), ("Samples", total + "validation")]
     if corpus.form:
         rows.append(("Layout", corpus.form))
+    if corpus.unread:
+        least = "at least " if corpus.unread_more else ""
+        rows.append(("Unread", f"{least}{corpus.unread:,} more lines; --num-samples 0 reads all"))
     return rows + [("Skipped", text) for text in corpus.skipped_texts()]
 
 
@@ -96,6 +105,27 @@ def part_rows(prepared: Prepared) -> list[tuple[str, str]]:
             share = f"{leaks:,} of {len(part.pairs):,} pairs of the {name} part"
             rows.append(("Leaks", f"{share} have a source that is trained on"))
     return rows
+
+
+def pair_rows(prepared: Prepared) -> list[tuple[str, str]]:
+    """The opening lines with the first pair as it is learned, a dot between its symbols."""
+    sides = (prepared.source_vocabulary, prepared.target_vocabulary)
+    texts = []
+    for vocabulary, text in zip(sides, prepared.training[0], strict=True):
+        symbols = (vocabulary.symbols[i] for i in vocabulary.encode(text))
+        texts.append(shown("·".join(symbols), _PAIR_WIDTH))
+    return [("First pair", texts[0]), ("", f"-> {texts[1]}")]
+
+
+def update_rows(config: TrainConfig, batches: int) -> list[tuple[str, str]]:
+    """The opening line about updates that are too few to learn much from; `batches` an epoch."""
+    updates = config.epochs * batches
+    if not 0 < updates < _FEW_UPDATES:
+        return []
+    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs:,} epochs"
+    count = "1 update" if updates == 1 else f"{updates:,} updates"
+    more = "more with a higher --epochs or a lower --batch-size"
+    return [("Few updates", f"{epochs} of this data are {count}; {more}")]
 
 
 def device_text(mesh: Mesh | None) -> str:

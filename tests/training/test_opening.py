@@ -2,11 +2,19 @@ import dataclasses
 
 from s2s_testing import write_pairs
 
-from s2s_jax.config import DataConfig
+from s2s_jax.config import DataConfig, TrainConfig
 from s2s_jax.data.batching import Bucket
 from s2s_jax.data.corpus import Corpus, Pair, Skipped
 from s2s_jax.data.preparation import prepare
-from s2s_jax.training.opening import buckets_text, corpus_rows, device_text, part_rows, symbol_rows
+from s2s_jax.training.opening import (
+    buckets_text,
+    corpus_rows,
+    device_text,
+    pair_rows,
+    part_rows,
+    symbol_rows,
+    update_rows,
+)
 
 
 def test_what_was_skipped_is_said_with_its_first_lines():
@@ -56,6 +64,37 @@ def test_each_side_s_symbols_are_said_and_the_share_that_is_unknown(tmp_path):
     pairs[2] = ("Go", "v")
     write_pairs(tmp_path / "a.txt", pairs)
     assert [name for name, _ in rows()] == ["Unique words", "Longest"]
+
+
+def test_the_first_pair_is_shown_as_it_is_learned(tmp_path):
+    pairs = [("Go on.", "v  a"), ("Go home.", "v " * 99), ("On.", "w")]
+    data = str(write_pairs(tmp_path / "a.txt", pairs))
+    config = DataConfig(data, source_tokens="word", target_tokens="space", validation_split=0)
+    # "on" stands nowhere else, so that it is not learned.
+    assert pair_rows(prepare(config, seed=0)) == [("First pair", "Go·<unk>·."), ("", "-> v·a")]
+    config = dataclasses.replace(config, source_tokens="char", swap=True)
+    pairs[0] = pairs.pop(1)
+    write_pairs(tmp_path / "a.txt", pairs)
+    (_, source), (_, target) = pair_rows(prepare(config, seed=0))
+    assert (len(source), source[:6]) == (60, "v· ·v·")
+    assert target == "-> Go·home."
+
+
+def test_lines_that_are_not_read_are_said():
+    corpus = Corpus("fra", [Pair("a", "b")] * 3, {}, [1, 2, 3])
+    assert "Unread" not in dict(corpus_rows("fra.txt", corpus, 2, 1))
+    corpus = dataclasses.replace(corpus, unread=2000)
+    rows = dict(corpus_rows("fra.txt", corpus, 2, 1))
+    assert rows["Unread"] == "2,000 more lines; --num-samples 0 reads all"
+    rows = dict(corpus_rows("fra.txt", dataclasses.replace(corpus, unread_more=True), 2, 1))
+    assert rows["Unread"].startswith("at least 2,000")
+
+
+def test_few_updates_are_said_before_they_are_made():
+    assert update_rows(TrainConfig(epochs=500), 1) == []
+    assert update_rows(TrainConfig(epochs=0), 1) == []
+    ((name, text),) = update_rows(TrainConfig(epochs=100), 1)
+    assert (name, text.split(";")[0]) == ("Few updates", "100 epochs of this data are 100 updates")
 
 
 def test_texts_name_what_they_are_about():
