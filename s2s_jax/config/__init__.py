@@ -18,7 +18,7 @@ EMBEDDED = "sample"
 MAX_LENGTH = 1 << 17
 """Tokens of an answer; no line of a data file is longer."""
 
-TOKENS = ("char", "grapheme", "word", "space")
+TOKENS = ("char", "grapheme", "word", "space", "subword")
 """The units that a text can be divided into; see `data/tokenizers.py`."""
 
 HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
@@ -76,13 +76,16 @@ class DataConfig(Config):
         "char",
         choices=TOKENS,
         help="units of both sides: characters; graphemes, which a reader takes for one character; "
-        "words; or what white space divides",
+        "words; what white space divides; or subwords, learned from the training part",
     )
     source_tokens: str = option(
         "", choices=("", *TOKENS), metavar="UNIT", help="units of the sources, if others"
     )
     target_tokens: str = option(
         "", choices=("", *TOKENS), metavar="UNIT", help="units of the targets, if others"
+    )
+    vocab_size: int = option(
+        0, least=0, metavar="N", help="subwords of each side; 0 = by the size of the data"
     )
     max_source_length: int = option(
         500,

@@ -166,8 +166,9 @@ def prepare(
         )
     sources, targets = ([pair[side] for pair in training] for side in (0, 1))
     if encoders is None:
-        source = Vocabulary.from_texts(sources, config.source_tokens)
-        encoders = SourceEncoder(source), Vocabulary.from_texts(targets, config.target_tokens)
+        source = Vocabulary.from_texts(sources, config.source_tokens, config.vocab_size)
+        target = Vocabulary.from_texts(targets, config.target_tokens, config.vocab_size)
+        encoders = SourceEncoder(source), target
     elif extend:
         source = encoders[0].vocabulary.extended(sources)
         encoder = dataclasses.replace(encoders[0], vocabulary=source)

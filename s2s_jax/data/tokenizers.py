@@ -6,13 +6,16 @@ a run is made of: everything else asks it.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from s2s_jax.data import subwords
 from s2s_jax.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ class Tokenizer:
       least: symbols that are rarer in the training part stay out of the vocabulary.
       reads_unseen: whether an unseen symbol of a source is read as `<unk>`; otherwise it is left
         out, because nothing has trained `<unk>`.
+      model: what the tokenizer learned, as the library that learned it writes it; empty where
+        there is nothing to learn.
     """
 
     kind: str
@@ -46,6 +51,23 @@ class Tokenizer:
     strip: bool = False
     least: int = 1
     reads_unseen: bool = False
+    model: bytes = dataclasses.field(default=b"", repr=False)
+
+    def learn(self, texts: Sequence[str], size: int = 0) -> Self:
+        """The tokenizer for these texts; only subwords have something to learn from them.
+
+        Args:
+          texts: of the training part.
+          size: of the vocabulary, its special symbols included; 0 chooses one.
+
+        Raises:
+          UserError: when the size is too small for the texts.
+        """
+        return self
+
+    def load(self, model: bytes) -> Self:
+        """The tokenizer with what an earlier one had learned."""
+        return self
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | regex.Pattern[str]:
@@ -84,6 +106,39 @@ class Tokenizer:
         return {field: getattr(self, field) for field in fields}
 
 
+@dataclasses.dataclass(frozen=True)
+class Subwords(Tokenizer):
+    """Divides texts into subwords, which it learns from the training part; see `subwords`."""
+
+    def learn(self, texts: Sequence[str], size: int = 0) -> Self:
+        return self.load(subwords.learn(texts, size))
+
+    def load(self, model: bytes) -> Self:
+        return dataclasses.replace(self, model=model)
+
+    @cached_property
+    def _model(self) -> subwords.SubwordModel:
+        return subwords.SubwordModel(self.model)
+
+    def divide(self, text: str) -> list[str]:
+        return self._model.divide(text)
+
+    def is_symbol(self, text: str) -> bool:
+        return text in self._model.subwords
+
+    def join(self, symbols: Iterable[str]) -> str:
+        return "".join(symbols).removeprefix(" ")
+
+    def symbols(self, texts: Iterable[str]) -> list[str]:
+        return list(self._model.subwords)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "model": hashlib.sha256(self.model).hexdigest()}
+
+    def to_manifest(self) -> dict[str, Any]:
+        return {**super().to_manifest(), "model": base64.b64encode(self.model).decode()}
+
+
 _SPACE = r"\s\x1c-\x1f"  # What `str.strip` takes for white space.
 _WORDS = Tokenizer(
     "word",
@@ -108,6 +163,7 @@ _TOKENIZERS = (
     dataclasses.replace(_WORDS, pattern=r"\s*(?:\w+['’]?|[^\w\s])", version=1, unicode=False),
     _WORDS,
     Tokenizer("space", "symbols", r"\S+", joiner=" "),
+    Subwords("subword", "subwords", pattern=""),
 )
 """Every kind in every version; of each the newest comes last."""
 
@@ -117,15 +173,22 @@ def make_tokenizer(kind: str) -> Tokenizer:
     return {tokenizer.kind: tokenizer for tokenizer in _TOKENIZERS}[kind]
 
 
-def read_tokenizer(values: Mapping[str, Any]) -> Tokenizer:
+def read_tokenizer(values: Mapping[str, Any], model: bytes = b"") -> Tokenizer:
     """The tokenizer that `Tokenizer.to_dict` describes.
 
+    Args:
+      values: the description.
+      model: what the tokenizer learned, if it did.
+
     Raises:
-      UserError: when this version of s2s_jax has none like it.
+      UserError: when this version of s2s_jax has none like it, or the model is another.
     """
-    for tokenizer in _TOKENIZERS:
+    for tokenizer in (tokenizer.load(model) for tokenizer in _TOKENIZERS):
         if tokenizer.to_dict() == values:
+            tokenizer.divide("")  # What a package that is missing would let fail later.
             return tokenizer
+    if values.keys() - {"version"} == {"tokens", "model"}:
+        raise UserError("its model is missing, damaged or of another run; take a copy of the run.")
     kinds = ", ".join(dict.fromkeys(tokenizer.kind for tokenizer in _TOKENIZERS))
     raise UserError(
         f"tokens must be one of {kinds}, not {values.get('tokens')!r} (written by a newer version "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -43,9 +43,18 @@ class Vocabulary:
             raise UserError("A vocabulary holds each symbol once; this one repeats some.")
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str], tokens: str = "char") -> Self:
-        """The vocabulary of the training part, divided into `tokens`."""
-        tokenizer = make_tokenizer(tokens)
+    def from_texts(cls, texts: Sequence[str], tokens: str = "char", size: int = 0) -> Self:
+        """The vocabulary of the training part, divided into `tokens`.
+
+        Args:
+          texts: of the training part.
+          tokens: the kind of the tokenizer.
+          size: of the vocabulary, where the tokenizer learns one; 0 chooses it.
+
+        Raises:
+          UserError: when the size is too small, or a package is missing.
+        """
+        tokenizer = make_tokenizer(tokens).learn(texts, size)
         return cls((*SPECIALS, *tokenizer.symbols(texts)), tokenizer)
 
     def extended(self, texts: Iterable[str]) -> Self:
@@ -96,15 +105,15 @@ class Vocabulary:
         return {**self.tokenizer.to_dict(), "symbols": list(self.symbols)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`.
+    def from_dict(cls, values: Mapping[str, Any], model: bytes = b"") -> Self:
+        """The inverse of `to_dict`; `model` is what the tokenizer learned, if it did.
 
         Raises:
           UserError: when the values do not make a vocabulary.
         """
         if not isinstance(values, Mapping) or not isinstance(values.get("symbols"), list):
             raise UserError("A vocabulary file is an object with a list of 'symbols'.")
-        tokenizer = read_tokenizer({key: values[key] for key in values if key != "symbols"})
+        tokenizer = read_tokenizer({key: values[key] for key in values if key != "symbols"}, model)
         return cls(tuple(values["symbols"]), tokenizer)
 
 

@@ -3,6 +3,7 @@
     config.json                 RunConfig
     source_vocabulary.json      Vocabulary
     target_vocabulary.json      Vocabulary
+    *_vocabulary.model          what a tokenizer learned, as its library writes it
     keras.json                  Keras's names, in a run imported from there
     metrics.jsonl               one object an epoch
     training_sources.bin        hashes of the sources trained on, see `fingerprint`
@@ -10,7 +11,8 @@
     validation.tsv              source, reference and answer of every validation pair
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
 
-`config.json` also holds a SHA-256 of itself and of each vocabulary. This module is about the
+`config.json` also holds a SHA-256 of itself and of each vocabulary, which holds that of what its
+tokenizer learned. This module is about the
 files; `steps` and `checkpointing` are about the steps.
 """
 
@@ -28,7 +30,7 @@ from s2s_jax.config import RunConfig
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runs.integrity import hash_of_json
-from s2s_jax.runtime.files import is_there, names_in, write_lines
+from s2s_jax.runtime.files import is_there, names_in, replacing, write_lines
 
 ROOT = Path("checkpoints")
 """Where runs land, seen from the folder that the user is in."""
@@ -40,6 +42,7 @@ TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
 STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)?")
 """A step that is whole, that orbax is writing, or that is being deleted."""
 KERAS = "keras.json"
+_MODEL = ".model"
 
 
 class Run(NamedTuple):
@@ -110,11 +113,30 @@ def create_run(folder: Path, run: Run) -> None:
         # The config goes first and comes last: if interrupted, no files of two runs pass for one.
         for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, KERAS):
             (folder / name).unlink(missing_ok=True)
+        for name in (SOURCE_VOCABULARY, TARGET_VOCABULARY):
+            (folder / name).with_suffix(_MODEL).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be removed: {error.strerror}.") from None
-    _write_json(folder / SOURCE_VOCABULARY, run.source_vocabulary.to_dict())
-    _write_json(folder / TARGET_VOCABULARY, run.target_vocabulary.to_dict())
+    _write_vocabulary(folder / SOURCE_VOCABULARY, run.source_vocabulary)
+    _write_vocabulary(folder / TARGET_VOCABULARY, run.target_vocabulary)
     write_config(folder, run)
+
+
+def _write_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
+    _write_json(path, vocabulary.to_dict())
+    if model := vocabulary.tokenizer.model:
+        with replacing(path.with_suffix(_MODEL)) as temporary:
+            temporary.write_bytes(model)
+
+
+def _read_model(path: Path) -> bytes:
+    """What the tokenizer beside a vocabulary learned; most learn nothing and have no file."""
+    try:
+        return path.with_suffix(_MODEL).read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
 def _empty_steps(steps: Path) -> None:
@@ -172,7 +194,7 @@ def read_run(folder: Path) -> Run:
     ):
         values = _read_json(folder / name)
         try:
-            vocabulary = Vocabulary.from_dict(values)
+            vocabulary = Vocabulary.from_dict(values, _read_model(folder / name))
         except UserError as error:
             raise UserError(f"{folder / name}: {error}") from None
         if len(vocabulary) != size:

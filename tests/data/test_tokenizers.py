@@ -10,6 +10,7 @@ from s2s_jax.data.tokenizers import make_tokenizer, read_tokenizer
 from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 
+PATTERNS = [kind for kind in TOKENS if kind != "subword"]  # Those are in test_subwords.py.
 OLD_WORDS = {"tokens": "word"}
 # Letters, marks that combine, apostrophes, digits, white space of several kinds, flags, joiners.
 ALPHABET = "aeé'’.,1_ \u00a0\u202f\u3000\t中\u0301\u093fहन\u094d🇫🇷👩\u200d\u00ad"
@@ -17,7 +18,7 @@ ODD = st.text(ALPHABET, max_size=30)
 TEXTS = st.text() | ODD
 
 
-@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("kind", PATTERNS)
 @given(text=TEXTS)
 def test_joining_the_symbols_of_a_text_gives_the_text_back(kind, text):
     tokenizer = make_tokenizer(kind)
@@ -32,7 +33,7 @@ def test_joining_the_symbols_of_a_text_gives_the_text_back(kind, text):
         assert joined == wanted
 
 
-@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("kind", PATTERNS)
 @given(texts=st.lists(TEXTS, max_size=5))
 def test_a_tokenizer_is_found_again_by_what_was_saved_of_it(kind, texts):
     vocabulary = Vocabulary.from_texts(texts + texts, kind)
@@ -84,13 +85,15 @@ def test_the_words_of_an_older_run_stay_as_they_were():
     assert make_tokenizer("word") != vocabulary.tokenizer
 
 
-@pytest.mark.parametrize("values", [{}, {"tokens": "word", "version": 3}, {"tokens": ["char"]}])
+@pytest.mark.parametrize(
+    "values", [{}, {"tokens": "word", "version": 3}, {"tokens": ["char"]}, {"tokens": "subword"}]
+)
 def test_an_unknown_tokenizer_is_refused(values):
-    with pytest.raises(UserError, match="must be one of char, grapheme, word, space, not"):
+    with pytest.raises(UserError, match="must be one of char, grapheme, word, space, subword, not"):
         read_tokenizer(values)
 
 
-@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("kind", PATTERNS)
 def test_unseen_symbols_are_left_out_unless_training_gave_unk_a_meaning(kind):
     texts = ["b a c", "b a c d"]
     vocabulary = Vocabulary.from_texts(texts, kind)
