@@ -1,60 +1,83 @@
-"""The decoder: an LSTM that writes a sentence, all at once in training or one token at a time."""
+"""The decoder: LSTMs that write a sentence, all at once in training or one token at a time."""
 
 from __future__ import annotations
-
-import functools
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from s2s_jax.model.gate_inputs import GateInputs
-from s2s_jax.model.recurrence import Carry, LSTMCell, product, unroll
-
-Memory = tuple[()]
-"""What the decoder can look up in the source at every step: nothing, without attention."""
-
-
-def _project(
-    dtype: DTypeLike, x: Float[Array, "*rows x"], kernel: Float[Array, "x y"], *_: Any, **__: Any
-) -> Float[Array, "*rows y"]:
-    """`product` in the form that `nn.Dense` takes for `jax.lax.dot_general`."""
-    return product("...x,xy->...y", x, kernel, dtype)
+from s2s_jax.config import ModelConfig
+from s2s_jax.model.attention import LuongAttention, Memory
+from s2s_jax.model.dropout import RowKeys, dropout
+from s2s_jax.model.gate_inputs import GateInputs, dense, gate_bias
+from s2s_jax.model.recurrence import Carry, LSTMCell, unroll
 
 
 class Decoder(nn.Module):
-    """Writes a sentence, starting from a carry; the attributes are those of `GateInputs`."""
+    """Writes sentences, starting from a carry for each layer.
 
-    vocab_size: int
-    features: int
-    embedding_dim: int = 0
+    The first LSTM depends on the tokens alone. Attention stands on top of it, and the LSTMs above
+    read the attentional vectors and add them to their outputs (residual connections).
+
+    Attributes:
+      config: of the model.
+      dtype: of the matrix products; everything else is float32.
+    """
+
+    config: ModelConfig
     dtype: DTypeLike = jnp.float32
-    recurrent_activation: str = "sigmoid"
 
     def setup(self) -> None:
-        self.inputs = GateInputs(self.vocab_size, self.features, self.embedding_dim, self.dtype)
-        self.cell = LSTMCell(self.features, self.dtype, self.recurrent_activation)
-        self.output = nn.Dense(
-            self.vocab_size,
-            kernel_init=nn.initializers.glorot_uniform(),
-            dot_general=functools.partial(_project, self.dtype),
-            name="output",
+        config, dtype = self.config, self.dtype
+        units = config.latent_dim
+        self.inputs = GateInputs(
+            config.target_vocab_size, units, config.embedding_dim, dtype, dropout=config.dropout
         )
+        cell = (units, dtype, config.recurrent_activation)
+        upper = range(1, config.decoder_layers)
+        self.cell = LSTMCell(*cell)
+        self.upper_inputs = [dense(4 * units, dtype, bias_init=gate_bias) for _ in upper]
+        self.upper_cells = [LSTMCell(*cell) for _ in upper]
+        if config.attention == "luong":
+            self.attention = LuongAttention(units, dtype)
+        self.output = dense(config.target_vocab_size, dtype)
 
     def __call__(
-        self, carry: Carry, memory: Memory, tokens: Int[Array, "batch time"]
+        self,
+        carry: tuple[Carry, ...],
+        memory: Memory,
+        tokens: Int[Array, "batch time"],
+        dropout_keys: RowKeys | None = None,
     ) -> Float[Array, "batch time vocab"]:
         """Logits of all steps at once."""
-        del memory
-        _, hidden = unroll(self.cell, carry, self.inputs(tokens.T))
+        rate = self.config.dropout
+        _, hidden = unroll(self.cell, carry[0], self.inputs(tokens.T, dropout_keys))
+        if memory:
+            hidden = self.attention(hidden.swapaxes(0, 1), memory).swapaxes(0, 1)
+        layers = zip(self.upper_inputs, self.upper_cells, carry[1:], strict=True)
+        for site, (inputs, cell, start) in enumerate(layers, 1):
+            below = dropout(hidden, rate, dropout_keys, site)
+            hidden = hidden + unroll(cell, start, inputs(below))[1]
+        hidden = dropout(hidden, rate, dropout_keys, self.config.decoder_layers)
         return self.output(hidden).swapaxes(0, 1)
 
     def step(
-        self, carry: Carry, memory: Memory, tokens: Int[Array, " batch"]
-    ) -> tuple[Carry, Float[Array, "batch vocab"]]:
-        """One step: the next carry, and the logits of the next token."""
-        del memory
-        carry, hidden = self.cell(carry, self.inputs(tokens))
-        return carry, self.output(hidden)
+        self, carry: tuple[Carry, ...], memory: Memory, tokens: Int[Array, " rows"]
+    ) -> tuple[tuple[Carry, ...], Float[Array, "rows vocab"]]:
+        """One step: the next carries, and the logits of the next token.
+
+        With attention the rows of a source, one or several, follow each other.
+        """
+        first, hidden = self.cell(carry[0], self.inputs(tokens))
+        carries = [first]
+        if memory:
+            rows, sources = tokens.shape[0], memory.mask.shape[0]
+            queries = hidden.reshape(sources, rows // sources, -1)
+            hidden = self.attention(queries, memory).reshape(rows, -1)
+        layers = zip(self.upper_inputs, self.upper_cells, carry[1:], strict=True)
+        for inputs, cell, before in layers:
+            after, output = cell(before, inputs(hidden))
+            carries.append(after)
+            hidden = hidden + output
+        return tuple(carries), self.output(hidden)

@@ -1,4 +1,4 @@
-"""The encoder: an LSTM that reads a sentence."""
+"""The encoder: LSTMs that read a sentence, in one direction or in both."""
 
 from __future__ import annotations
 
@@ -8,41 +8,140 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
-from s2s_jax.model.gate_inputs import GateInputs
-from s2s_jax.model.recurrence import Carry, LSTMCell, unroll
+from s2s_jax.config import ModelConfig
+from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.model.attention import Memory, Source
+from s2s_jax.model.dropout import RowKeys, dropout
+from s2s_jax.model.gate_inputs import GateInputs, dense, gate_bias
+from s2s_jax.model.recurrence import Carries, Carry, LSTMCell, unroll
+
+_CLOSED = -1e4  # A gate's input that closes it exactly, whatever the recurrence adds.
 
 
 class Encoder(nn.Module):
-    """Reads a sentence into an LSTM's carry; the attributes are those of `GateInputs`."""
+    """Reads sentences.
 
-    vocab_size: int
-    features: int
-    embedding_dim: int = 0
+    With `bidirectional` each direction has half of `latent_dim` units, so that both together are
+    as wide as the decoder. Layers above the first read the outputs of the one below and add them
+    to their own (residual connections, He et al. 2016).
+
+    Attributes:
+      config: of the model.
+      dtype: of the matrix products; everything else is float32.
+    """
+
+    config: ModelConfig
     dtype: DTypeLike = jnp.float32
-    recurrent_activation: str = "sigmoid"
-    zero_id: int | None = None
 
     def setup(self) -> None:
-        self.inputs = GateInputs(
-            self.vocab_size, self.features, self.embedding_dim, self.dtype, self.zero_id
-        )
-        self.cell = LSTMCell(self.features, self.dtype, self.recurrent_activation)
+        config = self.config
+        units = config.latent_dim // (2 if config.bidirectional else 1)
+        # In models from Keras the encoder may read on past a sentence's end, through zeros.
+        tokens = (config.source_vocab_size, units, config.embedding_dim, self.dtype)
+        of_tokens = {"zero_id": Vocabulary.pad_id, "dropout": config.dropout}
+        self.inputs = GateInputs(*tokens, **of_tokens)
+        upper = range(1, config.encoder_layers)
+        cell = (units, self.dtype, config.recurrent_activation)
+        of_vectors = {"dtype": self.dtype, "bias_init": gate_bias}
+        self.cell = LSTMCell(*cell)
+        self.upper_inputs = [dense(4 * units, **of_vectors) for _ in upper]
+        self.upper_cells = [LSTMCell(*cell) for _ in upper]
+        if config.bidirectional:
+            self.backward_inputs = (
+                dense(4 * units, **of_vectors)
+                if config.embedding_dim
+                else GateInputs(*tokens, **of_tokens)
+            )
+            self.backward_cell = LSTMCell(*cell)
+            self.upper_backward_inputs = [dense(4 * units, **of_vectors) for _ in upper]
+            self.upper_backward_cells = [LSTMCell(*cell) for _ in upper]
+        if config.has_bridge:
+            width = config.decoder_layers * config.latent_dim
+            self.bridge = [dense(width, self.dtype) for _ in "ch"]
+        if config.attention == "luong":
+            self.keys = dense(config.latent_dim, self.dtype, use_bias=False)
 
-    def __call__(self, tokens: Int[Array, "batch time"], mask: Bool[Array, "batch time"]) -> Carry:
-        """The `(c, h)` after each row's last real token; zeros for a row without tokens.
+    def __call__(
+        self,
+        tokens: Int[Array, "batch time"],
+        mask: Bool[Array, "batch time"],
+        dropout_keys: RowKeys | None = None,
+    ) -> tuple[tuple[Carry, ...], Memory]:
+        """The first carry of each of the decoder's layers, and its memory.
 
-        The scan runs over the padding too, and each row's carry is then taken from its own last
-        step. That is cheaper than a mask inside the loop, and padding cannot reach the result.
+        Without a bridge the carry is the encoder's own after each row's last real token; zeros
+        for a row without tokens.
         """
-        inputs = self.inputs(tokens.T)
-        initial = self.cell.initialize_carry(jax.random.key(0), inputs.shape[1:])
-        carries = unroll(self.cell, initial, inputs)
-        lengths = mask.sum(axis=1)
-        rows = jnp.arange(tokens.shape[0])
-        last = jnp.maximum(lengths - 1, 0)
+        config, real = self.config, mask.T
+        gates = self._token_gates(tokens.T, dropout_keys)
+        cells = [self.cell, self.backward_cell] if config.bidirectional else [self.cell]
+        outputs, carry = _read(cells, gates, real)
+        ends = [carry]
+        for n in range(config.encoder_layers - 1):
+            below = dropout(outputs, config.dropout, dropout_keys, n + 1)
+            gates, cells = [self.upper_inputs[n](below)], [self.upper_cells[n]]
+            if config.bidirectional:
+                gates.append(self.upper_backward_inputs[n](below))
+                cells.append(self.upper_backward_cells[n])
+            above, carry = _read(cells, gates, real)
+            outputs, ends = outputs + above, [*ends, carry]
+        carries = self._bridged(ends) if config.has_bridge else (ends[-1],)
+        if config.attention == "none":
+            return carries, ()
+        values = outputs.swapaxes(0, 1)
+        return carries, Source(self.keys(values), values, mask)
 
-        def at_end(sequence: Float[Array, "time batch features"]) -> Float[Array, "batch features"]:
-            return jnp.where(lengths[:, None] > 0, sequence[last, rows], 0)
+    def _token_gates(
+        self, tokens: Int[Array, "time batch"], keys: RowKeys | None
+    ) -> list[Float[Array, "time batch gates"]]:
+        """The gate inputs of the first layer, for each direction."""
+        if not self.config.bidirectional:
+            return [self.inputs(tokens, keys)]
+        if not self.config.embedding_dim:
+            return [self.inputs(tokens, keys), self.backward_inputs(tokens, keys)]
+        vectors = self.inputs.embed(tokens, keys)
+        return [self.inputs.project(vectors), self.backward_inputs(vectors)]
 
-        c, h = carries
-        return at_end(c), at_end(h)
+    def _bridged(self, ends: list[Carry]) -> tuple[Carry, ...]:
+        """What the encoder's layers ended with -> what the decoder's layers begin with."""
+        c, h = (
+            jnp.split(bridge(jnp.concatenate(parts, axis=-1)), self.config.decoder_layers, axis=-1)
+            for bridge, parts in zip(self.bridge, zip(*ends, strict=True), strict=True)
+        )
+        return tuple(zip(c, h, strict=True))
+
+
+def _read(
+    cells: list[LSTMCell], gates: list[Float[Array, "time batch gates"]],
+    real: Bool[Array, "time batch"],
+) -> tuple[Float[Array, "time batch features"], Carry]:  # fmt: skip
+    """One layer, forward and, with two cells, backward.
+
+    Returns:
+      Its outputs, and its carry at each row's end: after the last real token forward, after the
+      first one backward.
+    """
+    initial = [cell.initialize_carry(jax.random.key(0), gates[0].shape[1:]) for cell in cells]
+    c, h = unroll(cells[0], initial[0], gates[0])
+    carry = _at_end((c, h), real)
+    if len(cells) == 1:
+        return h, carry
+    # Backward, the padding comes first: closed gates leave the carry at zero.
+    closed = jnp.where(real[:, :, None], gates[1], _CLOSED)
+    backward_c, backward_h = unroll(cells[1], initial[1], jnp.flip(closed, axis=0))
+    both = zip(carry, (backward_c[-1], backward_h[-1]), strict=True)
+    c, last_h = (jnp.concatenate(pair, axis=-1) for pair in both)
+    return jnp.concatenate((h, jnp.flip(backward_h, axis=0)), axis=-1), (c, last_h)
+
+
+def _at_end(carries: Carries, real: Bool[Array, "time batch"]) -> Carry:
+    """Each row's carry after its last real token.
+
+    The scan runs over the padding too. That is cheaper than a mask inside the loop, and padding
+    cannot reach the result.
+    """
+    lengths = real.sum(axis=0)
+    rows = jnp.arange(real.shape[1])
+    last = jnp.maximum(lengths - 1, 0)
+    c, h = (jnp.where(lengths[:, None] > 0, each[last, rows], 0) for each in carries)
+    return c, h

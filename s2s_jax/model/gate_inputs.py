@@ -1,13 +1,16 @@
-"""What tokens contribute to the gates of an LSTM, for all time steps at once."""
+"""What the layer below contributes to the gates of an LSTM, for all time steps at once."""
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
+from s2s_jax.model.dropout import RowKeys, dropout
 from s2s_jax.model.recurrence import product
 
 
@@ -23,6 +26,7 @@ class GateInputs(nn.Module):
       embedding_dim: size of the token embeddings; 0 for one-hot vectors.
       dtype: of the matrix products; everything else is float32.
       zero_id: the id whose one-hot vector is all zeros, if there is one.
+      dropout: share of the inputs that is dropped in training.
     """
 
     vocab_size: int
@@ -30,24 +34,68 @@ class GateInputs(nn.Module):
     embedding_dim: int = 0
     dtype: DTypeLike = jnp.float32
     zero_id: int | None = None
+    dropout: float = 0.0
 
-    @nn.compact
-    def __call__(self, tokens: Int[Array, "*batch"]) -> Float[Array, "*batch gates"]:
-        """Gate inputs of each token, `gates` being `4 * features`."""
+    def setup(self) -> None:
         rows = self.embedding_dim or self.vocab_size
-        kernel = self.param(
+        self.kernel = self.param(
             "kernel", nn.initializers.glorot_uniform(), (rows, 4 * self.features), jnp.float32
         )
-        bias = self.param("bias", _bias_init, (4 * self.features,), jnp.float32)
+        self.bias = self.param("bias", gate_bias, (4 * self.features,), jnp.float32)
         if self.embedding_dim:
-            embed = nn.Embed(self.vocab_size, self.embedding_dim, name="embedding")
-            return product("...e,eg->...g", embed(tokens), kernel, self.dtype) + bias
+            self.embedding = nn.Embed(self.vocab_size, self.embedding_dim)
+
+    def __call__(
+        self, tokens: Int[Array, "*batch"], keys: RowKeys | None = None
+    ) -> Float[Array, "*batch gates"]:
+        """Gate inputs of each token, `gates` being `4 * features`.
+
+        Args:
+          tokens: ids.
+          keys: draw what is dropped, for tokens `[time, batch]`; None drops nothing.
+        """
+        if self.embedding_dim:
+            return self.project(self.embed(tokens, keys))
+        kernel = self.kernel
         if self.zero_id is not None:
             kernel = kernel.at[self.zero_id].set(0)  # This row then gets no gradient either.
-        return (kernel + bias).at[tokens].get(mode="promise_in_bounds")
+        if keys is None or not self.dropout:
+            return (kernel + self.bias).at[tokens].get(mode="promise_in_bounds")
+        # Of a one-hot vector all that can be dropped is the token.
+        kept = dropout(jnp.ones((*tokens.shape, 1)), self.dropout, keys, 0)
+        return kernel.at[tokens].get(mode="promise_in_bounds") * kept + self.bias
+
+    def embed(
+        self, tokens: Int[Array, "*batch"], keys: RowKeys | None = None
+    ) -> Float[Array, "*batch embedding_dim"]:
+        """The embeddings of tokens; arguments as for the call."""
+        return dropout(self.embedding(tokens), self.dropout, keys, 0)
+
+    def project(self, vectors: Float[Array, "*batch x"]) -> Float[Array, "*batch gates"]:
+        """The gate inputs of embeddings."""
+        return product("...e,eg->...g", vectors, self.kernel, self.dtype) + self.bias
 
 
-def _bias_init(key: Key[Array, ""], shape: tuple[int, ...], dtype: DTypeLike) -> jax.Array:
+def dense(features: int, dtype: DTypeLike, **options: Any) -> nn.Dense:
+    """A dense layer that computes its product as the recurrence does; `options` are of `nn.Dense`.
+
+    Its kernel is Keras's, Glorot uniform.
+    """
+    kernel_init = nn.initializers.glorot_uniform()
+    dot_general = functools.partial(_project, dtype)
+    return nn.Dense(features, kernel_init=kernel_init, dot_general=dot_general, **options)
+
+
+def _project(
+    dtype: DTypeLike, x: Float[Array, "*rows x"], kernel: Float[Array, "x y"], *_: Any, **__: Any
+) -> Float[Array, "*rows y"]:
+    """`product` in the form that `nn.Dense` takes for `jax.lax.dot_general`."""
+    return product("...x,xy->...y", x, kernel, dtype)
+
+
+def gate_bias(
+    key: Key[Array, ""], shape: tuple[int, ...], dtype: DTypeLike
+) -> Float[Array, " gates"]:
     """Zeros, but ones for the forget gate, so that early training remembers."""
     del key
     features = shape[0] // 4

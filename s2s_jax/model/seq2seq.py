@@ -17,14 +17,15 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
 from s2s_jax.config import ModelConfig
-from s2s_jax.data.vocabulary import Vocabulary
-from s2s_jax.model.decoder import Decoder, Memory
+from s2s_jax.model.attention import Memory
+from s2s_jax.model.decoder import Decoder
+from s2s_jax.model.dropout import RowKeys
 from s2s_jax.model.encoders import Encoder
 from s2s_jax.model.recurrence import Carry
 
 
 class Seq2Seq(nn.Module):
-    """The model: an encoder whose final carry starts the decoder.
+    """The model: an encoder whose final carry starts the decoder, which may also attend to it.
 
     Attributes:
       config: its sizes.
@@ -35,22 +36,15 @@ class Seq2Seq(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
-        config = self.config
-        common = (
-            config.latent_dim,
-            config.embedding_dim,
-            self.dtype,
-            config.recurrent_activation,
-        )
-        # In models from Keras the encoder may read on past a sentence's end, through zeros.
-        self.encoder = Encoder(config.source_vocab_size, *common, zero_id=Vocabulary.pad_id)
-        self.decoder = Decoder(config.target_vocab_size, *common)
+        self.encoder = Encoder(self.config, self.dtype)
+        self.decoder = Decoder(self.config, self.dtype)
 
     def __call__(
         self,
         source: Int[Array, "batch source_time"],
         source_mask: Bool[Array, "batch source_time"],
         target_inputs: Int[Array, "batch target_time"],
+        dropout_keys: RowKeys | None = None,
     ) -> Float[Array, "batch target_time vocab"]:
         """Teacher-forced training: the decoder reads the reference, shifted right.
 
@@ -58,22 +52,26 @@ class Seq2Seq(nn.Module):
           source: ids.
           source_mask: true on real tokens.
           target_inputs: `<bos>` and the ids of the reference.
+          dropout_keys: draw what is dropped; None, as outside training, drops nothing.
 
         Returns:
           Logits of the next token after each of `target_inputs`.
         """
-        return self.decoder(*self.encode(source, source_mask), target_inputs)
+        read, write = None, None
+        if dropout_keys is not None:
+            read, write = (jax.vmap(jax.random.fold_in, (0, None))(dropout_keys, i) for i in (0, 1))
+        return self.decoder(*self.encoder(source, source_mask, read), target_inputs, write)
 
     def encode(
         self, source: Int[Array, "batch time"], source_mask: Bool[Array, "batch time"]
-    ) -> tuple[Carry, Memory]:
-        """The decoder's first carry, and what it can look up in the source at every step."""
-        return self.encoder(source, source_mask), ()
+    ) -> tuple[tuple[Carry, ...], Memory]:
+        """The decoder's first carries, and what it can look up in the source at every step."""
+        return self.encoder(source, source_mask)
 
     def decode_step(
-        self, carry: Carry, memory: Memory, tokens: Int[Array, " batch"]
-    ) -> tuple[Carry, Float[Array, "batch vocab"]]:
-        """A `StepFn`: reads each row's last token, returns the next carry and logits."""
+        self, carry: tuple[Carry, ...], memory: Memory, tokens: Int[Array, " rows"]
+    ) -> tuple[tuple[Carry, ...], Float[Array, "rows vocab"]]:
+        """A `StepFn`: reads each row's last token, returns the next carries and logits."""
         return self.decoder.step(carry, memory, tokens)
 
 

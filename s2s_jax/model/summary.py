@@ -35,7 +35,9 @@ def summary(config: ModelConfig, batch_size: int, lengths: tuple[int, int]) -> s
         return jax.eval_shape(lambda p, *x: model.apply(p, *x, method=method), params, *inputs)
 
     carry, memory = returns("encode", source, mask)
-    state = {"carry": carry} | ({"memory": memory} if jax.tree.leaves(memory) else {})
+    state = {"carry": carry}
+    if memory:
+        state |= {f"memory.{name}": leaf for name, leaf in memory._asdict().items()}
     views = [
         ("training", "__call__", {"source": source, "source_mask": mask, "target_inputs": target},
          {"logits": returns("__call__", source, mask, target)}),
@@ -78,7 +80,8 @@ def _layers(model: Seq2Seq, *inputs: jax.ShapeDtypeStruct) -> tuple[list[str], A
 
 
 def _shape(value: Any) -> str:
-    """`float32[64,256]`, or `(c, h)` of two such."""
+    """`float32[64,256]`, or `(c, h)` of two such for each of some layers, which are alike."""
     if isinstance(value, tuple):
-        return f"(c, h) of {', '.join(map(_shape, value))}"
+        layers = f"{len(value)} x " if len(value) > 1 else ""
+        return f"{layers}(c, h) of {', '.join(map(_shape, value[0]))}"
     return f"{value.dtype}[{','.join(map(str, value.shape))}]"

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -6,6 +7,8 @@ import numpy as np
 import pytest
 
 from s2s_jax.config import ModelConfig
+from s2s_jax.errors import UserError
+from s2s_jax.model.dropout import dropout
 from s2s_jax.model.recurrence import product
 from s2s_jax.model.seq2seq import Seq2Seq
 
@@ -28,6 +31,29 @@ def model(request):
     return Seq2Seq(ModelConfig(11, 13, latent_dim=8, embedding_dim=request.param))
 
 
+ATTENTIVE = {"latent_dim": 8, "attention": "luong", "dropout": 0.3}
+EVERY_MODEL = {
+    "one-hot": {"latent_dim": 8},
+    "embedded": {"latent_dim": 8, "embedding_dim": 5},
+    "attentive": ATTENTIVE,
+    "everything": {
+        **ATTENTIVE,
+        "embedding_dim": 5,
+        "bidirectional": True,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+    },
+    "bidirectional": {"latent_dim": 8, "bidirectional": True, "encoder_layers": 2},
+}
+
+
+@pytest.fixture(scope="module", params=EVERY_MODEL)
+def any_model(request, batch):
+    """A model and its parameters."""
+    model = Seq2Seq(ModelConfig(11, 13, **EVERY_MODEL[request.param]))
+    return model, init(model, *batch)
+
+
 @pytest.fixture(scope="module")
 def batch():
     rng = np.random.default_rng(0)
@@ -42,7 +68,8 @@ def params(model, batch):
     return init(model, *batch)
 
 
-def test_teacher_forced_logits_equal_chained_decode_steps(model, params, batch):
+def test_teacher_forced_logits_equal_chained_decode_steps(any_model, batch):
+    model, params = any_model
     source, mask, target = batch
     logits = apply(model, params, *batch)
     assert logits.shape == (BATCH, TARGET, 13)
@@ -52,7 +79,8 @@ def test_teacher_forced_logits_equal_chained_decode_steps(model, params, batch):
         np.testing.assert_allclose(step_logits, logits[:, t], rtol=1e-5, atol=1e-6)
 
 
-def test_one_set_of_parameters_serves_all_views(model, params, batch):
+def test_one_set_of_parameters_serves_all_views(any_model, batch):
+    model, params = any_model
     source, mask, target = batch
     state = apply(model, params, source, mask, method="encode")
 
@@ -67,19 +95,22 @@ def test_one_set_of_parameters_serves_all_views(model, params, batch):
 
 
 @pytest.mark.parametrize("extra", [1, 5])
-def test_extra_padding_changes_nothing(model, params, batch, extra):
-    source, mask, _ = batch
+def test_extra_padding_changes_nothing(any_model, batch, extra):
+    model, params = any_model
+    source, mask, target = batch
     wanted, _ = apply(model, params, source, mask, method="encode")
     # Whatever ids stand in the padding.
     junk = np.full((BATCH, extra), 9)
-    found, _ = apply(
-        model, params, np.hstack([source, junk]), np.hstack([mask, junk < 0]), method="encode"
-    )
-    for f, w in zip(found, wanted, strict=True):
-        np.testing.assert_array_equal(f, w)
+    source, mask = np.hstack([source, junk]), np.hstack([mask, junk < 0])
+    found, _ = apply(model, params, source, mask, method="encode")
+    jax.tree.map(np.testing.assert_array_equal, found, wanted)
+    # Attention adds up over more positions, in another order.
+    logits = apply(model, params, source, mask, target)
+    np.testing.assert_allclose(logits, apply(model, params, *batch), rtol=1e-5, atol=1e-6)
 
 
-def test_padding_gets_no_gradient(model, params, batch):
+def test_padding_gets_no_gradient(any_model, batch):
+    model, params = any_model
     source, mask, target = batch
 
     @jax.jit
@@ -93,7 +124,8 @@ def test_padding_gets_no_gradient(model, params, batch):
     jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, atol=1e-5), found, wanted)
 
 
-def test_rows_do_not_see_each_other(model, params, batch):
+def test_rows_do_not_see_each_other(any_model, batch):
+    model, params = any_model
     source, mask, target = batch
     together = apply(model, params, *batch)
     for row in range(BATCH):
@@ -102,13 +134,15 @@ def test_rows_do_not_see_each_other(model, params, batch):
         np.testing.assert_allclose(alone[0], together[row], rtol=1e-5, atol=1e-6)
 
 
-def test_an_empty_source_leaves_the_initial_carry(model, params):
+def test_an_empty_source_leaves_the_initial_carry(any_model):
+    model, params = any_model
     tokens = np.full((2, 3), 5)
     carry, _ = apply(model, params, tokens, np.zeros((2, 3), bool), method="encode")
-    assert all((x == 0).all() for x in carry)
+    assert all((x == 0).all() for x in jax.tree.leaves(carry))
 
 
-def test_decoder_does_not_see_the_future(model, params, batch):
+def test_decoder_does_not_see_the_future(any_model, batch):
+    model, params = any_model
     source, mask, target = batch
     changed = target.at[:, 3:].set(2)
     before = apply(model, params, source, mask, target)[:, :3]
@@ -162,7 +196,7 @@ def test_bfloat16_is_for_products_alone(model, params, batch):
     jax.tree.map(np.testing.assert_array_equal, init(half, *batch), params)
     carry, _ = apply(half, params, *batch[:2], method="encode")
     logits = apply(half, params, *batch)
-    assert {x.dtype for x in (*carry, logits)} == {jnp.dtype("float32")}
+    assert {x.dtype for x in jax.tree.leaves((carry, logits))} == {jnp.dtype("float32")}
     wanted = apply(model, params, *batch)
     assert (logits != wanted).any()
     np.testing.assert_allclose(logits, wanted, atol=0.03)
@@ -194,3 +228,69 @@ def test_zeros_beyond_the_end_are_read_and_have_no_weight(batch):
     assert loss(params) != loss(params, mask)
     gradient = jax.grad(loss)(params)["encoder"]["inputs"]["kernel"]
     assert (gradient[0] == 0).all() and (gradient[5] != 0).any()
+
+
+def weights_of(model, params, *inputs):
+    _, sown = model.apply(params, *inputs, mutable="intermediates")
+    return sown["intermediates"]["decoder"]["attention"]["weights"][0]
+
+
+def test_attention_is_a_distribution_over_the_real_positions(batch):
+    config = ModelConfig(11, 13, **EVERY_MODEL["everything"])
+    model = Seq2Seq(config)
+    params = init(model, *batch)
+    _, mask, _ = batch
+    weights = weights_of(model, params, *batch)
+    assert weights.shape == (BATCH, TARGET, SOURCE)
+    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
+    assert (np.asarray(weights)[~np.repeat(mask[:, None], TARGET, 1)] == 0).all()
+    assert np.asarray(weights[0]).std(axis=1).max() > 0  # It is no mean over the positions.
+
+
+def test_the_backward_direction_reads_each_row_reversed_within_its_length(batch):
+    source, mask, _ = batch
+    model = Seq2Seq(ModelConfig(11, 13, latent_dim=8, bidirectional=True, attention="luong"))
+    params = init(model, *batch)
+    _, memory = apply(model, params, source, mask, method="encode")
+    encoder = params["params"]["encoder"]
+    as_forward = {
+        **encoder, "inputs": encoder["backward_inputs"], "cell": encoder["backward_cell"]
+    }  # fmt: skip
+    lengths = np.asarray(mask.sum(axis=1))
+    turned = np.array([[*row[:n][::-1], *row[n:]] for row, n in zip(source, lengths, strict=True)])
+    variables = {"params": {**params["params"], "encoder": as_forward}}
+    _, forward = apply(model, variables, turned, mask, method="encode")
+    for row, n in enumerate(lengths):
+        backward = memory.values[row, :n, 4:]
+        np.testing.assert_allclose(backward, forward.values[row, :n, :4][::-1], rtol=1e-6)
+
+
+def test_without_keys_nothing_is_dropped_and_with_them_each_row_has_its_own_draws(batch):
+    config = ModelConfig(11, 13, **EVERY_MODEL["everything"])
+    model, plain = Seq2Seq(config), Seq2Seq(dataclasses.replace(config, dropout=0.0))
+    params = init(model, *batch)
+    np.testing.assert_array_equal(apply(model, params, *batch), apply(plain, params, *batch))
+    keys = jax.random.split(jax.random.key(1), BATCH)
+    dropped = apply(model, params, *batch, keys)
+    assert (np.abs(dropped - apply(model, params, *batch)).max(axis=(1, 2)) > 1e-3).all()
+    for row in range(BATCH):  # As on a device of its own.
+        one = slice(row, row + 1)
+        alone = apply(model, params, *(array[one] for array in batch), keys[one])
+        np.testing.assert_allclose(alone[0], dropped[row], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [1, 20])
+def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(dim):
+    keys = jax.random.split(jax.random.key(0), 50)
+    dropped = np.asarray(dropout(jnp.ones((400 // dim, 50, dim)), 0.3, keys, 0))
+    assert set(np.unique(dropped)) == {0, np.float32(1 / 0.7)}
+    # 20,000 draws: five standard errors are 0.016.
+    assert abs((dropped == 0).mean() - 0.3) < 0.017
+    assert len(np.unique(dropped.sum(axis=(0, 2)))) > 10  # The rows differ.
+    other_site = np.asarray(dropout(jnp.ones((400 // dim, 50, dim)), 0.3, keys, 1))
+    assert (other_site != dropped).any()
+
+
+def test_half_the_units_in_each_direction_must_be_a_whole_number():
+    with pytest.raises(UserError, match="`latent_dim` must be even, not 9"):
+        ModelConfig(11, 13, latent_dim=9, bidirectional=True)

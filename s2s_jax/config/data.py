@@ -1,0 +1,107 @@
+"""Which pairs, and how they are read: the options of data."""
+
+import dataclasses
+
+from s2s_jax.config.options import Config, option
+from s2s_jax.errors import UserError
+
+EMBEDDED = "sample"
+"""The name of the built-in corpus."""
+
+TOKENS = ("char", "grapheme", "word", "space", "subword")
+"""The units that a text can be divided into; see `data/tokenizers.py`."""
+
+Files = str | tuple[str, ...]
+"""Some data: a path, URL or name; or two, a file of sources and one of targets."""
+
+
+def files(data: Files) -> tuple[str, ...]:
+    """The files of some data, one or two."""
+    return (data,) if isinstance(data, str) else tuple(data)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig(Config):
+    """Which pairs a run is trained on, and how they are read and split."""
+
+    data: Files = option(
+        EMBEDDED,
+        alias="--train",
+        most_values=2,
+        metavar="DATA",
+        help="source<TAB>target lines, CSV, JSON lines, Parquet or Hugging Face datasets; sources "
+        "and targets in two files; a URL; a name such as fra-eng (manythings.org); or a recipe "
+        "(.toml) that names its data",
+    )
+    validation: Files = option(
+        "",
+        most_values=2,
+        metavar="PATH",
+        help="validate on this data, in place of a share of --data",
+    )
+    test: Files = option(
+        "", most_values=2, metavar="PATH", help="evaluate on this data as well, at the end"
+    )
+    columns: str = option(
+        "",
+        metavar="A,B",
+        help="columns of source and target, by number or by name (default: the first two)",
+    )
+    separator: str = option(
+        "", metavar="TEXT", help="what stands between columns (default: found in the first lines)"
+    )
+    quotes: str = option(
+        "auto",
+        choices=("auto", "csv", "text"),
+        help="double quotes enclose fields, as in CSV, or belong to the text",
+    )
+    encoding: str = option("", metavar="NAME", help="of the text (default: UTF-8)")
+    num_samples: int = option(10_000, least=0, metavar="N", help="read the first N pairs; 0 = all")
+    swap: bool = option(False, help="translate from the second column to the first")
+    tokens: str = option(
+        "char",
+        choices=TOKENS,
+        help="units of both sides: characters; graphemes, which a reader takes for one character; "
+        "words; what white space divides; or subwords, learned from the training part",
+    )
+    source_tokens: str = option(
+        "", choices=("", *TOKENS), metavar="UNIT", help="units of the sources, if others"
+    )
+    target_tokens: str = option(
+        "", choices=("", *TOKENS), metavar="UNIT", help="units of the targets, if others"
+    )
+    vocab_size: int = option(
+        0, least=0, metavar="N", help="subwords of each side; 0 = by the size of the data"
+    )
+    max_source_length: int = option(
+        500,
+        least=0,
+        metavar="N",
+        help="skip pairs with a longer source, in characters; 0 = no limit",
+    )
+    max_target_length: int = option(
+        500,
+        least=0,
+        metavar="N",
+        help="skip pairs with a longer target, in characters; 0 = no limit",
+    )
+    validation_split: float = option(
+        0.2,
+        least=0,
+        below=1,
+        metavar="SHARE",
+        help="share of the pairs held out for validation; 0 = none",
+    )
+    split: str = option(
+        "source",
+        choices=("source", "tail"),
+        help="source: hold out whole source sentences, drawn at random; tail: hold out the last "
+        "pairs, as the tutorial does",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.data:
+            raise UserError("`data` must be a path, a URL or a name such as fra-eng, not empty.")
+        for side in ("source_tokens", "target_tokens"):
+            object.__setattr__(self, side, getattr(self, side) or self.tokens)

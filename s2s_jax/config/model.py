@@ -1,0 +1,59 @@
+"""The sizes and parts of a model."""
+
+import dataclasses
+
+from s2s_jax.config.options import Config, limits, option
+from s2s_jax.errors import UserError
+
+HARD_SIGMOID_SLOPES = {"hard_sigmoid": 1 / 6, "keras2_hard_sigmoid": 0.2}
+"""clip(slope * z + 0.5, 0, 1) in place of an LSTM's sigmoid: Keras changed the slope in Keras 3."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(Config):
+    """The sizes of a `Seq2Seq`.
+
+    `recurrent_activation` is "sigmoid" in every run trained here; models from Keras may have
+    another.
+    """
+
+    source_vocab_size: int = dataclasses.field(metadata=limits(least=1))
+    target_vocab_size: int = dataclasses.field(metadata=limits(least=1))
+    latent_dim: int = option(256, least=1, metavar="N", help="LSTM units")
+    embedding_dim: int = option(
+        0, least=0, metavar="N", help="size of the token embeddings; 0 = one-hot"
+    )
+    recurrent_activation: str = option("sigmoid", choices=("sigmoid", *HARD_SIGMOID_SLOPES))
+    attention: str = option(
+        "none",
+        choices=("none", "luong"),
+        help="look up the source at every step of the answer (Luong et al. 2015)",
+    )
+    bidirectional: bool = option(
+        False, help="read the source in both directions, with half of the units each"
+    )
+    encoder_layers: int = option(1, least=1, most=8, metavar="N", help="LSTM layers that read")
+    decoder_layers: int = option(
+        1, least=1, most=8, metavar="N",
+        help="LSTM layers that write; those above the first read what attention found",
+    )  # fmt: skip
+    dropout: float = option(
+        0.0, least=0, below=1, metavar="RATE",
+        help="share of inputs and layer outputs set to zero in training",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bidirectional and self.latent_dim % 2:
+            raise UserError(
+                f"`bidirectional` halves the units, so `latent_dim` must be even, not "
+                f"{self.latent_dim}."
+            )
+
+    @property
+    def has_bridge(self) -> bool:
+        """Whether a learned layer turns the encoder's carries into those of the decoder.
+
+        Otherwise the top layer's carry is handed on as it is, as the tutorial does.
+        """
+        return self.bidirectional or self.decoder_layers > 1
