@@ -5,6 +5,7 @@ python examples/run_exported.py FILE "Go." "I won!"
 Needs jax, numpy and flatbuffers; runs on a CPU, an NVIDIA GPU or a TPU.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -33,14 +34,23 @@ divides, joins = about.get("source_tokens"), about.get("target_tokens")
 if about["format"] == 1:
     divides = {"pattern": about["token_pattern"], "unicode": False}
     joins = {"joiner": "", "strip": about["tokens"] == "word"}
+if "model" in divides:
+    from sentencepiece import SentencePieceProcessor  # pip install sentencepiece
+
+    subwords = SentencePieceProcessor(model_proto=base64.b64decode(divides["model"]))
+    stand_ins = str.maketrans(divides["stand_ins"])
 if divides["unicode"]:
     import regex as re  # pip install regex: its patterns know Unicode's words and graphemes.
 ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
 rows = []
 for text in texts:
-    tokens = re.findall(divides["pattern"], unicodedata.normalize("NFC", text).strip())
-    found = [ids.get(token, about["unk_id"]) for token in tokens]
-    row = [i for i in found if i is not None]
+    text = unicodedata.normalize("NFC", text).strip()
+    if "model" in divides:
+        found = subwords.encode(text.translate(stand_ins))
+        row = [i for i in found if i != subwords.unk_id()]
+    else:
+        found = [ids.get(token, about["unk_id"]) for token in re.findall(divides["pattern"], text)]
+        row = [i for i in found if i is not None]
     length, filler = about["fill"]
     rows.append(row + [filler] * (length - len(row)) if row else [])
 source = np.zeros((len(rows), max(map(len, rows), default=0) or 1), np.int32)
@@ -51,4 +61,6 @@ for answer in np.asarray(decode(source, np.array([len(row) for row in rows], np.
     # Behind the end of an answer stands padding, and an answer may be cut off before its end.
     symbols = [about["target_symbols"][i] for i in answer if i not in (0, about["eos_id"])]
     text = joins["joiner"].join(symbols)
+    if "model" in joins:
+        text = text.removeprefix(" ")
     print(text.lstrip() if joins["strip"] else text)

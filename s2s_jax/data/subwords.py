@@ -18,12 +18,11 @@ from s2s_jax.errors import UserError
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
-_RESERVED = "\0\t\n\r\x1f▁▅"
-_STAND_INS = "".join(map(chr, range(0xFDD0, 0xFDD0 + len(_RESERVED))))
+STAND_INS = {reserved: chr(0xFDD0 + i) for i, reserved in enumerate("\0\t\n\r\x1f▁▅")}
 """SentencePiece keeps some characters for itself, `▁` for a space. In their place it is given
 noncharacters of Unicode, which no text should hold."""
-_TO_LIBRARY = str.maketrans(_RESERVED, _STAND_INS)
-_FROM_LIBRARY = str.maketrans("▁" + _STAND_INS, " " + _RESERVED)
+_TO_LIBRARY = str.maketrans(STAND_INS)
+_FROM_LIBRARY = str.maketrans({"▁": " ", **{s: reserved for reserved, s in STAND_INS.items()}})
 _SURROGATES = re.compile("[\ud800-\udfff]")  # Not in any UTF-8.
 _SPECIAL_PIECES = {name: f"\ufddf{name}" for name in ("pad", "bos", "eos", "unk")}
 """In the order of `SPECIALS`; the library cuts their names out of texts, so no text has them."""

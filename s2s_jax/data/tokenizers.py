@@ -136,7 +136,8 @@ class Subwords(Tokenizer):
         return {**super().to_dict(), "model": hashlib.sha256(self.model).hexdigest()}
 
     def to_manifest(self) -> dict[str, Any]:
-        return {**super().to_manifest(), "model": base64.b64encode(self.model).decode()}
+        model = base64.b64encode(self.model).decode()
+        return {**super().to_manifest(), "model": model, "stand_ins": subwords.STAND_INS}
 
 
 _SPACE = r"\s\x1c-\x1f"  # What `str.strip` takes for white space.

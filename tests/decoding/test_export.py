@@ -55,11 +55,11 @@ def translator():
     return Translator(Run(config, *vocabularies), params)
 
 
-@pytest.fixture(scope="module")
-def mixed(translator):
-    """Graphemes, left out when unseen, to symbols with a space between them."""
-    source = Vocabulary.from_texts(["a b, c d."], "grapheme")
-    target = Vocabulary.from_texts(["u' v w. x"], "space")
+@pytest.fixture(scope="module", params=[("grapheme", "space"), ("subword", "subword")])
+def mixed(translator, request):
+    """Symbols that are left out when unseen, to others that have a space between them."""
+    source = Vocabulary.from_texts(["a b, c d."], request.param[0])
+    target = Vocabulary.from_texts(["u' v w. x"], request.param[1])
     config, model = translator.run.config, ModelConfig(len(source), len(target), 8)
     config = dataclasses.replace(config, model=model, source_length=0, source_filler="<pad>")
     tokens = np.zeros((1, 1), np.int32)
@@ -84,7 +84,7 @@ def test_words_unknown_ones_and_another_limit(translator, tmp_path, monkeypatch,
 def test_tokens_are_divided_and_joined_as_on_each_side_of_the_run(
     mixed, tmp_path, monkeypatch, capsys
 ):
-    path, texts = tmp_path / "mixed.s2s", ["a b, c d.", "b\u0301a", "d", "ccc"]
+    path, texts = tmp_path / "mixed.s2s", ["a b, c d.", "b\u0301a", "d", "ccc", "a▁ b\t"]
     export(mixed, path)
     found = run_example(monkeypatch, capsys, path, *texts)
     assert found == mixed(texts)
