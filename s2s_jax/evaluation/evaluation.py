@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt64
+from rich.progress import Progress
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.fingerprint import trained_on
 from s2s_jax.evaluation.metrics import edit_errors, translation_metrics
+from s2s_jax.runtime.progress_bar import progress_bar
 
 _CHUNK = 4096  # Sentences between updates of the progress.
 
@@ -94,7 +96,7 @@ def evaluate(
     pairs: Sequence[Pair],
     config: DecodeConfig,
     training_sources: UInt64[np.ndarray, " sources"] | None,
-    advance: Callable[[int], None] = lambda done: None,
+    bar: Progress | None = None,
 ) -> Evaluation:
     """Decodes each distinct source of `pairs` once and compares it with all its targets.
 
@@ -103,22 +105,24 @@ def evaluate(
       pairs: sources and references, at least one.
       config: how to decode; only the best answer counts.
       training_sources: from `fingerprint.read_training_sources`.
-      advance: called with the number of sentences or pairs done since the last call.
+      bar: shows how far it is.
     """
     references: dict[str, list[str]] = {}
     for source, target in pairs:
         references.setdefault(source, []).append(target)
     sources = list(references)
+    bar = bar or progress_bar(enabled=False)
+    task = bar.add_task("evaluating", total=len(sources) + len(pairs))  # Decoded, then scored.
     config = dataclasses.replace(config, n_best=1, scores=False)
     translator.warm_up(sources[:_CHUNK], config)
     start, decoded = time.perf_counter(), []
     for first in range(0, len(sources), _CHUNK):
         found = translator.translate(sources[first : first + _CHUNK], config)
         decoded += [translation.text for translation in found]
-        advance(len(found))
+        bar.advance(task, len(found))
     seconds = time.perf_counter() - start
     answers = [Answer(s, tuple(references[s]), d) for s, d in zip(sources, decoded, strict=True)]
-    losses = _losses(translator, answers, config.batch_size, advance)
+    losses = _losses(translator, answers, config.batch_size, lambda n: bar.advance(task, n))
     figures = figures_of(answers, losses)
     if training_sources is None:
         return Evaluation(answers, figures, None, None, len(answers) / seconds)
@@ -188,9 +192,9 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     if others is not None:
         lines += ["Without those:", *_figure_lines(others)]
     if figures.chrf is None:
-        lines.append('For chrF and BLEU install sacrebleu: pip install -e ".[eval]"')
+        lines.append("For chrF and BLEU install sacrebleu: pip install sacrebleu")
     elif figures.bleu_signature and "tok:char|" in figures.bleu_signature:
-        lines.append('For BLEU of Japanese words install MeCab: pip install "sacrebleu[ja]"')
+        lines.append("For BLEU of Japanese words install MeCab: pip install 'sacrebleu[ja]'")
     return lines
 
 

@@ -10,7 +10,7 @@ from s2s_jax.data.corpus import Corpus, read_pairs
 from s2s_jax.data.layout import AS_WRITTEN, FIND_OUT, Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
-from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate, evaluation_lines
+from s2s_jax.evaluation.evaluation import decoded_lines, evaluate, evaluation_lines
 from s2s_jax.evaluation.fingerprint import read_training_sources
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
@@ -40,7 +40,9 @@ def judge(
       UserError: if the file cannot be read or has no pair.
     """
     corpus = _read(path, swap, layout)
-    evaluation = _evaluate(translator, corpus, config)
+    training_sources = translator.folder and read_training_sources(translator.folder)
+    with progress_bar() as bar:
+        evaluation = evaluate(translator, corpus.pairs, config, training_sources, bar)
     if output is not None:
         write_lines(output, decoded_lines(evaluation.answers))
     if as_json:
@@ -58,18 +60,3 @@ def _read(path: Path, swap: bool, layout: Layout) -> Corpus:
     for text in corpus.skipped_texts():
         print(f"skipped: {text}", file=sys.stderr)
     return corpus
-
-
-def _evaluate(translator: Translator, corpus: Corpus, config: DecodeConfig) -> Evaluation:
-    """The evaluation, under a progress bar."""
-    training_sources = translator.folder and read_training_sources(translator.folder)
-    total = len({pair.source for pair in corpus.pairs}) + len(corpus.pairs)
-    with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=total)
-        return evaluate(
-            translator,
-            corpus.pairs,
-            config,
-            training_sources,
-            advance=lambda done: bar.advance(task, done),
-        )

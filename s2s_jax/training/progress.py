@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -100,14 +100,18 @@ def epoch_metrics(
     return metrics
 
 
+def best_epoch(history: Sequence[Mapping[str, Any]]) -> int:
+    """The number of the epoch with the least loss, from 1; that of the validation part if any."""
+    losses = [epoch.get("val_loss", epoch["loss"]) for epoch in history]
+    known = [math.inf if loss is None else loss for loss in losses]
+    return known.index(min(known)) + 1
+
+
 def out_of_patience(progress: TrainingProgress, patience: int) -> bool:
     """Whether the last `patience` epochs brought no better loss; with 0 it never runs out."""
     if not patience or not progress.history:
         return False
-    losses = [epoch.get("val_loss", epoch["loss"]) for epoch in progress.history]
-    known = [math.inf if loss is None else loss for loss in losses]
-    best = known.index(min(known)) + 1
-    return progress.epoch - max(best, progress.patience_from) >= patience
+    return progress.epoch - max(best_epoch(progress.history), progress.patience_from) >= patience
 
 
 def is_over(progress: TrainingProgress, config: TrainConfig) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import math
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import TimeRemainingColumn
+from rich.progress import Progress, ProgressColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -18,10 +20,9 @@ from s2s_jax.command_line import command
 from s2s_jax.config import TrainConfig
 from s2s_jax.evaluation.evaluation import Answer, Evaluation, evaluation_lines
 from s2s_jax.runtime.progress_bar import progress_bar
-from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.progress import TrainingProgress, best_epoch
 
 _EXAMPLES = 10
-_LOG_WIDTH = 100  # Columns where nobody looks, so that a log's tables are not squeezed.
 
 
 class TrainingReport:
@@ -31,14 +32,21 @@ class TrainingReport:
     """
 
     def __init__(self, quiet: bool = False) -> None:
-        self.console = Console(highlight=False, soft_wrap=True, quiet=quiet)
-        if not self.console.is_terminal:
-            self.console.width = max(self.console.width, _LOG_WIDTH)
+        # In Jupyter, where rich would give each line an area and a scroll bar of its own, lines are
+        # plain output, and bars are drawn by another console.
+        self.console = Console(highlight=False, soft_wrap=True, quiet=quiet, force_jupyter=False)
+        self._history: list[dict[str, Any]] = []
+        self._begun = time.monotonic()
 
     @property
     def is_watched(self) -> bool:
         """Whether a person looks, so that bars are drawn."""
-        return (self.console.is_terminal or self.console.is_jupyter) and not self.console.quiet
+        return (self.console.is_terminal or Console().is_jupyter) and not self.console.quiet
+
+    def bar(self, *figures: ProgressColumn | str) -> Progress:
+        """A progress bar above the lines; for a person only."""
+        console = self.console if self.console.is_terminal else None
+        return progress_bar(*figures, console=console, enabled=self.is_watched)
 
     def say(self, text: str) -> None:
         """One line, as it is."""
@@ -61,9 +69,10 @@ class TrainingReport:
     @contextlib.contextmanager
     def training(self, batches: int, epochs: int, progress: TrainingProgress) -> Iterator[None]:
         """Shows the bar inside; `batches` is the number of batches an epoch."""
-        self._batches, self._epochs = batches, epochs
-        figures = ("{task.fields[figures]}", TimeRemainingColumn(), "left")
-        with progress_bar(*figures, console=self.console, enabled=self.is_watched) as self._bar:
+        self._batches, self._epochs, self._history = batches, epochs, [*progress.history]
+        if not self.is_watched:
+            self.say("Compiling, then training; a line follows after each epoch.")
+        with self.bar("{task.fields[figures]}", TimeRemainingColumn(), "left") as self._bar:
             self._task = self._bar.add_task(
                 f"epoch {self._epoch(progress.epoch)}",
                 total=batches * epochs,
@@ -79,21 +88,25 @@ class TrainingReport:
         """Moves the bar and shows the epoch's running loss and accuracy."""
         loss, correct, tokens = progress.sums
         tokens = max(tokens, 1)  # None yet, where every update so far was skipped.
+        ended = "  validating" if progress.batch == self._batches else ""
         self._bar.update(
             self._task,
             completed=self._batches * progress.epoch + progress.batch,
             description=f"epoch {self._epoch(progress.epoch)}",
-            figures=f"loss {loss / tokens:.3f}  accuracy {correct / tokens:.3f}",
+            figures=f"loss {loss / tokens:.3f}  accuracy {correct / tokens:.3f}{ended}",
         )
 
     def on_epoch(self, metrics: dict[str, Any]) -> None:
-        """Prints one line for an epoch."""
+        """Prints one line for an epoch, which fits a narrow terminal; `metrics.jsonl` has all."""
         text = f"epoch {self._epoch(metrics['epoch'] - 1)}"
-        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-            if name in metrics:
-                text += f"  {name} {math.nan if metrics[name] is None else metrics[name]:.4f}"
-        rate = metrics["target_tokens_per_second"]
-        self.say(f"{text}  {metrics['seconds']:.1f} s  {rate:,.0f} tokens/s")
+        judged = ("val_loss", "val_accuracy") if "val_loss" in metrics else ("accuracy",)
+        for name in ("loss", *judged):
+            text += f"  {name} {math.nan if metrics[name] is None else metrics[name]:.4f}"
+        seconds = metrics["seconds"]
+        text += f"  {seconds:.1f} s" if seconds < 100 else f"  {seconds:.0f} s"
+        self._history.append(metrics)
+        best = best_epoch(self._history) == len(self._history)
+        self.say(text + ("  best" if best else ""))
         if "skipped_updates" in metrics:
             self.say(
                 f"  {metrics['skipped_updates']:,} updates skipped: their loss or gradient was not "
@@ -133,10 +146,14 @@ class TrainingReport:
         self.say("  " + command("train.py", folder, "--more", str(progress.epoch)))
         self.finished(folder)
 
-    def finished(self, folder: Path) -> None:
-        """What to type next."""
+    def finished(self, folder: Path, sources: Sequence[str] = ()) -> None:
+        """How long it took, and what to type next, with sources that are answered rightly."""
+        if self._history:
+            taken = datetime.timedelta(seconds=round(time.monotonic() - self._begun))
+            best, epochs = best_epoch(self._history), len(self._history)
+            self.say(f"Total time: {taken}; the best of {epochs:,} epochs is number {best:,}.")
         self.say("Next:")
-        self.say("  " + command("decode.py", folder))
+        self.say("  " + command("decode.py", folder, *sources))
 
     def stopped(self, folder: Path) -> None:
         """What to type to resume a run that was stopped."""

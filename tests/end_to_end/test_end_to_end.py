@@ -4,6 +4,7 @@ import functools
 import http.server
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -46,7 +47,11 @@ def test_training_says_what_it_does(trained):
     assert "20 pairs: 16 for training, 4 for validation" in done.stdout
     epochs = [line for line in lines if line.startswith("epoch")]
     assert len(epochs) == 40
-    assert f"python decode.py --checkpoint {out}" in lines[-1]
+    assert f"python decode.py --checkpoint {out} '" in lines[-1]
+    suggested = shlex.split(lines[-1])[4:]
+    assert suggested and '"' not in lines[-1]
+    answers = dict(zip(suggested, Translator.load(out)(suggested), strict=True))
+    assert answers.items() <= dict(PAIRS).items()
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
     kept = metrics(out)

@@ -34,8 +34,7 @@ def test_a_bar_is_shown_to_people_only(report):
         report._bar.refresh()
         report.on_epoch(METRICS)
     text = printed(report)
-    assert "epoch   3/100  loss 1.2346  accuracy 0.5000  val_loss 2.0000" in text
-    assert "12,346 tokens/s" in text
+    assert "epoch   3/100  loss 1.2346  val_loss 2.0000  val_accuracy 0.2500  4.0 s  best\n" in text
     assert ("\x1b" in text) == report.console.is_terminal
     assert ("loss 1.500  accuracy 0.375" in text) == report.console.is_terminal
 
@@ -44,6 +43,46 @@ def test_a_run_without_validation_shows_none(report):
     with report.training(batches=1, epochs=3, progress=TrainingProgress()):
         report.on_epoch({k: v for k, v in METRICS.items() if not k.startswith("val")})
     assert "val_loss" not in printed(report)
+    assert "accuracy 0.5000" in printed(report)
+
+
+def test_the_best_epoch_so_far_is_marked_and_named_at_the_end(report, tmp_path):
+    earlier = [METRICS | {"epoch": 1, "val_loss": 3.0}, METRICS | {"epoch": 2, "val_loss": 2.5}]
+    progress = TrainingProgress(epoch=2, history=tuple(earlier))
+    with report.training(batches=1, epochs=5, progress=progress):
+        for epoch, loss in ((3, 2.0), (4, None), (5, 2.1)):
+            report.on_epoch(METRICS | {"epoch": epoch, "val_loss": loss})
+    report.finished(tmp_path)
+    lines = printed(report).splitlines()
+    assert [line.endswith("best") for line in lines if "  loss" in line] == [True, False, False]
+    assert any("the best of 5 epochs is number 3" in line for line in lines)
+
+
+@pytest.mark.parametrize("report", [False], indirect=True)
+def test_a_log_says_that_training_begins_and_stays_narrow(report):
+    with report.training(batches=10, epochs=100, progress=TrainingProgress()):
+        assert "Compiling" in printed(report)
+        for seconds in (9.9, 99.9, 99999.0):
+            report.on_epoch(METRICS | {"epoch": 100, "seconds": seconds})
+    assert max(map(len, printed(report).splitlines())) <= 79
+
+
+def test_a_bar_that_stands_still_says_why(report):
+    with report.training(batches=10, epochs=100, progress=TrainingProgress()):
+        report.on_step(TrainingProgress(batch=10, sums=Sums(12.0, 3.0, 8.0)))
+        report._bar.refresh()
+    assert ("validating" in printed(report)) == report.console.is_terminal
+
+
+def test_lines_in_jupyter_are_plain_output(monkeypatch, capsys):
+    """Rich would display each as HTML, in an area and with a scroll bar of its own."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    report = TrainingReport()
+    assert report.is_watched
+    report.say("a line")
+    report.examples([Answer("Wow!", ("x",), "y")])
+    printed = capsys.readouterr().out
+    assert "a line" in printed and "Wow!" in printed
 
 
 def test_tables_fit_the_terminal_and_cut_nothing(report):
