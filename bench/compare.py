@@ -1,6 +1,6 @@
 """s2s_jax beside its peers: training, decoding, scaling, and the time to a loss.
 
-    pip install -e ".[bench]"
+    pip install -e '.[bench]'
     python bench/compare.py training --data fra.txt
     python bench/compare.py decoding --data fra.txt --checkpoint checkpoints/fra
     python bench/compare.py scaling --data fra.txt

@@ -1,6 +1,6 @@
 """Runs what `decode.py --export FILE` has written, with JAX and without s2s_jax.
 
-python examples/run_exported.py FILE "Go." "I won!"
+python examples/run_exported.py FILE 'Go.' 'I won!'
 
 Needs jax, numpy and flatbuffers; runs on a CPU, an NVIDIA GPU or a TPU.
 """

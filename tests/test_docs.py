@@ -51,7 +51,7 @@ def test_the_files_to_read_are_as_long_as_the_page_says():
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     if importlib.util.find_spec("sphinx") is None:
-        pytest.skip('needs Sphinx: pip install -e ".[docs]"')
+        pytest.skip("needs Sphinx: pip install -e '.[docs]'")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", ROOT / "docs", tmp_path]
     done = subprocess.run(map(str, command), capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr

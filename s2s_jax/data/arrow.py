@@ -46,7 +46,7 @@ class ArrowData:
             import pyarrow  # noqa: F401
         except ImportError as error:
             raise UserError(
-                f"{shown(path)} is read with pyarrow; install it with: pip install 's2s-jax[arrow]'"
+                f"{shown(path)} is read with pyarrow; install it with: pip install pyarrow"
             ) from error
         return cls(path, _files(path))
 

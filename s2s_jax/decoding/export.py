@@ -49,8 +49,7 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
         import flatbuffers  # noqa: F401  What jax.export writes with.
     except ImportError:
         raise UserError(
-            "`export` needs the package flatbuffers: pip install flatbuffers, or install this "
-            'one with its extra: pip install -e ".[export]".'
+            "`export` needs flatbuffers; install it with: pip install flatbuffers"
         ) from None
     max_length = max_length or translator.run.config.max_length
     program = _program(translator, max_length)

@@ -93,4 +93,4 @@ def test_broken_files(tmp_path, name, content, words):
 def test_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     message = error_of(write(tmp_path, "a.parquet", b"PAR1"))
-    assert "pip install 's2s-jax[arrow]'" in message
+    assert "pip install pyarrow" in message

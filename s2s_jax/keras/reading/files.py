@@ -62,8 +62,7 @@ def opened(path: Path) -> Iterator[Opened]:
         import h5py
     except ImportError:
         raise UserError(
-            "reading Keras's files needs h5py; install it with: pip install h5py "
-            '(or this project as ".[keras]").'
+            "reading Keras's files needs h5py; install it with: pip install h5py"
         ) from None
     start = _start(path)
     if instead := stand_in(start):
