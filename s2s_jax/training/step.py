@@ -49,15 +49,17 @@ def _make_optimizer(
     return optimizer
 
 
+@functools.lru_cache(maxsize=8)  # Equal models share their compiled programs.
+def _functions(model: Seq2Seq) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return jax.jit(model.init), model.apply
+
+
 def make_state(model: Seq2Seq, config: TrainConfig) -> TrainState:
     """Parameters drawn with the seed, and the optimizer's first state."""
+    init, apply = _functions(model)
     tokens = jnp.zeros((1, 1), jnp.int32)
-    variables = jax.jit(model.init)(
-        jax.random.key(config.seed), tokens, jnp.ones((1, 1), bool), tokens
-    )
-    state = TrainState.create(
-        apply_fn=model.apply, params=variables["params"], tx=make_optimizer(config)
-    )
+    variables = init(jax.random.key(config.seed), tokens, jnp.ones((1, 1), bool), tokens)
+    state = TrainState.create(apply_fn=apply, params=variables["params"], tx=make_optimizer(config))
     # A Python int would be compiled for once as a constant and once as an array.
     return state.replace(step=jnp.int32(0))
 

@@ -115,3 +115,18 @@ def test_clip_norm_bounds_the_step():
 
     assert largest_step(0.01) == pytest.approx(0.01, rel=1e-4)
     assert largest_step(0.0) > 0.01
+
+
+def test_runs_of_equal_settings_share_their_programs(caplog):
+    """Otherwise a process that trains again and again fills up with programs, and crashes."""
+    batch = next(iter(wide(4).epoch()))
+
+    def run():
+        model = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
+        state, _ = train_step(make_state(model, CONFIG), batch, np.float32(20))
+        return eval_step(state, batch)
+
+    run()
+    with compilations(caplog) as names:
+        run()
+    assert names == []
