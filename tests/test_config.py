@@ -148,6 +148,8 @@ def test_sizes_without_a_default_are_required(key):
         (lambda: DataConfig(num_samples=-1), "num_samples"),
         (lambda: DataConfig(swap=1), "swap"),
         (lambda: DataConfig(tokens="byte"), "tokens"),
+        (lambda: DataConfig(tokens="subword", vocab_size=-1), "vocab_size"),
+        (lambda: DataConfig(tokens="subword", subword_sampling=-0.1), "subword_sampling"),
         (lambda: DataConfig(split="random"), "split"),
         (lambda: DataConfig(max_source_length=-1), "max_source_length"),
         (lambda: DataConfig(max_target_length=-1), "max_target_length"),
@@ -243,3 +245,10 @@ def test_a_side_may_have_units_of_its_own():
     assert (config.source_tokens, config.target_tokens) == ("word", "space")
     with pytest.raises(UserError, match=r"`target_tokens` must be one of char, .*, not 'byte'"):
         DataConfig(target_tokens="byte")
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "subword_sampling"])
+def test_what_is_for_subwords_needs_subwords_on_a_side(name):
+    with pytest.raises(UserError, match=f"`{name}` needs `tokens` subword"):
+        DataConfig(tokens="word", **{name: 1})
+    assert getattr(DataConfig(target_tokens="subword", **{name: 1}), name) == 1

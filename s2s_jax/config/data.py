@@ -73,6 +73,13 @@ class DataConfig(Config):
     vocab_size: int = option(
         0, least=0, metavar="N", help="subwords of each side; 0 = by the size of the data"
     )
+    subword_sampling: float = option(
+        0.0,
+        least=0,
+        metavar="ALPHA",
+        help="draw in each epoch how a text is divided, a way of probability p in proportion to "
+        "p^ALPHA; 0 = take the likeliest",
+    )
     max_source_length: int = option(
         500,
         least=0,
@@ -105,3 +112,6 @@ class DataConfig(Config):
             raise UserError("`data` must be a path, a URL or a name such as fra-eng, not empty.")
         for side in ("source_tokens", "target_tokens"):
             object.__setattr__(self, side, getattr(self, side) or self.tokens)
+        for name in ("vocab_size", "subword_sampling"):
+            if getattr(self, name) and "subword" not in (self.source_tokens, self.target_tokens):
+                raise UserError(f"`{name}` needs `tokens` subword, on one side at least.")

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, Int32
 
-from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.data.vocabulary import Draw, Vocabulary
 
 MAX_BUCKETS = 5
 """Each costs a compilation; with seven an epoch would be 3 % faster (fra.txt, 2 cores)."""
@@ -150,12 +150,14 @@ class Batches:
         bucket spread over the epoch; None keeps the order of the pairs within a bucket and goes
         from the shortest bucket to the longest.
       max_buckets: how many shapes there may be.
+      draw: encodes the pairs anew in each epoch; not used where longer than all of `examples`.
     """
 
     examples: Examples
     batch_size: int
     seed: int | None = None
     max_buckets: int = MAX_BUCKETS
+    draw: Draw | None = None
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -163,35 +165,54 @@ class Batches:
 
     @functools.cached_property
     def buckets(self) -> list[Bucket]:
-        """The shapes of the batches; the last one fits every pair."""
-        return choose_buckets(self.examples.lengths(), self.max_buckets)
+        """The shapes of the batches in every epoch; the last one fits every pair."""
+        longest = self.examples.lengths().max(axis=0, initial=0)
+        return choose_buckets(np.vstack((self.in_epoch(0).lengths(), longest)), self.max_buckets)
 
     @functools.cached_property
-    def tokens(self) -> int:
+    def in_epoch(self) -> Callable[[int], Examples]:
+        """The pairs as an epoch has them, given its number."""
+        return functools.lru_cache(maxsize=1)(self._in_epoch)
+
+    def _in_epoch(self, epoch: int) -> Examples:
+        if self.draw is None:
+            return self.examples
+        longest = self.examples.lengths().max(axis=0, initial=0)
+        sources, targets = [], []
+        for row, pair in enumerate(zip(self.examples.sources, self.examples.targets, strict=True)):
+            source, target = self.draw(epoch, row)
+            if len(source) > longest[0] or len(target) >= longest[1]:
+                source, target = pair
+            sources.append(source)
+            targets.append(target)
+        return Examples(sources, targets, self.examples.characters)
+
+    def tokens(self, epoch: int = 0) -> int:
         """The number of target tokens in an epoch, each `<eos>` included."""
-        return int(self.examples.lengths()[:, 1].sum())
+        return int(self.in_epoch(epoch).lengths()[:, 1].sum())
 
-    @property
-    def characters_per_token(self) -> float:
-        """Of the targets; 1 where a token is a character, 0 if unknown."""
-        return self.examples.characters / self.tokens if self.tokens else 0.0
+    def characters_per_token(self, epoch: int = 0) -> float:
+        """Of the targets in an epoch; 1 where a token is a character, 0 if unknown."""
+        tokens = self.tokens(epoch)
+        return self.examples.characters / tokens if tokens else 0.0
 
-    @functools.cached_property
-    def _bucket_of(self) -> Int[np.ndarray, " pairs"]:
-        """The index of the bucket that each pair is in."""
-        edges = [bucket.target for bucket in self.buckets]
-        return np.searchsorted(edges, self.examples.lengths()[:, 1])
+    def _bucket_of(self, epoch: int) -> Int[np.ndarray, " pairs"]:
+        """The index of the least bucket that each pair fits into."""
+        lengths = self.in_epoch(epoch).lengths()
+        edges = np.array(self.buckets)
+        return np.maximum(*(np.searchsorted(edges[:, i], lengths[:, i]) for i in (0, 1)))
 
     def rows(self, epoch: int = 0) -> list[Int[np.ndarray, " _"]]:
         """Which pairs each batch of an epoch holds, as indices into `examples`."""
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
-        pairs = len(self._bucket_of)
+        bucket_of = self._bucket_of(epoch)
+        pairs = len(bucket_of)
         order = np.arange(pairs) if rng is None else rng.permutation(pairs)
-        order = order[np.argsort(self._bucket_of[order], kind="stable")]
+        order = order[np.argsort(bucket_of[order], kind="stable")]
         groups = [order[i : i + self.batch_size] for i in range(0, pairs, self.batch_size)]
         if rng is None:
             return groups
-        kinds = [self._bucket_of[rows].max() for rows in groups]
+        kinds = [bucket_of[rows].max() for rows in groups]
         return [groups[i] for i in _interleave(kinds, rng)]
 
     def epoch(self, epoch: int = 0, first: int = 0, share: slice | None = None) -> Iterator[Batch]:
@@ -203,9 +224,10 @@ class Batches:
           share: only these rows of each batch; those beyond its end are empty (None: all rows).
         """
         share = share or slice(0, self.batch_size)
+        examples, bucket_of = self.in_epoch(epoch), self._bucket_of(epoch)
         for rows in self.rows(epoch)[first:]:
-            bucket = self.buckets[self._bucket_of[rows].max()]
-            yield make_batch(self.examples, rows[share], share.stop - share.start, bucket)
+            bucket = self.buckets[bucket_of[rows].max()]
+            yield make_batch(examples, rows[share], share.stop - share.start, bucket)
 
 
 def _interleave(kinds: Sequence[int], rng: np.random.Generator) -> Int[np.ndarray, " batches"]:

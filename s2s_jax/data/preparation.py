@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -12,12 +11,12 @@ import numpy as np
 
 from s2s_jax.config import EMBEDDED, DataConfig, Files, files
 from s2s_jax.data.batching import Examples
-from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, read_pairs
+from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, hash_of_pairs, read_pairs
 from s2s_jax.data.download import resolve
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.layout import Layout
 from s2s_jax.data.tables import clean
-from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
+from s2s_jax.data.vocabulary import Draw, SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
@@ -67,12 +66,7 @@ class Prepared:
     @property
     def data_hash(self) -> str:
         """SHA-256 of the pairs, in their order and parts."""
-        digest = hashlib.sha256()
-        for part in (self.training, self.validation):
-            for pair in part:
-                digest.update(f"{pair.source}\t{pair.target}\n".encode())
-            digest.update(b"\0")
-        return digest.hexdigest()
+        return hash_of_pairs((self.training, self.validation))
 
     def lines(self, rows: Iterable[int]) -> list[int]:
         """The numbers (from 1) of the lines of the data that training pairs stand on."""
@@ -87,6 +81,17 @@ class Prepared:
             targets.append(self.target_vocabulary.encode(pair.target))
             characters += len(pair.target) + 1
         return Examples(sources, targets, characters)
+
+    def draws(self, alpha: float, seed: int) -> Draw | None:
+        """Divides the training part by `Tokenizer.sample`; None where `alpha` is 0."""
+
+        def draw(epoch: int, row: int) -> tuple[np.ndarray, np.ndarray]:
+            source, target = self.training[row]
+            seeds = np.random.SeedSequence((seed, epoch, row)).generate_state(2)
+            ids = self.source_encoder.sample(source, alpha, int(seeds[0]))
+            return ids, self.target_vocabulary.sample(target, alpha, int(seeds[1]))
+
+        return draw if alpha else None
 
 
 IN_MEMORY = "<pairs in memory>"

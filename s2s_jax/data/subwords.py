@@ -116,6 +116,12 @@ class SubwordModel:
         """The likeliest subwords that make up a text; unseen characters stand alone."""
         return self._texts(self._processor.encode(_to_library(text), out_type=str))
 
+    def sample(self, text: str, alpha: float, seed: int) -> list[str]:
+        """Subwords that make up a text, drawn; see `Tokenizer.sample`."""
+        _sentencepiece().set_random_generator_seed(seed)
+        pieces = self._processor.sample_encode_as_pieces(_to_library(text), -1, alpha)
+        return self._texts(pieces)
+
     def _texts(self, pieces: Iterable[str]) -> list[str]:
         texts = []
         for text in map(_from_library, pieces):

@@ -81,6 +81,16 @@ class Tokenizer:
         """The symbols of a text, in order."""
         return self._pattern.findall(text)
 
+    def sample(self, text: str, alpha: float, seed: int) -> list[str]:
+        """One of the ways to divide a text, drawn; only subwords have more than one.
+
+        Args:
+          text: the text.
+          alpha: a division of probability p is drawn with a probability proportional to p^alpha.
+          seed: what is drawn follows from it; below 2^32.
+        """
+        return self.divide(text)
+
     def is_symbol(self, text: str) -> bool:
         """Whether some text may hold `text` as one symbol."""
         return self._pattern.fullmatch(text) is not None
@@ -122,6 +132,9 @@ class Subwords(Tokenizer):
 
     def divide(self, text: str) -> list[str]:
         return self._model.divide(text)
+
+    def sample(self, text: str, alpha: float, seed: int) -> list[str]:
+        return self._model.sample(text, alpha, seed)
 
     def is_symbol(self, text: str) -> bool:
         return text in self._model.subwords

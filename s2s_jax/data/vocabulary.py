@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -14,6 +14,9 @@ from s2s_jax.data.tokenizers import Tokenizer, make_tokenizer, read_tokenizer
 from s2s_jax.errors import UserError
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
+
+Draw = Callable[[int, int], tuple[Int32[np.ndarray, " _"], Int32[np.ndarray, " _"]]]
+"""The ids of a source and a target in one epoch, given its number and that of the pair."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +74,14 @@ class Vocabulary:
 
     def encode(self, text: str) -> Int32[np.ndarray, " time"]:
         """Ids of a text's symbols; those not in the vocabulary become `<unk>`."""
-        ids = (self._ids.get(symbol, self.unk_id) for symbol in self.tokenizer.divide(text))
-        return np.fromiter(ids, np.int32)
+        return self._ids_of(self.tokenizer.divide(text))
+
+    def sample(self, text: str, alpha: float, seed: int) -> Int32[np.ndarray, " time"]:
+        """Like `encode`, for a text that is divided by `Tokenizer.sample`."""
+        return self._ids_of(self.tokenizer.sample(text, alpha, seed))
+
+    def _ids_of(self, symbols: Iterable[str]) -> Int32[np.ndarray, " time"]:
+        return np.fromiter((self._ids.get(symbol, self.unk_id) for symbol in symbols), np.int32)
 
     def unseen(self, text: str) -> list[str]:
         """The symbols of a text that are not in the vocabulary, each once, in order."""
@@ -149,8 +158,14 @@ class SourceEncoder:
         Unseen symbols become `<unk>` or are left out, as the tokenizer has it. A text without any
         known symbol stays empty.
         """
+        return self._read(self.vocabulary.encode(text))
+
+    def sample(self, text: str, alpha: float, seed: int) -> Int32[np.ndarray, " time"]:
+        """Like `encode`, for a source that is divided by `Tokenizer.sample`."""
+        return self._read(self.vocabulary.sample(text, alpha, seed))
+
+    def _read(self, ids: Int32[np.ndarray, " _"]) -> Int32[np.ndarray, " time"]:
         vocabulary = self.vocabulary
-        ids = vocabulary.encode(text)
         ids = ids if vocabulary.tokenizer.reads_unseen else ids[ids != vocabulary.unk_id]
         if not 0 < len(ids) < self.length:
             return ids

@@ -130,7 +130,7 @@ def train_epoch(
             raise NotFinite(diverged.step, rows)
 
     step, _ = compiled_steps(mesh)
-    mean_tokens = np.float32(batches.tokens / len(batches))
+    mean_tokens = np.float32(batches.tokens(progress.epoch) / len(batches))
     rows = share(batches.batch_size, mesh)
     for batch in batches.epoch(progress.epoch, progress.batch, rows):
         state, sums = step(state, place(batch, mesh), mean_tokens)
@@ -196,7 +196,8 @@ def fit(
             save(state, progress, None)
             break
         sums = validation_sums(state, validation, mesh) if validation else None
-        characters = (training.characters_per_token, validation.characters_per_token)
+        per_token = training.characters_per_token(progress.epoch)
+        characters = (per_token, validation.characters_per_token())
         metrics = epoch_metrics(progress, sums, characters)
         progress = progress.after_epoch(metrics)
         save(state, progress, metrics.get("val_loss"))

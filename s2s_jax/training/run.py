@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
-from s2s_jax.config import TrainConfig
+from s2s_jax.config import RunConfig, TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.translator import Translator
@@ -189,14 +189,14 @@ def summarize(request: Request, report: TrainingReport) -> None:
     """Prints the model that `carry_out` would train; writes nothing."""
     folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
-    base = wanted_start(request, saved)
-    config, prepared = configure(request, saved, report.is_watched, base)
-    training = _training_batches(config.train, prepared)
+    config, prepared = configure(request, saved, report.is_watched, wanted_start(request, saved))
+    training = _training_batches(config, prepared)
     report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
 
 
-def _training_batches(config: TrainConfig, prepared: Prepared) -> Batches:
-    return Batches(prepared.encode(prepared.training), config.batch_size, config.seed)
+def _training_batches(config: RunConfig, prepared: Prepared) -> Batches:
+    train, draw = config.train, prepared.draws(config.data.subword_sampling, config.train.seed)
+    return Batches(prepared.encode(prepared.training), train.batch_size, train.seed, draw=draw)
 
 
 def _validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
@@ -209,7 +209,7 @@ def _fit(
 ) -> TrainingProgress:
     """Trains under the progress bar, until the end or a signal."""
     config, report, saver = job.run.config, job.report, Saver(job.folder)
-    training = _training_batches(config.train, job.prepared)
+    training = _training_batches(config, job.prepared)
     report.opening(
         opening_rows(config, job.prepared, training, job.folder, progress, state.params, job.mesh)
     )

@@ -112,6 +112,34 @@ def test_an_epoch_can_be_resumed(first):
             np.testing.assert_array_equal(w, f)
 
 
+@given(LENGTHS, st.integers(1, 9), st.integers(0, 3), st.integers(1, 5))
+def test_pairs_that_are_drawn_anew_fit_the_same_shapes(lengths, batch_size, epoch, most):
+    examples = examples_of(lengths)
+    longest = examples.lengths().max(axis=0) - (0, 1)
+
+    def draw(epoch, row):
+        """Up to 14 symbols more on each side than the pair has, told by the epoch."""
+        more = np.random.default_rng([epoch, row]).integers(15, size=2)
+        return tuple(np.full(n + m, 100 + epoch) for n, m in zip(lengths[row], more, strict=True))
+
+    def wanted(row):
+        drawn = draw(epoch, row)
+        fits = all(len(ids) <= most for ids, most in zip(drawn, longest, strict=True))
+        return drawn if fits else (examples.sources[row], examples.targets[row])
+
+    source = Batches(examples, batch_size, 0, most, draw)
+    batches = list(source.epoch(epoch))
+    assert Counter(row for batch in batches for row in rows_of(batch)) == Counter(
+        tuple(map(tuple, wanted(row))) for row in range(len(lengths))
+    )
+    shapes = {(b.source.shape[1], b.targets.shape[1]) for b in batches}
+    assert shapes <= set(source.buckets)
+    assert sum(b.target_mask.sum() for b in batches) == source.tokens(epoch)
+    rest = list(Batches(examples, batch_size, 0, most, draw).epoch(epoch, first=1))
+    for a, b in zip(batches[1:], rest, strict=True):
+        np.testing.assert_array_equal(a.targets, b.targets)
+
+
 def test_padding_is_masked_and_rows_keep_their_ids():
     ids, mask = pad([np.array([5, 6, 7]), np.array([8])], 3, 4)
     np.testing.assert_array_equal(ids, [[5, 6, 7, 0], [8, 0, 0, 0], [0, 0, 0, 0]])
