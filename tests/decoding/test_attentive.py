@@ -1,0 +1,106 @@
+"""Decoding with a model that attends to its source, by properties."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from s2s_testing import compilations
+
+from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
+from s2s_jax.decoding.batches import decode_rows, score_rows
+from s2s_jax.decoding.beam import length_penalty
+from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runs.folder import Run
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*the answer was cut off::")
+
+SOURCE = Vocabulary.from_texts(["abcdefgh "])
+TARGET = Vocabulary.from_texts(["uv"])
+TEXTS = ["abc", "h", "abcdefghabcdefgh", "ba d", "cab"]
+LIMIT = 3
+
+
+@pytest.fixture(scope="module")
+def translator():
+    """Random parameters, with every layer that a model may have."""
+    sizes = ModelConfig(
+        len(SOURCE),
+        len(TARGET),
+        16,
+        embedding_dim=6,
+        attention="luong",
+        bidirectional=True,
+        encoder_layers=2,
+        decoder_layers=2,
+        dropout=0.2,
+    )
+    config = RunConfig(DataConfig(), sizes, TrainConfig(), LIMIT, "")
+    tokens = np.zeros((1, 1), np.int32)
+    init = jax.jit(Seq2Seq(sizes).init)
+    params = init(jax.random.key(3), tokens, tokens == 0, tokens)["params"]
+    params = jax.tree.map(lambda x: x * 3, params)  # Livelier answers.
+    return Translator(Run(config, SOURCE, TARGET), params)
+
+
+def test_greedy_follows_the_step_by_step_definition(translator):
+    model, variables = translator.model, {"params": translator.params}
+    step = jax.jit(lambda *state: model.apply(variables, *state, method="decode_step"))
+    for text in TEXTS:
+        ids = jnp.asarray(SOURCE.encode(text))[None]
+        carry, memory = model.apply(variables, ids, ids > 0, method="encode")
+        token, written = jnp.array([Vocabulary.bos_id]), []
+        while len(written) < LIMIT:
+            carry, logits = step(carry, memory, token)
+            allowed = np.asarray(logits[0]).copy()
+            allowed[[Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id]] = -np.inf
+            token = jnp.array([allowed.argmax()])
+            if token[0] == Vocabulary.eos_id:
+                break
+            written.append(token[0])
+        assert translator(text) == TARGET.decode(written)
+
+
+@pytest.mark.parametrize("options", [{}, {"beam": 3}, {"sample": True}], ids=str)
+def test_answers_keep_their_place_whatever_the_batches(translator, options):
+    alone = [translator(text, **options) for text in TEXTS]
+    assert translator(TEXTS, **options) == alone
+    assert translator(TEXTS, batch_size=3, **options) == alone
+    assert len(set(alone)) > 1
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])
+def test_a_beam_with_a_slot_for_every_hypothesis_is_exhaustive(translator, alpha):
+    symbols = range(len(SPECIALS), len(TARGET))
+    eos = (Vocabulary.eos_id,)
+    ended = [(*s, *eos) for n in range(LIMIT) for s in itertools.product(symbols, repeat=n)]
+    every = ended + list(itertools.product(symbols, repeat=LIMIT))
+    sources = [np.asarray(SOURCE.encode(text), np.int32) for text in TEXTS]
+    config = DecodeConfig(beam=16, n_best=len(every), length_penalty=alpha)
+    found = decode_rows(translator.model, translator.params, sources, config, LIMIT)
+    for source, hypotheses in zip(sources, found, strict=True):
+        targets = [np.array(ids, np.int32) for ids in every]
+        scores = score_rows(
+            translator.model, translator.params, [source] * len(every), targets, batch_size=64
+        )
+        ranked = {
+            ids: score.sum() / length_penalty(jnp.array(len(ids)), alpha)
+            for ids, score in zip(every, scores, strict=True)
+        }
+        best = [tuple(ids for ids in h.ids.tolist() if ids) for h in hypotheses]
+        wanted = sorted(every, key=lambda ids: -ranked[ids])[: len(best)]
+        assert best[:5] == wanted[:5]
+        np.testing.assert_allclose(
+            [h.ranked for h in hypotheses[:5]], [ranked[ids] for ids in wanted[:5]], rtol=1e-5
+        )
+
+
+def test_each_shape_is_compiled_once(translator, caplog):
+    translator(TEXTS, beam=2)
+    with compilations(caplog) as compiled:
+        translator(TEXTS[::-1], beam=2, length_penalty=1.0)
+    assert not compiled
