@@ -108,8 +108,11 @@ def evaluate(
       bar: shows how far it is.
     """
     references: dict[str, list[str]] = {}
+    tokenizer = translator.run.target_vocabulary.tokenizer
     for source, target in pairs:
-        references.setdefault(source, []).append(target)
+        # As an answer would spell it: symbols that white space divides have one space between them.
+        spelled = tokenizer.join(tokenizer.divide(target))
+        references.setdefault(source, []).append(spelled)
     sources = list(references)
     bar = bar or progress_bar(enabled=False)
     task = bar.add_task("evaluating", total=len(sources) + len(pairs))  # Decoded, then scored.

@@ -1,8 +1,10 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 
 from s2s_jax.data.corpus import Pair
+from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translation import Hypothesis, Translation
 from s2s_jax.evaluation.evaluation import Answer, decoded_lines, evaluate, evaluation_lines
@@ -14,8 +16,10 @@ PAIRS = [Pair("a", "A"), Pair("b", "xy"), Pair("a", "z"), Pair("b", "Bz"), Pair(
 class Shouting:
     """A translator that answers in capitals, at half a nat a token of any target."""
 
-    def __init__(self):
+    def __init__(self, tokens="char"):
         self.asked = []
+        vocabulary = Vocabulary.from_texts([target for _, target in PAIRS], tokens)
+        self.run = SimpleNamespace(target_vocabulary=vocabulary)
 
     def warm_up(self, texts, config):
         pass
@@ -58,6 +62,14 @@ def test_the_figures_are_those_of_the_answers():
     assert figures.perplexity == pytest.approx(math.exp(0.5))
     assert found.in_training is None and found.not_in_training is None
     assert any("unknown" in line for line in evaluation_lines(found))
+
+
+def test_references_count_as_an_answer_would_spell_them():
+    pairs = [Pair("a b", "A  B"), Pair("c", "C")]
+    found = evaluate(Shouting("space"), pairs, DecodeConfig(), None)
+    assert found.answers[0] == Answer("a b", ("A B",), "A B")
+    assert (found.figures.exact, found.figures.cer) == (2, 0)
+    assert evaluate(Shouting("char"), pairs, DecodeConfig(), None).figures.exact == 1
 
 
 def test_sources_trained_on_are_counted_and_left_out():
