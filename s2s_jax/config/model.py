@@ -42,6 +42,10 @@ class ModelConfig(Config):
         help="share of inputs and layer outputs set to zero in training",
     )  # fmt: skip
 
+    tie_embeddings: bool = option(
+        False, help="let the output layer share the embeddings of the targets"
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.bidirectional and self.latent_dim % 2:
@@ -49,6 +53,9 @@ class ModelConfig(Config):
                 f"`bidirectional` halves the units, so `latent_dim` must be even, not "
                 f"{self.latent_dim}."
             )
+
+        if self.tie_embeddings and not self.embedding_dim:
+            raise UserError("`tie_embeddings` needs embeddings to share; give `embedding_dim`.")
 
     @property
     def has_bridge(self) -> bool:

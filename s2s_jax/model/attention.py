@@ -34,7 +34,7 @@ class Source(NamedTuple):
       mask: true on real positions.
     """
 
-    keys: Float[Array, "sources source_time features"]
+    keys: Float[Array, "sources source_time units"]
     values: Float[Array, "sources source_time encoded"]
     mask: Bool[Array, "sources source_time"]
 
@@ -50,7 +50,7 @@ class LuongAttention(nn.Module):
     source_time]`.
 
     Attributes:
-      features: of queries, keys and results.
+      features: of the attentional vectors.
       dtype: of the matrix products; everything else is float32.
     """
 
@@ -61,7 +61,7 @@ class LuongAttention(nn.Module):
         self.mix = dense(self.features, self.dtype)
 
     def __call__(
-        self, queries: Float[Array, "sources queries features"], memory: Source
+        self, queries: Float[Array, "sources queries units"], memory: Source
     ) -> Float[Array, "sources queries features"]:
         """The attentional vector of each query: those of a source share its row of memory."""
         scores = product("bqf,bsf->bqs", queries, memory.keys, self.dtype)

@@ -11,7 +11,7 @@ from s2s_jax.config import ModelConfig
 from s2s_jax.model.attention import LuongAttention, Memory
 from s2s_jax.model.dropout import RowKeys, dropout
 from s2s_jax.model.gate_inputs import GateInputs, dense, gate_bias
-from s2s_jax.model.recurrence import Carry, LSTMCell, unroll
+from s2s_jax.model.recurrence import Carry, LSTMCell, product, unroll
 
 
 class Decoder(nn.Module):
@@ -39,9 +39,16 @@ class Decoder(nn.Module):
         self.cell = LSTMCell(*cell)
         self.upper_inputs = [dense(4 * units, dtype, bias_init=gate_bias) for _ in upper]
         self.upper_cells = [LSTMCell(*cell) for _ in upper]
+        # What the output layer reads: as wide as the embeddings where it shares them.
+        width = config.embedding_dim if config.tie_embeddings else units
+        narrowed = config.attention == "luong" and config.decoder_layers == 1
         if config.attention == "luong":
-            self.attention = LuongAttention(units, dtype)
-        self.output = dense(config.target_vocab_size, dtype)
+            self.attention = LuongAttention(width if narrowed else units, dtype)
+        if config.tie_embeddings:
+            self.readout = None if narrowed else dense(width, dtype)
+            self.output = TiedOutput(config.target_vocab_size, dtype)
+        else:
+            self.output = dense(config.target_vocab_size, dtype)
 
     def __call__(
         self,
@@ -60,7 +67,7 @@ class Decoder(nn.Module):
             below = dropout(hidden, rate, dropout_keys, site)
             hidden = hidden + unroll(cell, start, inputs(below))[1]
         hidden = dropout(hidden, rate, dropout_keys, self.config.decoder_layers)
-        return self.output(hidden).swapaxes(0, 1)
+        return self._logits(hidden.swapaxes(0, 1))
 
     def step(
         self, carry: tuple[Carry, ...], memory: Memory, tokens: Int[Array, " rows"]
@@ -80,4 +87,25 @@ class Decoder(nn.Module):
             after, output = cell(before, inputs(hidden))
             carries.append(after)
             hidden = hidden + output
-        return tuple(carries), self.output(hidden)
+        return tuple(carries), self._logits(hidden)
+
+    def _logits(self, hidden: Float[Array, "*rows x"]) -> Float[Array, "*rows vocab"]:
+        if not self.config.tie_embeddings:
+            return self.output(hidden)
+        hidden = hidden if self.readout is None else self.readout(hidden)
+        return self.output(hidden, self.inputs.embedding.embedding)
+
+
+class TiedOutput(nn.Module):
+    """An output layer whose kernel is the table of embeddings (Press & Wolf 2017)."""
+
+    vocab_size: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, hidden: Float[Array, "*rows x"], embedding: Float[Array, "vocab x"]
+    ) -> Float[Array, "*rows vocab"]:
+        """Logits."""
+        bias = self.param("bias", nn.initializers.zeros, (self.vocab_size,), jnp.float32)
+        return product("...x,vx->...v", hidden, embedding, self.dtype) + bias

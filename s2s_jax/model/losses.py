@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, Scalar
@@ -41,6 +42,8 @@ def token_sums(
       targets: ids; `<unk>` stands for a symbol that is not in the vocabulary.
       mask: true on real tokens; the rest has no weight.
     """
-    # Decoding never writes <unk>, so a prediction of it is not a right answer.
-    correct = (logits.argmax(-1) == targets) & (targets != Vocabulary.unk_id) & mask
+    given = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    # The greatest logit costs less than its place: the loss needs it, too. Decoding never writes
+    # <unk>, so a prediction of it is not a right answer.
+    correct = (given == logits.max(-1)) & (targets != Vocabulary.unk_id) & mask
     return Sums(cross_entropy(logits, targets, mask), correct.sum(), mask.sum())

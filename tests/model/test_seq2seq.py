@@ -44,6 +44,7 @@ EVERY_MODEL = {
         "decoder_layers": 2,
     },
     "bidirectional": {"latent_dim": 8, "bidirectional": True, "encoder_layers": 2},
+    "tied": {**ATTENTIVE, "embedding_dim": 5, "tie_embeddings": True},
 }
 
 
@@ -289,6 +290,16 @@ def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(dim):
     assert len(np.unique(dropped.sum(axis=(0, 2)))) > 10  # The rows differ.
     other_site = np.asarray(dropout(jnp.ones((400 // dim, 50, dim)), 0.3, keys, 1))
     assert (other_site != dropped).any()
+
+
+@pytest.mark.parametrize("more", [{}, {"decoder_layers": 2}, {"attention": "none"}], ids=str)
+def test_a_tied_output_layer_has_no_kernel_of_its_own(batch, more):
+    tied = {**EVERY_MODEL["tied"], **more}
+    model = Seq2Seq(ModelConfig(11, 13, **tied))
+    decoder = init(model, *batch)["params"]["decoder"]
+    assert jax.tree.map(jnp.shape, decoder["output"]) == {"bias": (13,)}
+    with pytest.raises(UserError, match="`tie_embeddings` needs embeddings"):
+        ModelConfig(11, 13, **{**tied, "embedding_dim": 0})
 
 
 def test_half_the_units_in_each_direction_must_be_a_whole_number():
