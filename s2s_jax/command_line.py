@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import logging
 import os
@@ -107,6 +108,8 @@ def main(run: Callable[[], int]) -> NoReturn:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     except MemoryError:
         status = _complain("out of memory; free some, or use a smaller --batch-size.")
+    if status == 2:
+        gc.collect()  # What reports to the hook does so while there is one.
     _silence()
     sys.exit(status)
 
@@ -128,9 +131,12 @@ def _quiet_libraries() -> None:
     logging.getLogger("asyncio").addFilter(
         lambda record: "never retrieved" not in record.getMessage()
     )
-    # After such a read, threads of tensorstore still report to its closed event loop.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    # After such a read, threads of tensorstore still report to its closed event loop; and a loop
+    # that could not be opened, for too many open files, cannot be closed.
+    known = ("Event loop is closed", "has no attribute '_ssock'")
     sys.unraisablehook = lambda fault: (
-        None if str(fault.exc_value) == "Event loop is closed" else sys.__unraisablehook__(fault)
+        None if str(fault.exc_value).endswith(known) else sys.__unraisablehook__(fault)
     )
 
 

@@ -14,7 +14,7 @@ from s2s_jax.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent
 
 SCRIPT = """
-import os, signal, sys
+import asyncio, os, resource, signal, sys
 from s2s_jax.command_line import Parser, main
 from s2s_jax.errors import UserError
 
@@ -34,6 +34,10 @@ def ctrl_c():
 
 def mistake(text):
     raise UserError(text)
+
+def too_many_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 99))
+    asyncio.new_event_loop()
 
 main(run)
 """
@@ -101,6 +105,7 @@ def test_help_is_printed_with_status_0(tool):
         ("mistake('no \\ud800 here')", "tool.py: error: no \\ud800 here\n"),
         ("open('missing.txt')", "tool.py: error: missing.txt: No such file or directory\n"),
         ("open('/')", "tool.py: error: /: Is a directory\n"),
+        ("too_many_files()", "tool.py: error: input or output: Too many open files\n"),
         ("os.write(99, b'')", "tool.py: error: input or output: Bad file descriptor\n"),
     ],
 )
