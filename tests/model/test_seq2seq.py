@@ -8,8 +8,9 @@ import pytest
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.errors import UserError
+from s2s_jax.model import decoder, encoders
 from s2s_jax.model.dropout import dropout
-from s2s_jax.model.recurrence import product
+from s2s_jax.model.recurrence import plain_unroll, product
 from s2s_jax.model.seq2seq import Seq2Seq
 
 BATCH, SOURCE, TARGET = 3, 7, 6
@@ -123,6 +124,19 @@ def test_padding_gets_no_gradient(any_model, batch):
     wanted = gradient(params, source)
     found = gradient(params, junk)
     jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, atol=1e-5), found, wanted)
+
+
+def test_gradients_equal_those_of_plain_scans(any_model, batch, monkeypatch):
+    model, params = any_model
+
+    def gradient():
+        return jax.jit(jax.grad(lambda p: jnp.square(model.apply(p, *batch)).sum()))(params)
+
+    found = gradient()
+    for module in (decoder, encoders):
+        monkeypatch.setattr(module, "unroll", plain_unroll)
+    wanted = gradient()
+    jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-5), found, wanted)
 
 
 def test_rows_do_not_see_each_other(any_model, batch):

@@ -1,0 +1,203 @@
+"""The translator's layers in PyTorch, as a good engineer writes them for a CPU.
+
+Subwords, a bidirectional encoder over packed sequences, attention over all time steps at once
+(Luong et al. 2015, "general", no input feeding), an output layer that shares the embeddings.
+Dropout, label smoothing, Adam with warm-up and cosine, and averaged parameters, as in the recipe
+`translator`. Windows of 20 batches are sorted by target length, and each batch is padded to its
+own longest pair. `nn.LSTM` is oneDNN's here.
+
+    python bench/pytorch_translator.py --train train.tsv --validation dev.tsv --epochs 4
+
+It prints one JSON object an epoch: seconds of training so far, target tokens a second, and chrF of
+the greedy answers (the time that these take does not count).
+"""
+
+import argparse
+import copy
+import io
+import json
+import math
+import time
+
+import sacrebleu
+import sentencepiece
+import torch
+from torch import nn
+
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+WINDOW = 20  # Batches that are sorted together.
+
+
+class Translator(nn.Module):
+    """The layers of the recipe `translator`."""
+
+    def __init__(self, sizes, units, embedding_dim, dropout):
+        super().__init__()
+        self.source, self.target = (nn.Embedding(n, embedding_dim, PAD) for n in sizes)
+        for embedding in (self.source, self.target):
+            nn.init.normal_(embedding.weight, std=embedding_dim**-0.5)
+        self.dropout = nn.Dropout(dropout)
+        self.encoder = nn.LSTM(embedding_dim, units // 2, batch_first=True, bidirectional=True)
+        self.bridge = nn.ModuleList([nn.Linear(units, units) for _ in "hc"])
+        self.decoder = nn.LSTM(embedding_dim, units, batch_first=True)
+        self.keys = nn.Linear(units, units, bias=False)
+        self.mix = nn.Linear(2 * units, embedding_dim)
+        self.bias = nn.Parameter(torch.zeros(sizes[1]))
+
+    def encode(self, source):
+        """Ids `[batch, time]` -> the decoder's first state, and the memory."""
+        mask = source != PAD
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.dropout(self.source(source)), mask.sum(1), batch_first=True, enforce_sorted=False
+        )
+        values, ends = self.encoder(packed)
+        values, _ = nn.utils.rnn.pad_packed_sequence(values, batch_first=True)
+        h, c = (
+            bridge(end.transpose(0, 1).flatten(1))[None]
+            for bridge, end in zip(self.bridge, ends, strict=True)
+        )
+        return (h, c), (self.keys(values), values, mask[:, None])
+
+    def decode(self, state, memory, tokens):
+        """State, memory, ids `[batch, time]` -> logits `[batch, time, vocab]`, state."""
+        keys, values, mask = memory
+        hidden, state = self.decoder(self.dropout(self.target(tokens)), state)
+        scores = hidden @ keys.transpose(1, 2)
+        contexts = scores.masked_fill(~mask, -1e9).softmax(-1) @ values
+        mixed = torch.tanh(self.mix(torch.cat((contexts, hidden), -1)))
+        logits = nn.functional.linear(self.dropout(mixed), self.target.weight, self.bias)
+        return logits, state
+
+    @torch.inference_mode()
+    def translate(self, source, limit):
+        """Greedy answers to ids `[batch, time]`."""
+        state, memory = self.encode(source)
+        last = torch.full((len(source), 1), BOS)
+        ended, written = torch.zeros(len(source), dtype=torch.bool), []
+        while len(written) < limit and not ended.all():
+            logits, state = self.decode(state, memory, last)
+            logits[:, :, [PAD, BOS, UNK]] = -math.inf
+            last = logits.argmax(-1)
+            written.append(last.masked_fill(ended[:, None], PAD))
+            ended |= last[:, 0] == EOS
+        return torch.cat(written, 1)
+
+
+def read(path):
+    """The pairs of a file."""
+    with open(path, encoding="utf-8") as file:
+        return [tuple(line.rstrip("\n").split("\t")[:2]) for line in file]
+
+
+def learn_subwords(texts, size):
+    """A unigram model of SentencePiece."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts), model_writer=model, vocab_size=size, character_coverage=1.0,
+        pad_id=PAD, bos_id=BOS, eos_id=EOS, unk_id=UNK, minloglevel=2,
+        normalization_rule_name="identity",
+    )  # fmt: skip
+    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+
+def pad(rows):
+    """Rows of ids as one tensor."""
+    return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, PAD)
+
+
+def epoch_batches(pairs, batch_size):
+    """Batches of neighbouring target lengths within a window, in random order."""
+    order, size = torch.randperm(len(pairs)).tolist(), WINDOW * batch_size
+    windows = [order[i : i + size] for i in range(0, len(order), size)]
+    order = [i for w in windows for i in sorted(w, key=lambda i: len(pairs[i][1]))]
+    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    for k in torch.randperm(len(groups)).tolist():
+        yield [pad([pairs[i][side] for i in groups[k]]) for side in (0, 1)]
+
+
+def chrf(model, subwords, pairs, limit):
+    """chrF of the greedy answers to the sources, each with all its references."""
+    references = {}
+    for source, target in pairs:
+        references.setdefault(source, []).append(target)
+    sources = sorted(references, key=len)
+    model.eval()
+    answers = []
+    for i in range(0, len(sources), 128):
+        ids = model.translate(pad(subwords[0].encode(sources[i : i + 128])), limit).tolist()
+        cut = [row[: row.index(EOS)] if EOS in row else row for row in ids]
+        answers += subwords[1].decode([[i for i in row if i != PAD] for row in cut])
+    most = max(map(len, references.values()))
+    columns = [
+        [refs[n] if n < len(refs) else None for refs in map(references.get, sources)]
+        for n in range(most)
+    ]
+    return sacrebleu.corpus_chrf(answers, columns).score
+
+
+def main():
+    """Trains; prints one JSON object an epoch."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--validation", required=True)
+    parser.add_argument("--vocab-size", type=int, default=3000)
+    parser.add_argument("--units", type=int, default=320)
+    parser.add_argument("--embedding-dim", type=int, default=192)
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--smoothing", type=float, default=0.1)
+    parser.add_argument("--learning-rate", type=float, default=4e-3)
+    parser.add_argument("--warmup", type=int, default=400)
+    parser.add_argument("--average", type=float, default=0.995)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--epochs", type=int, default=4)
+    flags = parser.parse_args()
+    start = time.perf_counter()
+    training, validation = read(flags.train), read(flags.validation)
+    subwords = [
+        learn_subwords([pair[side] for pair in training], flags.vocab_size) for side in (0, 1)
+    ]
+    pairs = [
+        (source, [BOS, *target, EOS])
+        for source, target in zip(
+            *(s.encode([p[side] for p in training]) for side, s in enumerate(subwords)), strict=True
+        )
+    ]
+    limit = max(len(target) for _, target in pairs)
+    sizes = [s.get_piece_size() for s in subwords]
+    model = Translator(sizes, flags.units, flags.embedding_dim, flags.dropout)
+    average = copy.deepcopy(model)
+    optimizer = torch.optim.Adam(model.parameters(), flags.learning_rate, betas=(0.9, 0.98))
+    total, step = flags.epochs * -(-len(pairs) // flags.batch_size), 0
+    seconds = time.perf_counter() - start
+    for epoch in range(1, flags.epochs + 1):
+        start, tokens = time.perf_counter(), 0
+        model.train()
+        for source, target in epoch_batches(pairs, flags.batch_size):
+            cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / total))
+            rate = flags.learning_rate * min(1, (step + 1) / flags.warmup) * cosine
+            optimizer.param_groups[0]["lr"] = rate
+            logits, _ = model.decode(*model.encode(source), target[:, :-1])
+            loss = nn.functional.cross_entropy(
+                logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD,
+                label_smoothing=flags.smoothing,
+            )  # fmt: skip
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            with torch.no_grad():
+                decay = min(flags.average, (1 + step) / (10 + step))
+                torch._foreach_lerp_(
+                    list(average.parameters()), list(model.parameters()), 1 - decay
+                )
+            tokens += int((target[:, 1:] != PAD).sum())
+            step += 1
+        took = time.perf_counter() - start
+        seconds += took
+        line = {"epoch": epoch, "seconds": seconds, "tokens_per_second": tokens / took}
+        line["chrf"] = chrf(average, subwords, validation, limit)
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
