@@ -68,7 +68,10 @@ def _layers(model: Seq2Seq, *inputs: jax.ShapeDtypeStruct) -> tuple[list[str], A
         by_layer[tuple(path)][name] = leaf
     lines = []
     for path, leaves in by_layer.items():
-        layer = f"{'/'.join(path):<24} {modules[path]:<10}"
+        layer = f"{'/'.join(path):<24} {modules[path]}"
+        if len(layer) > 35:
+            lines.append(layer)
+            layer = ""
         for name, leaf in leaves.items():
             shape = f"{name} [{','.join(map(str, leaf.shape))}]"
             lines.append(f"{layer:<35} {shape:<30} {leaf.size:>12,}")

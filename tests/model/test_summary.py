@@ -14,6 +14,16 @@ CONFIGS = [
     ModelConfig(70, 90, latent_dim=128, embedding_dim=32),
     ModelConfig(60_000, 250_000, latent_dim=2048, embedding_dim=1024),
 ]
+EVERYTHING = ModelConfig(
+    3000,
+    3000,
+    embedding_dim=192,
+    attention="luong",
+    bidirectional=True,
+    encoder_layers=2,
+    decoder_layers=2,
+    tie_embeddings=True,
+)
 
 
 def count(config):
@@ -71,3 +81,17 @@ def test_every_layer_stands_in_the_table_and_nothing_is_cut_off(config):
     for module, times in (("GateInputs", 2), ("LSTMCell", 2), ("Dense", 1)):
         assert text.count(f" {module} ") == times
     assert text.count(" Embed ") == (2 if config.embedding_dim else 0)
+
+
+def test_a_model_with_every_layer_shows_its_memory_and_its_carries():
+    text = summary(EVERYTHING, 64, Bucket(12, 14))
+    assert max(map(len, text.split("\n"))) <= 79
+    encode, decode_step = text.split("\n  encode ")[1].split("\n  decode_step ")
+    for view in (encode, decode_step):
+        for line in (
+            "carry          2 x (c, h) of float32[64,256], float32[64,256]",
+            "memory.keys    float32[64,12,256]",
+            "memory.values  float32[64,12,256]",
+            "memory.mask    bool[64,12]",
+        ):
+            assert line in view
