@@ -38,7 +38,9 @@ if "model" in divides:
     from sentencepiece import SentencePieceProcessor  # pip install sentencepiece
 
     subwords = SentencePieceProcessor(model_proto=base64.b64decode(divides["model"]))
-    stand_ins = str.maketrans(divides["stand_ins"])
+    stand_ins = divides["stand_ins"]
+    there = str.maketrans(stand_ins)
+    back = str.maketrans({"▁": " ", **{new: old for old, new in stand_ins.items()}})
 if divides["unicode"]:
     import regex as re  # pip install regex: its patterns know Unicode's words and graphemes.
 ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
@@ -46,11 +48,14 @@ rows = []
 for text in texts:
     text = unicodedata.normalize("NFC", text).strip()
     if "model" in divides:
-        found = subwords.encode(text.translate(stand_ins))
-        row = [i for i in found if i != subwords.unk_id()]
+        pieces = subwords.encode(text.translate(there), out_type=str)
+        tokens = [piece.translate(back) for piece in pieces]
+        # Characters that SentencePiece does not know come together.
+        tokens = [part for token in tokens for part in ([token] if token in ids else token)]
     else:
-        found = [ids.get(token, about["unk_id"]) for token in re.findall(divides["pattern"], text)]
-        row = [i for i in found if i is not None]
+        tokens = re.findall(divides["pattern"], text)
+    found = [ids.get(token, about["unk_id"]) for token in tokens]
+    row = [i for i in found if i is not None]
     length, filler = about["fill"]
     rows.append(row + [filler] * (length - len(row)) if row else [])
 source = np.zeros((len(rows), max(map(len, rows), default=0) or 1), np.int32)

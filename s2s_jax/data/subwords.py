@@ -33,8 +33,7 @@ def _sentencepiece() -> ModuleType:
         import sentencepiece  # Here, since most runs do without it.
     except ImportError:
         raise UserError(
-            "subwords need the package sentencepiece: pip install sentencepiece, or install this "
-            'one with its extra: pip install -e ".[subword]".'
+            "subwords need sentencepiece; install it with: pip install sentencepiece"
         ) from None
     sentencepiece.set_min_log_level(2)
     return sentencepiece
@@ -111,6 +110,10 @@ class SubwordModel:
         """All of them, in the library's order, as keys."""
         ids = range(len(_SPECIAL_PIECES), self._processor.get_piece_size())
         return dict.fromkeys(map(_from_library, map(self._processor.id_to_piece, ids)))
+
+    def unseen(self, texts: Iterable[str]) -> set[str]:
+        """The characters of some texts that are not in the model."""
+        return set(_from_library(_to_library("".join(texts)))) - self.subwords.keys()
 
     def divide(self, text: str) -> list[str]:
         """The likeliest subwords that make up a text; unseen characters stand alone."""

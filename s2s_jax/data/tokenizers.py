@@ -137,13 +137,14 @@ class Subwords(Tokenizer):
         return self._model.sample(text, alpha, seed)
 
     def is_symbol(self, text: str) -> bool:
-        return text in self._model.subwords
+        return len(text) == 1 or text in self._model.subwords
 
     def join(self, symbols: Iterable[str]) -> str:
         return "".join(symbols).removeprefix(" ")
 
     def symbols(self, texts: Iterable[str]) -> list[str]:
-        return list(self._model.subwords)
+        # What the model has not learned, as when a run goes on with other texts, stands alone.
+        return [*self._model.subwords, *sorted(self._model.unseen(texts))]
 
     def to_dict(self) -> dict[str, Any]:
         return {**super().to_dict(), "model": hashlib.sha256(self.model).hexdigest()}
@@ -201,7 +202,7 @@ def read_tokenizer(values: Mapping[str, Any], model: bytes = b"") -> Tokenizer:
         if tokenizer.to_dict() == values:
             tokenizer.divide("")  # What a package that is missing would let fail later.
             return tokenizer
-    if values.keys() - {"version"} == {"tokens", "model"}:
+    if values.get("tokens") == "subword":
         raise UserError("its model is missing, damaged or of another run; take a copy of the run.")
     kinds = ", ".join(dict.fromkeys(tokenizer.kind for tokenizer in _TOKENIZERS))
     raise UserError(

@@ -48,6 +48,8 @@ def export_model(request: ExportRequest) -> int:
     """
     run = read_run(request.checkpoint)
     refuse_what_keras_cannot(run.config.model)
+    if run.source_vocabulary.tokenizer.model or run.target_vocabulary.tokenizer.model:
+        raise UserError("an exported model has no place for --tokens subword; export another run.")
     paths = _paths(request)
     keras = import_keras()
     with open_steps(request.checkpoint) as manager:

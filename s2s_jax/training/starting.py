@@ -81,6 +81,7 @@ def settings_after(
     saved = start.run.config
     kinds = [v.tokenizer.kind for v in (start.run.source_vocabulary, start.run.target_vocabulary)]
     tokens = dict(zip(("source_tokens", "target_tokens"), kinds, strict=True))
+    tokens["vocab_size"] = saved.data.vocab_size
     before = saved.train
     rate = before.learning_rate / _GENTLER
     if train.get("optimizer", before.optimizer) != before.optimizer:
@@ -96,6 +97,7 @@ def _refuse_others(start: Start, asked: Mapping[str, Any]) -> None:
         **dataclasses.asdict(start.run.config.model),
         "source_tokens": source.tokenizer.kind,
         "target_tokens": target.tokenizer.kind,
+        "vocab_size": start.run.config.data.vocab_size,
     }
     both = asked.get("tokens")
     given = {} if both is None else {"source_tokens": both, "target_tokens": both}

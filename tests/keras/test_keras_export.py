@@ -27,7 +27,7 @@ from s2s_jax.keras.importing import convert, import_model
 from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.weights import NEVER
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.runs.folder import Run
+from s2s_jax.runs.folder import Run, create_run
 
 FIXTURE = Path(__file__).parent / "fixture"
 NONE = Path("none")
@@ -52,6 +52,12 @@ def test_a_feature_that_keras_has_no_layer_for_is_named():
     refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3))
     with pytest.raises(UserError, match="cannot express --attention-heads 2"):
         refuse_what_keras_cannot(Newer(9, 9, attention_heads=2))
+
+
+def test_subwords_have_no_place_in_an_export(tmp_path):
+    create_run(tmp_path, random_run("subword")[0])
+    with pytest.raises(UserError, match="no place for --tokens subword"):
+        export_model(ExportRequest(tmp_path, tmp_path / "s2s.keras", False, "best", False))
 
 
 def test_without_keras_it_says_how_to_get_it(trained, tmp_path, monkeypatch):
