@@ -121,7 +121,7 @@ class SubwordModel:
 
     def sample(self, text: str, alpha: float, seed: int) -> list[str]:
         """Subwords that make up a text, drawn; see `Tokenizer.sample`."""
-        _sentencepiece().set_random_generator_seed(seed)
+        _sentencepiece().set_random_generator_seed(seed >> 1)  # 2^32 - 1 would set none.
         pieces = self._processor.sample_encode_as_pieces(_to_library(text), -1, alpha)
         return self._texts(pieces)
 

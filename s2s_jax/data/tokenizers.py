@@ -54,15 +54,7 @@ class Tokenizer:
     model: bytes = dataclasses.field(default=b"", repr=False)
 
     def learn(self, texts: Sequence[str], size: int = 0) -> Self:
-        """The tokenizer for these texts; only subwords have something to learn from them.
-
-        Args:
-          texts: of the training part.
-          size: of the vocabulary, its special symbols included; 0 chooses one.
-
-        Raises:
-          UserError: when the size is too small for the texts.
-        """
+        """The tokenizer for these texts; only subwords learn something, see `subwords.learn`."""
         return self
 
     def load(self, model: bytes) -> Self:
@@ -82,12 +74,9 @@ class Tokenizer:
         return self._pattern.findall(text)
 
     def sample(self, text: str, alpha: float, seed: int) -> list[str]:
-        """One of the ways to divide a text, drawn; only subwords have more than one.
+        """One of the ways to divide a text, one of probability p in proportion to p^alpha.
 
-        Args:
-          text: the text.
-          alpha: a division of probability p is drawn with a probability proportional to p^alpha.
-          seed: what is drawn follows from it; below 2^32.
+        It follows from the seed, which is below 2^32. Only subwords have more than one way.
         """
         return self.divide(text)
 
