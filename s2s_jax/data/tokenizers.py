@@ -178,11 +178,7 @@ def make_tokenizer(kind: str) -> Tokenizer:
 
 
 def read_tokenizer(values: Mapping[str, Any], model: bytes = b"") -> Tokenizer:
-    """The tokenizer that `Tokenizer.to_dict` describes.
-
-    Args:
-      values: the description.
-      model: what the tokenizer learned, if it did.
+    """The tokenizer that `Tokenizer.to_dict` describes; `model` is what it learned, if it did.
 
     Raises:
       UserError: when this version of s2s_jax has none like it, or the model is another.
