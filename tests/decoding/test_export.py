@@ -42,11 +42,11 @@ def test_the_example_alone_answers_as_the_translator_does(trained, tmp_path, run
 
 @pytest.fixture(scope="module")
 def translator():
-    """Words, so that <unk> and the space before a word matter; random parameters."""
+    """Words, so that <unk> and the space before a word matter; attention; random parameters."""
     vocabularies = [
         Vocabulary.from_texts(texts * 2, "word") for texts in (["a b, c d."], ["u' v w. x"])
     ]
-    model = ModelConfig(*map(len, vocabularies), 8)
+    model = ModelConfig(*map(len, vocabularies), 8, attention="luong", bidirectional=True)
     tokens = np.zeros((1, 1), np.int32)
     init = jax.jit(Seq2Seq(model).init)
     params = init(jax.random.key(1), tokens, tokens == 0, tokens)["params"]
