@@ -12,6 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_NOTEBOOK_WIDTH = 79  # Columns; where a line is wider than its cell, Jupyter adds a scroll bar.
 _SPEED_WINDOW = 60  # Seconds; a short window soon forgets the time that compiling took.
 
 
@@ -32,6 +33,8 @@ def progress_bar(
       enabled: false never draws.
     """
     console = console or Console(stderr=True)
+    if console.is_jupyter:
+        console.width = _NOTEBOOK_WIDTH
     return Progress(
         TextColumn("{task.description}", markup=False),  # A file name may contain brackets.
         BarColumn(),

@@ -33,15 +33,22 @@ class TrainingReport:
 
     def __init__(self, quiet: bool = False) -> None:
         # In Jupyter, where rich would give each line an area and a scroll bar of its own, lines are
-        # plain output, and bars are drawn by another console.
-        self.console = Console(highlight=False, soft_wrap=True, quiet=quiet, force_jupyter=False)
+        # plain output, and bars are drawn by another console. It calls itself a terminal.
+        self._in_jupyter = Console().is_jupyter
+        self.console = Console(
+            highlight=False,
+            soft_wrap=True,
+            quiet=quiet,
+            force_jupyter=False,
+            force_terminal=False if self._in_jupyter else None,
+        )
         self._history: list[dict[str, Any]] = []
         self._begun = time.monotonic()
 
     @property
     def is_watched(self) -> bool:
         """Whether a person looks, so that bars are drawn."""
-        return (self.console.is_terminal or Console().is_jupyter) and not self.console.quiet
+        return (self.console.is_terminal or self._in_jupyter) and not self.console.quiet
 
     def bar(self, *figures: ProgressColumn | str) -> Progress:
         """A progress bar above the lines; for a person only."""

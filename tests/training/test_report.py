@@ -77,12 +77,13 @@ def test_a_bar_that_stands_still_says_why(report):
 def test_lines_in_jupyter_are_plain_output(monkeypatch, capsys):
     """Rich would display each as HTML, in an area and with a scroll bar of its own."""
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # As Jupyter does.
     report = TrainingReport()
     assert report.is_watched
     report.say("a line")
     report.examples([Answer("Wow!", ("x",), "y")])
     printed = capsys.readouterr().out
-    assert "a line" in printed and "Wow!" in printed
+    assert "a line" in printed and "Wow!" in printed and "\x1b" not in printed
 
 
 def test_tables_fit_the_terminal_and_cut_nothing(report):
