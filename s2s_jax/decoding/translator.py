@@ -21,7 +21,7 @@ from s2s_jax.decoding.translation import Hypothesis, Translation, warn_of_proble
 from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import Run, read_run
-from s2s_jax.runs.steps import open_steps, restore_newest
+from s2s_jax.runs.steps import restore_newest
 from s2s_jax.runtime.parallel import replicate
 
 _GREEDY = DecodeConfig()
@@ -79,11 +79,8 @@ class Translator:
         """
         folder = Path(folder)
         run = read_run(folder)
-        with open_steps(folder) as manager:
-            shapes = param_shapes(run.config.model)
-            number, params = restore_newest(
-                manager, step, lambda n: restore_params(manager, n, shapes)
-            )
+        shapes = param_shapes(run.config.model)
+        number, params = restore_newest(folder, step, lambda n: restore_params(folder, n, shapes))
         return cls(run, params, mesh, folder=folder, step=number)
 
     @property

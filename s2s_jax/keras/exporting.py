@@ -16,7 +16,7 @@ from s2s_jax.keras.weights import NEVER, Weights, from_params
 from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import KERAS, Run, read_run
-from s2s_jax.runs.steps import open_steps, restore_newest
+from s2s_jax.runs.steps import restore_newest
 from s2s_jax.runtime.files import replacing, write_lines
 
 _EXPRESSIBLE = {
@@ -52,11 +52,10 @@ def export_model(request: ExportRequest) -> int:
         raise UserError("an exported model has no place for --tokens subword; export another run.")
     paths = _paths(request)
     keras = import_keras()
-    with open_steps(request.checkpoint) as manager:
-        shapes = param_shapes(run.config.model)
-        step, params = restore_newest(
-            manager, request.step, lambda n: restore_params(manager, n, shapes)
-        )
+    shapes = param_shapes(run.config.model)
+    step, params = restore_newest(
+        request.checkpoint, request.step, lambda n: restore_params(request.checkpoint, n, shapes)
+    )
     characters, weights = keras_view(run, params, request.checkpoint / KERAS)
     about = request.out.with_name(f"{request.out.stem}_characters.json")
     text = json.dumps(characters.to_json(), ensure_ascii=False, indent=1)

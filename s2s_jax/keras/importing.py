@@ -25,7 +25,6 @@ from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params
 from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
-from s2s_jax.runs.steps import open_steps
 from s2s_jax.runtime.files import safe_name, shown, write_lines
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_optimizer
@@ -165,8 +164,7 @@ def _write(folder: Path, imported: Imported) -> None:
     if prepared is not None:
         write_training_sources(folder, (pair.source for pair in prepared.training))
     opt_state = make_optimizer(config.train).init(params)
-    with open_steps(folder, writable=True) as manager:
-        save_step(manager, params, opt_state, TrainingProgress().to_record(), val_loss)
+    save_step(folder, params, opt_state, TrainingProgress().to_record(), val_loss)
     write_metrics(folder, [])
 
 

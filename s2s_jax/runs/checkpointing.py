@@ -7,68 +7,98 @@ optimizer steps done; `steps` is about which of them there are.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+import json
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
 
 from s2s_jax.errors import Damaged, UserError
+from s2s_jax.runs.folder import STEP_NAME, STEPS
 from s2s_jax.runs.integrity import Form, check_forms, hash_of_json, hashes_of_arrays
-from s2s_jax.runtime.files import flush, machine_fault
+from s2s_jax.runtime.files import flush, is_there, machine_fault, names_in, read_all
+
+_Read = TypeVar("_Read")
+
+
+def step_path(folder: Path, step: int | str) -> Path:
+    """Where a run folder has a step."""
+    return (folder / STEPS / str(step)).absolute()
 
 
 def save_step(
-    manager: ocp.CheckpointManager,
+    folder: Path,
     params: Any,
     opt_state: Any,
     record: Mapping[str, Any],
     val_loss: float | None,
 ) -> None:
-    """Saves one step, unless that very step is there already.
+    """Saves one step of a run, unless that very step is there already.
 
     Args:
-      manager: the steps of the run.
+      folder: of the run.
       params: the parameters, a pytree of arrays.
       opt_state: the optimizer's state, likewise.
       record: how far training had come, in plain values; its "step" is the step's number.
       val_loss: None in the middle of an epoch and without a validation part.
     """
-    if manager.latest_step() == record["step"]:
-        return
-    saved = {"params": _to_saved(params), "opt_state": _to_saved(opt_state)}
-    hashes = {item: hashes_of_arrays(arrays) for item, arrays in saved.items()}
-    record = {**record, "val_loss": val_loss, "hashes": hashes}
-    record["hashes"]["progress"] = hash_of_json(record)
-    manager.save(
-        record["step"],
-        args=ocp.args.Composite(
-            # Orbax refuses an empty item; plain SGD keeps no state.
-            **{item: ocp.args.StandardSave(arrays) for item, arrays in saved.items() if arrays},
-            progress=ocp.args.JsonSave(record),
-        ),
-    )
+    clean_steps(folder)
+    path = step_path(folder, record["step"])
+    if not is_there(path):
+        saved = {"params": _to_saved(params), "opt_state": _to_saved(opt_state)}
+        hashes = {item: hashes_of_arrays(arrays) for item, arrays in saved.items()}
+        record = {**record, "val_loss": val_loss, "hashes": hashes}
+        record["hashes"]["progress"] = hash_of_json(record)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _checkpointer().save(
+            path,
+            args=ocp.args.Composite(
+                # Orbax refuses an empty item; plain SGD keeps no state.
+                **{item: ocp.args.StandardSave(arrays) for item, arrays in saved.items() if arrays},
+                progress=ocp.args.JsonSave(record),
+            ),
+        )
     # Orbax flushes the arrays alone, and older steps are removed next.
-    saved_in = Path(manager.directory) / str(record["step"])
-    for path in (*saved_in.rglob("*"), saved_in, saved_in.parent):
-        flush(path)
+    for written in (*path.rglob("*"), path, path.parent):
+        flush(written)
 
 
-def restore_params(manager: ocp.CheckpointManager, step: int, like: Any) -> Any:
+def _checkpointer() -> ocp.Checkpointer:
+    """For this process alone: one saves what all have, and any may read."""
+    here = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=here, active_processes={here}, barrier_sync_key_prefix=str(here)
+    )
+    options = ocp.CompositeOptions(multiprocessing_options=alone)
+    return ocp.Checkpointer(
+        ocp.CompositeCheckpointHandler(composite_options=options), multiprocessing_options=alone
+    )
+
+
+def clean_steps(folder: Path) -> None:
+    """Removes what an interrupted save or deletion has left."""
+    for name in names_in(folder / STEPS):
+        if STEP_NAME.fullmatch(name) and not name.isdecimal():
+            shutil.rmtree(folder / STEPS / name, ignore_errors=True)
+
+
+def restore_params(folder: Path, step: int, like: Any) -> Any:
     """The parameters of a step, NumPy arrays in a tree like `like` (shapes or arrays).
 
     Raises:
       Damaged: when it is not what was saved, or of another shape.
       UserError: when it cannot be read now.
     """
-    return _restore(manager, step, {"params": like})["params"]
+    return _restore(folder, step, {"params": like})["params"]
 
 
 def restore_state(
-    manager: ocp.CheckpointManager, step: int, params: Any, opt_state: Any
+    folder: Path, step: int, params: Any, opt_state: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Parameters and optimizer state of a step, in trees like those given, and its record.
 
@@ -76,38 +106,51 @@ def restore_state(
       Damaged: when it is not what was saved, or of another shape.
       UserError: when it cannot be read now.
     """
-    restored = _restore(manager, step, {"params": params, "opt_state": opt_state})
+    restored = _restore(folder, step, {"params": params, "opt_state": opt_state})
     return restored["params"], restored["opt_state"], restored["record"]
 
 
-def read_val_loss(manager: ocp.CheckpointManager, step: int) -> float | None:
+def read_val_loss(folder: Path, step: int) -> float | None:
     """The validation loss that a step was saved with.
 
     Raises:
       Damaged: when the step is not what was saved.
       UserError: when it cannot be read now.
     """
-    with naming_faults(_named(manager, step)):
-        return _read_record(manager, step)["val_loss"]
+    return _reading(folder, step, lambda: _read_record(folder, step))["val_loss"]
 
 
-@contextlib.contextmanager
-def naming_faults(name: str) -> Iterator[None]:
-    """Turns whatever reading raises into `Damaged`, or a `UserError` where `name` may be whole."""
-    try:
-        yield
-    # Orbax and tensorstore raise bare Exception, ValueError, KeyError, ... on damaged files.
-    except Exception as error:
-        if fault := machine_fault(error):
-            raise UserError(f"{name} cannot be read: {fault}; nothing was changed.") from None
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise Damaged(f"{name} is damaged ({reason}).") from None
+def _reading(folder: Path, step: int, read: Callable[[], _Read]) -> _Read:
+    """What `read` returns; whatever it raises becomes `Damaged`, or `UserError` if it may pass.
+
+    Orbax takes a file that it cannot look at for missing. So a step is damaged only if each of its
+    files can be read, and `read` fails again.
+    """
+    path = step_path(folder, step)
+    for again in (False, True):
+        try:
+            return read()
+        # Orbax and tensorstore raise bare Exception, ValueError, KeyError, ... on damaged files.
+        except Exception as error:
+            fault = machine_fault(error)
+            if fault is None and not again:
+                try:
+                    read_all(path)
+                    continue
+                except OSError as found:
+                    fault = machine_fault(found)
+            if fault is not None:
+                message = f"step {step} in {path.parent} cannot be read: {fault}"
+                raise UserError(f"{message}; nothing was changed.") from None
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise Damaged(f"step {step} in {path.parent} is damaged ({reason}).") from None
+    raise AssertionError
 
 
-def _read_record(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+def _read_record(folder: Path, step: int) -> dict[str, Any]:
     """What was saved beside the arrays, checked against its hash."""
-    arguments = ocp.args.Composite(progress=ocp.args.JsonRestore())
-    record = manager.restore(step, args=arguments)["progress"]
+    file = step_path(folder, step) / "progress" / "metadata"
+    record = json.loads(file.read_text(encoding="utf-8"))
     if record["hashes"].pop("progress") != hash_of_json(record):
         raise ValueError("progress differs from what was saved")
     if record["step"] != step:
@@ -118,25 +161,32 @@ def _read_record(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     return record
 
 
-def _restore(manager: ocp.CheckpointManager, step: int, like: Mapping[str, Any]) -> dict[str, Any]:
+def _restore(folder: Path, step: int, like: Mapping[str, Any]) -> dict[str, Any]:
     """The items of `like` in trees like its values, and the "record"; all are checked."""
-    with naming_faults(_named(manager, step)):
-        record = _read_record(manager, step)
+
+    def read() -> dict[str, Any]:
+        record = _read_record(folder, step)
         hashes = record.pop("hashes")
         del record["val_loss"]
         restored: dict[str, Any] = {"record": record}
         for item, tree in like.items():
-            wanted = _forms(tree)
-            saved = {}
-            if wanted:
-                check_forms(Path(manager.directory) / str(step) / item, wanted)
-                arguments = ocp.args.Composite(**{item: ocp.args.StandardRestore()})
-                saved = manager.restore(step, args=arguments)[item]
+            saved = _read_arrays(step_path(folder, step) / item, wanted := _forms(tree))
             if hashes_of_arrays(saved) != hashes[item]:
                 raise ValueError(f"{item} differ from what was saved")
             treedef = jax.tree.structure(tree)
             restored[item] = jax.tree.unflatten(treedef, [saved[name] for name in wanted])
         return restored
+
+    return _reading(folder, step, read)
+
+
+def _read_arrays(item: Path, wanted: Mapping[str, Form]) -> dict[str, np.ndarray]:
+    """The arrays of one item of a step, of these forms."""
+    if not wanted:
+        return {}
+    check_forms(item, wanted)
+    handler = ocp.StandardCheckpointHandler()
+    return handler.restore(epath.Path(item), args=ocp.args.StandardRestore())
 
 
 def _forms(tree: Any) -> dict[str, Form]:
@@ -149,10 +199,6 @@ def _to_saved(tree: Any) -> dict[str, np.ndarray]:
     """A pytree as a flat dictionary of NumPy arrays, named by their paths."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(tree))
     return {_name(path): np.asarray(leaf) for path, leaf in leaves}
-
-
-def _named(manager: ocp.CheckpointManager, step: int) -> str:
-    return f"step {step} in {manager.directory}"
 
 
 def _name(path: Any) -> str:

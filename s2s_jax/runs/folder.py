@@ -41,6 +41,7 @@ TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
 
 STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)?")
 """A step that is whole, that orbax is writing, or that is being deleted."""
+_WHOLE_STEP = re.compile("0|[1-9][0-9]*")
 KERAS = "keras.json"
 _MODEL = ".model"
 
@@ -90,9 +91,9 @@ def holds_run(folder: Path) -> bool:
     return is_there(folder / CONFIG) or is_there(folder / STEPS)
 
 
-def holds_steps(folder: Path) -> bool:
-    """Whether a step was saved in this folder."""
-    return any(name.isdecimal() for name in names_in(folder / STEPS))
+def all_steps(folder: Path) -> list[int]:
+    """The numbers of the steps saved in this folder, ascending."""
+    return sorted(int(name) for name in names_in(folder / STEPS) if _WHOLE_STEP.fullmatch(name))
 
 
 def make_folder(folder: Path) -> None:
@@ -231,7 +232,7 @@ def newest_run(root: Path) -> Path:
     """
     # A run that was just begun has no step to decode with yet.
     folders = (root / name for name in names_in(root))
-    runs = [folder for folder in folders if is_there(folder / CONFIG) and holds_steps(folder)]
+    runs = [folder for folder in folders if is_there(folder / CONFIG) and all_steps(folder)]
     if not runs:
         raise UserError(
             f"no run in {root.absolute()}; train one with train.py or name one with --checkpoint."

@@ -6,80 +6,23 @@ back on when another is damaged.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import logging
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-import jax
-import orbax.checkpoint as ocp
-
 from s2s_jax.errors import Damaged, RunWarning, UserError
-from s2s_jax.runs.checkpointing import naming_faults, read_val_loss
-from s2s_jax.runs.folder import STEP_NAME, STEPS, holds_steps
-from s2s_jax.runtime.files import is_there, names_in
+from s2s_jax.runs.checkpointing import read_val_loss, step_path
+from s2s_jax.runs.folder import STEPS, all_steps
+from s2s_jax.runtime.files import is_there
 
 _LATEST = 2  # Steps kept beside the best.
 _Restored = TypeVar("_Restored")
 
 
-@contextlib.contextmanager
-def open_steps(folder: Path, *, writable: bool = False) -> Iterator[ocp.CheckpointManager]:
-    """Orbax's manager of a run's steps; only the trainer asks for a writable one.
-
-    Raises:
-      UserError: when there is no step to read, or they cannot be listed.
-    """
-    here = jax.process_index()
-    options = ocp.CheckpointManagerOptions(
-        enable_async_checkpointing=False,
-        # Each process for itself: one saves what all have, and any may read.
-        multiprocessing_options=ocp.options.MultiprocessingOptions(
-            primary_host=here, active_processes={here}, barrier_sync_key_prefix=str(here)
-        ),
-        create=False,
-        read_only=not writable,
-        save_interval_steps=int(writable),  # What Orbax would warn of setting itself.
-    )
-    steps = (folder / STEPS).absolute()
-    if writable:
-        steps.mkdir(parents=True, exist_ok=True)
-        clean_steps(folder)
-    elif not holds_steps(folder):
-        raise UserError(f"{folder} holds no finished step yet; let train.py reach its first save.")
-    with naming_faults(str(steps)), _expecting_read_only():
-        manager = ocp.CheckpointManager(steps, options=options)
-    with manager:
-        yield manager
-
-
-@contextlib.contextmanager
-def _expecting_read_only() -> Iterator[None]:
-    """Inside, Orbax does not warn that a manager is as read-only as it was asked to be."""
-    absl = logging.getLogger("absl")
-    absl.addFilter(_is_not_about_reading)
-    try:
-        yield
-    finally:
-        absl.removeFilter(_is_not_about_reading)
-
-
-def _is_not_about_reading(record: logging.LogRecord) -> bool:
-    return "directory is read only" not in record.getMessage()
-
-
-def clean_steps(folder: Path) -> None:
-    """Removes what an interrupted save or deletion has left."""
-    for name in names_in(folder / STEPS):
-        if STEP_NAME.fullmatch(name) and not name.isdecimal():
-            shutil.rmtree(folder / STEPS / name, ignore_errors=True)
-
-
-def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
+def find_step(folder: Path, which: str | int) -> int:
     """The number of the step that "best", "latest" or a number asks for.
 
     "best" is the latest where training had no validation part. A damaged step is not the best;
@@ -88,9 +31,11 @@ def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
     Raises:
       UserError: when there is no such step.
     """
-    steps = sorted(manager.all_steps())
+    steps = all_steps(folder)
+    if not steps:
+        raise UserError(f"{folder} holds no finished step yet; let train.py reach its first save.")
     if which == "best":
-        best, failures = _best_step(manager)
+        best, failures = _best_step(folder)
         if best is not None:
             for failure in failures.values():
                 _warn(f"{failure} Step {best} is the best of the others.")
@@ -104,7 +49,7 @@ def find_step(manager: ocp.CheckpointManager, which: str | int) -> int:
 
 
 def restore_newest(
-    manager: ocp.CheckpointManager, which: str | int, restore: Callable[[int], _Restored]
+    folder: Path, which: str | int, restore: Callable[[int], _Restored]
 ) -> tuple[int, _Restored]:
     """Restores the step asked for; if it is damaged, the newest that is not.
 
@@ -112,7 +57,7 @@ def restore_newest(
     number is restored or an error.
 
     Args:
-      manager: the steps.
+      folder: of the run.
       which: "best", "latest" or a number.
       restore: restores the step of a number, as `restore_params` does.
 
@@ -122,16 +67,15 @@ def restore_newest(
     Raises:
       UserError: when every step is damaged.
     """
-    first = find_step(manager, which)
-    others = sorted(set(manager.all_steps()) - {first}, reverse=True)
+    first = find_step(folder, which)
+    others = sorted(set(all_steps(folder)) - {first}, reverse=True)
     failures = []
     for step in [first, *(others if which in ("best", "latest") else [])]:
         try:
             restored = restore(step)
         except Damaged as error:
-            if not is_there(_step(manager, step)):  # A trainer has just replaced it by another.
-                manager.reload()
-                return restore_newest(manager, which, restore)
+            if not is_there(step_path(folder, step)):  # A trainer has just replaced it by another.
+                return restore_newest(folder, which, restore)
             failures.append(str(error))
             continue
         for failure in failures:
@@ -140,50 +84,44 @@ def restore_newest(
     raise UserError(f"{failures[0]} No other step is whole; take a copy of the run.")
 
 
-def prune_steps(manager: ocp.CheckpointManager) -> None:
+def prune_steps(folder: Path) -> None:
     """Deletes all but the best step and the two latest; sets aside those that are damaged."""
-    best, failures = _best_step(manager)
+    best, failures = _best_step(folder)
     for failure in failures.values():
         _warn(f"{failure} It is not considered for the best step.")
-    steps = sorted(manager.all_steps())
+    steps = all_steps(folder)
     spare = set(steps) - {*steps[-_LATEST:], best}
-    set_aside(manager, spare & failures.keys())
+    set_aside(folder, spare & failures.keys())
     for step in spare - failures.keys():
         # Killed at any moment, the step is there whole or not at all.
-        shutil.rmtree(_step(manager, step).rename(_step(manager, f"{step}.removed")))
-    manager.reload()
+        shutil.rmtree(step_path(folder, step).rename(step_path(folder, f"{step}.removed")))
 
 
-def set_aside(manager: ocp.CheckpointManager, steps: Iterable[int]) -> None:
+def set_aside(folder: Path, steps: Iterable[int]) -> None:
     """Moves damaged steps to the folder `steps-damaged`, where nothing removes them."""
-    shelf = Path(f"{Path(manager.directory).resolve()}-damaged")
+    shelf = Path(f"{(folder / STEPS).resolve()}-damaged")
     for step in steps:
         shelf.mkdir(exist_ok=True)
         names = itertools.chain([f"{step}"], (f"{step}.{n}" for n in itertools.count(2)))
         place = next(shelf / name for name in names if not is_there(shelf / name))
-        _step(manager, step).rename(place)
+        step_path(folder, step).rename(place)
         _warn(f"Damaged step {step} is kept as {place}.")
-    manager.reload()
 
 
-def _best_step(manager: ocp.CheckpointManager) -> tuple[int | None, dict[int, str]]:
+def _best_step(folder: Path) -> tuple[int | None, dict[int, str]]:
     """The earliest step of the least validation loss; and what is wrong with damaged ones."""
     losses: dict[int, float] = {}
     failures: dict[int, str] = {}
-    for step in sorted(manager.all_steps()):
+    for step in all_steps(folder):
         try:
-            loss = read_val_loss(manager, step)
+            loss = read_val_loss(folder, step)
         except Damaged as error:
-            if is_there(_step(manager, step)):
+            if is_there(step_path(folder, step)):
                 failures[step] = str(error)
         else:
             if loss is not None:
                 losses[step] = loss
     return min(losses, key=lambda step: losses[step], default=None), failures
-
-
-def _step(manager: ocp.CheckpointManager, name: int | str) -> Path:
-    return Path(manager.directory) / str(name)
 
 
 def _warn(message: str) -> None:

@@ -47,6 +47,19 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
+def read_all(folder: Path) -> None:
+    """Reads all files of a folder; raises OSError if the machine cannot."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for path, _, names in os.walk(folder, onerror=fail):
+        for name in names:
+            with open(os.path.join(path, name), "rb") as file:
+                while file.read(1 << 20):
+                    pass
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A file to write, which then replaces `path`: all of it, or nothing if the body raises.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -14,9 +15,9 @@ import numpy as np
 from flax.training.train_state import TrainState
 
 from s2s_jax.errors import RunWarning, UserError
-from s2s_jax.runs.checkpointing import save_step
+from s2s_jax.runs.checkpointing import clean_steps, save_step
 from s2s_jax.runs.folder import write_metrics
-from s2s_jax.runs.steps import clean_steps, open_steps, prune_steps
+from s2s_jax.runs.steps import prune_steps
 from s2s_jax.training.progress import TrainingProgress
 
 _PAUSE = 5  # Seconds between two attempts at the end of a run.
@@ -87,14 +88,14 @@ class Saver:
         try:
             while self._waiting:
                 step = self._waiting[0]
-                with open_steps(self._folder, writable=True) as manager:
-                    save_step(manager, *step)
-                    prune_steps(manager)
+                save_step(self._folder, *step)
+                prune_steps(self._folder)
                 write_metrics(self._folder, step.record["history"])
                 del self._waiting[0]
         # Tensorstore raises ValueError, RuntimeError, ... when a disk is full.
         except Exception as error:
             self.failure = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             # The half-written step takes the room that the next attempt needs.
-            clean_steps(self._folder)
+            with contextlib.suppress(OSError):
+                clean_steps(self._folder)
         return self.failure is None

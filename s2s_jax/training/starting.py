@@ -20,7 +20,7 @@ from s2s_jax.evaluation.fingerprint import read_training_sources, write_training
 from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params, save_step
 from s2s_jax.runs.folder import Run, read_run
-from s2s_jax.runs.steps import open_steps, restore_newest
+from s2s_jax.runs.steps import restore_newest
 from s2s_jax.training.loop import validation_sums
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_state
@@ -56,9 +56,8 @@ def read_start(folder: Path, step: str | int) -> Start:
       UserError: when the folder holds no run, or a damaged one.
     """
     run = read_run(folder)
-    with open_steps(folder) as manager:
-        shapes = param_shapes(run.config.model)
-        number, params = restore_newest(manager, step, lambda n: restore_params(manager, n, shapes))
+    shapes = param_shapes(run.config.model)
+    number, params = restore_newest(folder, step, lambda n: restore_params(folder, n, shapes))
     return Start(f"{folder}, step {number}", run, params, read_training_sources(folder))
 
 
@@ -155,8 +154,7 @@ def save_start(folder: Path, config: RunConfig, start: Start, validation: Batche
     state = make_state(Seq2Seq(config.model), config.train)
     state = state.replace(params=extended(start.params, state.params))
     loss = _validation_loss(state, validation)
-    with open_steps(folder, writable=True) as manager:
-        save_step(manager, state.params, state.opt_state, TrainingProgress().to_record(), loss)
+    save_step(folder, state.params, state.opt_state, TrainingProgress().to_record(), loss)
     return loss
 
 

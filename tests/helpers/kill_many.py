@@ -54,7 +54,7 @@ def end_of(run: Path) -> tuple:
     from s2s_jax.model.seq2seq import Seq2Seq
     from s2s_jax.runs.checkpointing import restore_state
     from s2s_jax.runs.folder import read_run
-    from s2s_jax.runs.steps import find_step, open_steps
+    from s2s_jax.runs.steps import find_step
     from s2s_jax.training.progress import TrainingProgress
     from s2s_jax.training.step import make_state
 
@@ -64,15 +64,14 @@ def end_of(run: Path) -> tuple:
     config = read_run(run).config
     like = jax.eval_shape(lambda: make_state(Seq2Seq(config.model), config.train))
     found = []
-    with open_steps(run) as manager:
-        for which in ("best", "latest"):
-            step = find_step(manager, which)
-            state = restore_state(manager, step, like.params, like.opt_state)
-            arrays = [leaf.tobytes() for leaf in jax.tree.leaves(state[:2])]
-            progress = TrainingProgress.from_record(state[2])
-            history = [timeless(epoch) for epoch in progress.history]
-            progress = dataclasses.replace(progress, seconds=0.0, history=tuple(history))
-            found.append((step, arrays, progress))
+    for which in ("best", "latest"):
+        step = find_step(run, which)
+        state = restore_state(run, step, like.params, like.opt_state)
+        arrays = [leaf.tobytes() for leaf in jax.tree.leaves(state[:2])]
+        progress = TrainingProgress.from_record(state[2])
+        history = [timeless(epoch) for epoch in progress.history]
+        progress = dataclasses.replace(progress, seconds=0.0, history=tuple(history))
+        found.append((step, arrays, progress))
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return found, [timeless(json.loads(line)) for line in lines]
 

@@ -6,7 +6,8 @@ import numpy as np
 from s2s_jax.config import TrainConfig
 from s2s_jax.model.losses import Sums
 from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step
-from s2s_jax.runs.steps import find_step, open_steps, prune_steps
+from s2s_jax.runs.folder import all_steps
+from s2s_jax.runs.steps import find_step, prune_steps
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_optimizer
 
@@ -54,26 +55,22 @@ def same(a, b):
 
 
 def save(folder, progress=PROGRESS, val_loss=1.5, params=PARAMS, opt_state=OPT_STATE):
-    with open_steps(folder, writable=True) as manager:
-        save_step(manager, params, opt_state, progress.to_record(), val_loss)
-        prune_steps(manager)
+    save_step(folder, params, opt_state, progress.to_record(), val_loss)
+    prune_steps(folder)
 
 
 def kept(folder):
-    with open_steps(folder) as manager:
-        return sorted(manager.all_steps())
+    return all_steps(folder)
 
 
 def found(folder, which):
-    with open_steps(folder) as manager:
-        return find_step(manager, which)
+    return find_step(folder, which)
 
 
 def assert_reads(folder, which="best"):
-    with open_steps(folder) as manager:
-        step = find_step(manager, which)
-        assert same(restore_params(manager, step, PARAMS), PARAMS)
-        params, opt_state, record = restore_state(manager, step, PARAMS, OPT_STATE)
+    step = find_step(folder, which)
+    assert same(restore_params(folder, step, PARAMS), PARAMS)
+    params, opt_state, record = restore_state(folder, step, PARAMS, OPT_STATE)
     assert same(params, PARAMS)
     assert same(opt_state, OPT_STATE)
     progress = TrainingProgress.from_record(record)

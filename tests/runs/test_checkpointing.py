@@ -29,7 +29,7 @@ from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.model.losses import Sums
 from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step
 from s2s_jax.runs.folder import STEPS
-from s2s_jax.runs.steps import open_steps, prune_steps
+from s2s_jax.runs.steps import prune_steps
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.step import make_optimizer
 
@@ -58,9 +58,8 @@ def test_parameters_and_optimizer_state_come_back_bit_for_bit(tmp_path, optimize
     save(tmp_path, opt_state=opt_state)
     # Trees to restore into need shapes and types only.
     like = jax.eval_shape(lambda: (PARAMS, opt_state))
-    with open_steps(tmp_path) as manager:
-        params, restored, record = restore_state(manager, 6, *like)
-        alone = restore_params(manager, 6, like[0])
+    params, restored, record = restore_state(tmp_path, 6, *like)
+    alone = restore_params(tmp_path, 6, like[0])
     assert same(params, PARAMS)
     assert same(alone, PARAMS)
     assert same(restored, opt_state)
@@ -73,8 +72,7 @@ def test_parameters_and_optimizer_state_come_back_bit_for_bit(tmp_path, optimize
 
 def test_a_restored_optimizer_goes_on_as_if_never_stopped(saved):
     tx = make_optimizer(TrainConfig(optimizer="adam"))
-    with open_steps(saved) as manager:
-        params, opt_state, _ = restore_state(manager, 6, PARAMS, OPT_STATE)
+    params, opt_state, _ = restore_state(saved, 6, PARAMS, OPT_STATE)
     gradients = jax.tree.map(np.ones_like, PARAMS)
     expected = optax.apply_updates(PARAMS, tx.update(gradients, OPT_STATE, PARAMS)[0])
     assert same(optax.apply_updates(params, tx.update(gradients, opt_state, params)[0]), expected)
@@ -92,10 +90,9 @@ def test_the_best_and_the_two_latest_steps_are_kept_and_no_other(tmp_path):
 
 
 def test_within_one_process_the_same_steps_are_kept(tmp_path):
-    with open_steps(tmp_path, writable=True) as manager:
-        for step, val_loss in enumerate([3.0, 1.0, 2.0, None, None], 1):
-            save_step(manager, PARAMS, OPT_STATE, TrainingProgress(step).to_record(), val_loss)
-            prune_steps(manager)
+    for step, val_loss in enumerate([3.0, 1.0, 2.0, None, None], 1):
+        save_step(tmp_path, PARAMS, OPT_STATE, TrainingProgress(step).to_record(), val_loss)
+        prune_steps(tmp_path)
     assert kept(tmp_path) == [2, 4, 5]
 
 
@@ -129,8 +126,9 @@ def test_a_step_that_is_not_there_is_a_user_error(saved, which):
 def test_a_run_without_a_finished_step_says_so(tmp_path):
     for make in (lambda: None, (tmp_path / STEPS).mkdir, (tmp_path / STEPS / "no step").mkdir):
         make()
+        assert kept(tmp_path) == []
         with pytest.raises(UserError, match="no finished step"):
-            kept(tmp_path)
+            found(tmp_path, "best")
 
 
 @pytest.mark.parametrize(
@@ -145,19 +143,18 @@ def test_a_run_without_a_finished_step_says_so(tmp_path):
     ids=["shape", "one more", "one less", "dtype", "names"],
 )
 def test_parameters_of_another_model_are_a_user_error(saved, other):
-    with open_steps(saved) as manager:
-        with pytest.raises(UserError, match="does not fit") as error:
-            restore_params(manager, 6, other)
-        assert "\n" not in str(error.value)
-        with pytest.raises(UserError, match="does not fit"):
-            restore_state(manager, 6, other, OPT_STATE)
+    with pytest.raises(UserError, match="does not fit") as error:
+        restore_params(saved, 6, other)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match="does not fit"):
+        restore_state(saved, 6, other, OPT_STATE)
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adamw"])
 def test_the_state_of_another_optimizer_is_a_user_error(tmp_path, optimizer):
     save(tmp_path, opt_state=make_opt_state(PARAMS, "sgd"))
-    with open_steps(tmp_path) as manager, pytest.raises(UserError):
-        restore_state(manager, 6, PARAMS, make_opt_state(PARAMS, optimizer))
+    with pytest.raises(UserError):
+        restore_state(tmp_path, 6, PARAMS, make_opt_state(PARAMS, optimizer))
 
 
 def damages(content, flips):
@@ -224,11 +221,9 @@ def test_damage_is_one_line_on_standard_error_and_no_traceback(tmp_path):
         "from s2s_jax.runs.checkpointing import restore_params\n"
         "from s2s_jax.command_line import main\n"
         "from s2s_jax.errors import UserError\n"
-        "from s2s_jax.runs.steps import open_steps\n"
         "def read():\n"
         "    like = {f'kernel{i}': np.zeros((60, 60), np.float32) for i in range(8)}\n"
-        "    with open_steps(Path(sys.argv[1])) as manager:\n"
-        "        restore_params(manager, 6, like)\n"
+        "    restore_params(Path(sys.argv[1]), 6, like)\n"
         "def run():\n"
         "    for _ in range(10):\n"  # The readers of the other arrays are a matter of luck.
         "        with contextlib.suppress(UserError):\n"
@@ -271,8 +266,9 @@ def test_a_half_written_step_is_ignored_by_readers_and_removed_by_the_trainer(co
 
 def test_a_kill_in_the_very_first_save_leaves_no_step(copied):
     (copied / STEPS / "6").rename(copied / STEPS / "6.orbax-checkpoint-tmp")
+    assert kept(copied) == []
     with pytest.raises(UserError, match="no finished step"):
-        kept(copied)
+        found(copied, "latest")
 
 
 def test_strange_files_among_the_steps_do_no_harm(copied):

@@ -15,8 +15,7 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
-from s2s_jax.runs.folder import STEPS, read_run
-from s2s_jax.runs.steps import open_steps
+from s2s_jax.runs.folder import STEPS, all_steps, read_run
 from s2s_jax.training.planning import Request
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.run import carry_out
@@ -100,8 +99,7 @@ def finish(folder, data):
     request = Request({"data": str(data)}, {}, {"epochs": EPOCHS}, folder, resume=True)
     carry_out(request, TrainingReport())
     shapes = param_shapes(read_run(folder).config.model)
-    with open_steps(folder) as manager:
-        params = restore_params(manager, manager.latest_step(), shapes)
+    params = restore_params(folder, all_steps(folder)[-1], shapes)
     return [leaf.tobytes() for leaf in jax.tree.leaves(params)]
 
 

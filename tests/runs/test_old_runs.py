@@ -6,7 +6,8 @@ import pytest
 from s2s_old_runs import OLD_RUNS, open_old_run
 
 from s2s_jax.runs.checkpointing import read_val_loss
-from s2s_jax.runs.steps import find_step, open_steps
+from s2s_jax.runs.folder import all_steps
+from s2s_jax.runs.steps import find_step
 
 ITEMS = ("params", "opt_state")
 
@@ -57,7 +58,6 @@ def test_an_old_run_answers_and_resumes_as_it_did(tmp_path, run_here, name):
 
 def test_the_best_step_of_a_run_without_hashes_is_found(tmp_path):
     folder = open_old_run("unhashed", tmp_path).folder
-    with open_steps(folder) as manager:
-        losses = {step: read_val_loss(manager, step) for step in manager.all_steps()}
-        assert len(losses) > 1 and None not in losses.values()
-        assert find_step(manager, "best") == min(losses, key=losses.get) < max(losses)
+    losses = {step: read_val_loss(folder, step) for step in all_steps(folder)}
+    assert len(losses) > 1 and None not in losses.values()
+    assert find_step(folder, "best") == min(losses, key=losses.get) < max(losses)

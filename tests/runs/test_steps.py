@@ -5,9 +5,9 @@ import pytest
 from s2s_steps_testing import OPT_STATE, PARAMS, PROGRESS, found, kept, make_params, same, save
 
 from s2s_jax.errors import RunWarning, UserError
-from s2s_jax.runs.checkpointing import restore_params, restore_state
-from s2s_jax.runs.folder import STEPS
-from s2s_jax.runs.steps import open_steps, prune_steps, restore_newest, set_aside
+from s2s_jax.runs.checkpointing import clean_steps, restore_params, restore_state
+from s2s_jax.runs.folder import STEPS, all_steps
+from s2s_jax.runs.steps import prune_steps, restore_newest, set_aside
 from s2s_jax.training.progress import TrainingProgress
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
@@ -34,13 +34,13 @@ def restore(folder, which):
     """The step restored and the warnings; its parameters are checked."""
 
     def read(step):
-        params = restore_params(manager, step, make_params(rows=step))
+        params = restore_params(folder, step, make_params(rows=step))
         assert same(params, make_params(rows=step))
         return step
 
-    with warnings.catch_warnings(record=True) as caught, open_steps(folder) as manager:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        step, restored = restore_newest(manager, which, read)
+        step, restored = restore_newest(folder, which, read)
     assert step == restored
     return step, [str(w.message) for w in caught if w.category is RunWarning]
 
@@ -115,10 +115,9 @@ def test_a_reader_follows_a_trainer_that_replaces_the_step_it_reads(copied):
             save(copied, TrainingProgress(12), 0.5)
             shutil.rmtree(copied / STEPS / "9")  # Saving has removed the others.
         read.append(step)
-        return restore_params(manager, step, PARAMS)
+        return restore_params(copied, step, PARAMS)
 
-    with open_steps(copied) as manager:
-        step, params = restore_newest(manager, "best", restore)
+    step, params = restore_newest(copied, "best", restore)
     assert (step, read) == (12, [3, 12])
     assert same(params, PARAMS)
 
@@ -130,27 +129,25 @@ def files_of(folder):
 def test_steps_set_aside_are_kept_and_can_be_saved_again(copied):
     before = files_of(copied / STEPS)
     shelf = copied / "steps-damaged"
-    with open_steps(copied, writable=True) as manager:
-        with pytest.warns(RunWarning, match=r"step [69] is kept as .*steps-damaged/[69]\."):
-            set_aside(manager, {6, 9})
-        assert manager.latest_step() == 3
+    with pytest.warns(RunWarning, match=r"step [69] is kept as .*steps-damaged/[69]\."):
+        set_aside(copied, {6, 9})
+    assert all_steps(copied)[-1] == 3
     assert files_of(shelf) == {k: v for k, v in before.items() if k.parts[0] in ("6", "9")}
     for again in ("6.2", "6.3"):
         save(copied, PROGRESS, 0.5)  # Step 6, older than what was set aside.
         assert kept(copied) == [3, 6]
         assert found(copied, "best") == 6
-        with open_steps(copied) as manager:
-            assert same(restore_state(manager, 6, PARAMS, OPT_STATE)[0], PARAMS)
-        with open_steps(copied, writable=True) as manager, pytest.warns(RunWarning, match=again):
-            set_aside(manager, {6})
+        assert same(restore_state(copied, 6, PARAMS, OPT_STATE)[0], PARAMS)
+        with pytest.warns(RunWarning, match=again):
+            set_aside(copied, {6})
     assert sorted(path.name for path in shelf.iterdir()) == ["6", "6.2", "6.3", "9"]
 
 
 def test_steps_on_another_disk_are_set_aside_there(copied, tmp_path):
     disk = (copied / STEPS).rename(tmp_path / "disk")
     (copied / STEPS).symlink_to(disk)
-    with open_steps(copied, writable=True) as manager, pytest.warns(RunWarning, match="is kept"):
-        set_aside(manager, {9})
+    with pytest.warns(RunWarning, match="is kept"):
+        set_aside(copied, {9})
     assert kept(copied) == [3, 6]
     assert [path.name for path in (tmp_path / "disk-damaged").iterdir()] == ["9"]
 
@@ -158,20 +155,16 @@ def test_steps_on_another_disk_are_set_aside_there(copied, tmp_path):
 def test_what_a_killed_deletion_left_is_no_step_and_is_cleaned(copied):
     (copied / STEPS / "3").rename(copied / STEPS / "3.removed")
     assert kept(copied) == [6, 9]
-    with open_steps(copied, writable=True):
-        pass
+    clean_steps(copied)
     assert not (copied / STEPS / "3.removed").exists()
 
 
 def test_pruning_says_which_step_cannot_be_judged_and_keeps_it(copied):
     spoil(copied, 3, "progress")
-    with (
-        open_steps(copied, writable=True) as manager,
-        pytest.warns(
-            RunWarning, match="step 3 (in .*not considered for the best|is kept as)"
-        ) as said,
-    ):
-        prune_steps(manager)
+    with pytest.warns(
+        RunWarning, match="step 3 (in .*not considered for the best|is kept as)"
+    ) as said:
+        prune_steps(copied)
     assert len(said) == 2
     assert kept(copied) == [6, 9]
     assert (copied / "steps-damaged" / "3" / "params").is_dir()

@@ -11,7 +11,6 @@ from s2s_steps_testing import OPT_STATE, PARAMS, found, kept, make_params, same
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import METRICS, STEPS
-from s2s_jax.runs.steps import open_steps
 from s2s_jax.training import saving
 from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.saving import Saver
@@ -29,8 +28,7 @@ def progress(step, losses=(1.0,)):
 
 
 def params_of(folder, which, like=PARAMS):
-    with open_steps(folder) as manager:
-        return restore_params(manager, found(folder, which), like)
+    return restore_params(folder, found(folder, which), like)
 
 
 def test_what_can_be_saved_is_saved_in_silence(tmp_path):

@@ -12,8 +12,7 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.fingerprint import read_training_sources
 from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
-from s2s_jax.runs.folder import create_run, read_run
-from s2s_jax.runs.steps import open_steps
+from s2s_jax.runs.folder import all_steps, create_run, read_run
 from s2s_jax.training.loop import validation_sums
 from s2s_jax.training.starting import extended
 from s2s_jax.training.step import make_state
@@ -28,8 +27,7 @@ SOURCES = [source for source, _ in PAIRS]
 
 
 def params_of(folder, step):
-    with open_steps(folder) as manager:
-        return restore_params(manager, step, param_shapes(read_run(folder).config.model))
+    return restore_params(folder, step, param_shapes(read_run(folder).config.model))
 
 
 def start(run_here, trained, tmp_path, pairs, *flags, out="tuned"):
@@ -114,15 +112,13 @@ def test_a_frozen_part_stays_as_it_was(run_here, trained, tmp_path, frozen, move
     flags = ("--epochs", 1, "--freeze", frozen, "--optimizer", "adamw", "--validation-split", 0)
     done, folder = start(run_here, trained, tmp_path, PAIRS[:4], *flags)
     assert done.returncode == 0, done.stderr
-    with open_steps(folder) as manager:
-        before, after = (params_of(folder, step) for step in (0, manager.latest_step()))
+    before, after = (params_of(folder, step) for step in (0, all_steps(folder)[-1]))
     same = jax.tree.map(np.array_equal, before, after)
     assert all(jax.tree.leaves(same[frozen])) and not any(jax.tree.leaves(same[moved]))
     # And it stays so when the run is resumed.
     done = run_here("train.py", "--out", folder, "--more", 1, "--data", tmp_path / "new.txt")
     assert done.returncode == 0, done.stderr
-    with open_steps(folder) as manager:
-        later = params_of(folder, manager.latest_step())
+    later = params_of(folder, all_steps(folder)[-1])
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, before[frozen], later[frozen])))
 
 
