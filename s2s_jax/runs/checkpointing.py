@@ -8,7 +8,6 @@ optimizer steps done; `steps` is about which of them there are.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,9 +18,9 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from s2s_jax.errors import Damaged, UserError
-from s2s_jax.runs.folder import STEP_NAME, STEPS
+from s2s_jax.runs.folder import STEPS, clean_steps
 from s2s_jax.runs.integrity import Form, check_forms, hash_of_json, hashes_of_arrays
-from s2s_jax.runtime.files import flush, is_there, machine_fault, names_in, read_all
+from s2s_jax.runtime.files import flush, is_there, machine_fault, read_all
 
 _Read = TypeVar("_Read")
 
@@ -78,13 +77,6 @@ def _checkpointer() -> ocp.Checkpointer:
     return ocp.Checkpointer(
         ocp.CompositeCheckpointHandler(composite_options=options), multiprocessing_options=alone
     )
-
-
-def clean_steps(folder: Path) -> None:
-    """Removes what an interrupted save or deletion has left."""
-    for name in names_in(folder / STEPS):
-        if STEP_NAME.fullmatch(name) and not name.isdecimal():
-            shutil.rmtree(folder / STEPS / name, ignore_errors=True)
 
 
 def restore_params(folder: Path, step: int, like: Any) -> Any:

@@ -39,7 +39,8 @@ CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
 TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
 
-STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)?")
+_REMOVED = ".removed"
+STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)*")
 """A step that is whole, that orbax is writing, or that is being deleted."""
 _WHOLE_STEP = re.compile("0|[1-9][0-9]*")
 KERAS = "keras.json"
@@ -107,20 +108,31 @@ def make_folder(folder: Path) -> None:
 
 
 def create_run(folder: Path, run: Run) -> None:
-    """Begins a run folder; a run that was there before is removed, other files stay."""
+    """Begins a run folder in the place of a run that was there before; other files stay.
+
+    The old run is removed when the new folder is complete, and comes back if it cannot be made.
+    """
     make_folder(folder)
-    try:
-        _empty_steps(folder / STEPS)
-        # The config goes first and comes last: if interrupted, no files of two runs pass for one.
-        for name in (CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, KERAS):
-            (folder / name).unlink(missing_ok=True)
-        for name in (SOURCE_VOCABULARY, TARGET_VOCABULARY):
-            (folder / name).with_suffix(_MODEL).unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"{error.filename} cannot be removed: {error.strerror}.") from None
-    _write_vocabulary(folder / SOURCE_VOCABULARY, run.source_vocabulary)
-    _write_vocabulary(folder / TARGET_VOCABULARY, run.target_vocabulary)
-    write_config(folder, run)
+    # The config goes first and comes last: if interrupted, no files of two runs pass for one.
+    names = [CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, KERAS]
+    for name in (SOURCE_VOCABULARY, TARGET_VOCABULARY):
+        names += [name, str(Path(name).with_suffix(_MODEL))]
+    steps = [f"{STEPS}/{step}" for step in names_in(folder / STEPS) if STEP_NAME.fullmatch(step)]
+    with contextlib.ExitStack() as undo:
+        for path in (folder / name for name in [*names, *steps]):
+            if path.is_symlink() or is_there(path):
+                removed = path.replace(path.with_name(f"{path.name}{_REMOVED}"))
+                undo.callback(removed.replace, path)
+        _write_vocabulary(folder / SOURCE_VOCABULARY, run.source_vocabulary)
+        _write_vocabulary(folder / TARGET_VOCABULARY, run.target_vocabulary)
+        write_config(folder, run)
+        undo.pop_all()
+    clean_steps(folder)
+    with contextlib.suppress(OSError):
+        for name in names:
+            (folder / f"{name}{_REMOVED}").unlink(missing_ok=True)
+        if not (folder / STEPS).is_symlink():
+            (folder / STEPS).rmdir()
 
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
@@ -140,14 +152,11 @@ def _read_model(path: Path) -> bytes:
         raise UserError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
-def _empty_steps(steps: Path) -> None:
-    """Removes the steps; what else may lie there, as where a link leads, is left alone."""
-    for step in map(steps.joinpath, names_in(steps)):
-        if STEP_NAME.fullmatch(step.name):
-            shutil.rmtree(step) if step.is_dir() else step.unlink()
-    if not steps.is_symlink() and steps.is_dir():
-        with contextlib.suppress(OSError):
-            steps.rmdir()
+def clean_steps(folder: Path) -> None:
+    """Removes what an interrupted save or deletion has left; other files stay."""
+    for step in map((folder / STEPS).joinpath, names_in(folder / STEPS)):
+        if STEP_NAME.fullmatch(step.name) and not step.name.isdecimal():
+            shutil.rmtree(step, ignore_errors=True) if step.is_dir() else step.unlink()
 
 
 def write_config(folder: Path, run: Run) -> None:

@@ -11,8 +11,8 @@ from flax.training.train_state import TrainState
 from s2s_jax.config import RunConfig
 from s2s_jax.errors import UserError
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.runs.checkpointing import clean_steps, restore_state
-from s2s_jax.runs.folder import all_steps, holds_run
+from s2s_jax.runs.checkpointing import restore_state
+from s2s_jax.runs.folder import all_steps, clean_steps, holds_run
 from s2s_jax.runs.steps import restore_newest, set_aside
 from s2s_jax.runtime.devices import is_main, together
 from s2s_jax.training.progress import TrainingProgress

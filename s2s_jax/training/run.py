@@ -21,7 +21,6 @@ from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.model.summary import summary
 from s2s_jax.runs.folder import (
     EVALUATION,
-    VALIDATION,
     Run,
     create_run,
     holds_run,
@@ -172,17 +171,11 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
         translator = Translator.load(folder, mesh=of_this_process(job.mesh))
         return TrainedRun(folder, progress.history, translator)
     if restored is not None and is_main():
-        _continue_files(job, progress)
+        # As they are when the latest step is saved.
+        write_config(folder, job.run)
+        write_metrics(folder, progress.history)
     progress = _fit(job, state, progress, listeners)
     return TrainedRun(folder, progress.history, finish(folder, job.prepared, job.mesh, report))
-
-
-def _continue_files(job: _Job, progress: TrainingProgress) -> None:
-    """The files of a run that is trained on, as they are when the latest step is saved."""
-    write_config(job.folder, job.run)
-    write_metrics(job.folder, progress.history)
-    for name in (EVALUATION, VALIDATION):
-        (job.folder / name).unlink(missing_ok=True)
 
 
 def summarize(request: Request, report: TrainingReport) -> None:

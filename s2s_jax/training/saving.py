@@ -15,8 +15,8 @@ import numpy as np
 from flax.training.train_state import TrainState
 
 from s2s_jax.errors import RunWarning, UserError
-from s2s_jax.runs.checkpointing import clean_steps, save_step
-from s2s_jax.runs.folder import write_metrics
+from s2s_jax.runs.checkpointing import save_step
+from s2s_jax.runs.folder import EVALUATION, VALIDATION, clean_steps, write_metrics
 from s2s_jax.runs.steps import prune_steps
 from s2s_jax.training.progress import TrainingProgress
 
@@ -91,6 +91,8 @@ class Saver:
                 save_step(self._folder, *step)
                 prune_steps(self._folder)
                 write_metrics(self._folder, step.record["history"])
+                for name in (EVALUATION, VALIDATION):  # They are of an earlier step.
+                    (self._folder / name).unlink(missing_ok=True)
                 del self._waiting[0]
         # Tensorstore raises ValueError, RuntimeError, ... when a disk is full.
         except Exception as error:

@@ -5,8 +5,8 @@ import pytest
 from s2s_steps_testing import OPT_STATE, PARAMS, PROGRESS, found, kept, make_params, same, save
 
 from s2s_jax.errors import RunWarning, UserError
-from s2s_jax.runs.checkpointing import clean_steps, restore_params, restore_state
-from s2s_jax.runs.folder import STEPS, all_steps
+from s2s_jax.runs.checkpointing import restore_params, restore_state
+from s2s_jax.runs.folder import STEPS, all_steps, clean_steps
 from s2s_jax.runs.steps import prune_steps, restore_newest, set_aside
 from s2s_jax.training.progress import TrainingProgress
 
