@@ -142,6 +142,11 @@ def test_sizes_without_a_default_are_required(key):
         (lambda: TrainConfig(learning_rate=math.nan), "learning_rate"),
         (lambda: TrainConfig(learning_rate=math.inf), "learning_rate"),
         (lambda: TrainConfig(clip_norm=-1), "clip_norm"),
+        (lambda: TrainConfig(schedule="linear"), "schedule"),
+        (lambda: TrainConfig(warmup=-1), "warmup"),
+        (lambda: TrainConfig(optimizer="adamw", weight_decay=-0.1), "weight_decay"),
+        (lambda: TrainConfig(label_smoothing=1.0), "label_smoothing"),
+        (lambda: TrainConfig(label_smoothing=-0.1), "label_smoothing"),
         (lambda: TrainConfig(epochs=True), "epochs"),
         (lambda: TrainConfig(epochs=1.0), "epochs"),
         (lambda: DataConfig(data=""), "data"),
@@ -215,6 +220,12 @@ def test_configs_are_frozen(config):
     field = next(iter(config.__dataclass_fields__))
     with pytest.raises(AttributeError):
         setattr(config, field, getattr(config, field))
+
+
+def test_the_weight_decay_that_is_used_is_the_one_written():
+    assert TrainConfig(optimizer="adamw").to_dict()["weight_decay"] == 0.004
+    assert TrainConfig(optimizer="adamw", weight_decay=0.1).weight_decay == 0.1
+    assert TrainConfig().weight_decay == 0
 
 
 @pytest.mark.parametrize("optimizer", LEARNING_RATES)

@@ -3,9 +3,16 @@
 import dataclasses
 
 from s2s_jax.config.options import Config, option
+from s2s_jax.errors import UserError
 
 LEARNING_RATES = {"rmsprop": 1e-3, "adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 """The optimizers offered, and the default learning rate of each."""
+
+WEIGHT_DECAY = 0.004
+"""The default of AdamW, as in Keras."""
+
+SCHEDULES = ("constant", "cosine", "inverse-sqrt", "plateau")
+"""How the learning rate changes; see `training/schedules.py`."""
 
 PARTS = ("encoder", "decoder")
 """The parts of a model, as its parameters name them."""
@@ -15,9 +22,9 @@ PARTS = ("encoder", "decoder")
 class TrainConfig(Config):
     """How the parameters are fitted.
 
-    A `learning_rate` of 0 is replaced by the optimizer's default, so that a configuration always
-    holds the rate used. `precision` is that of matrix products alone: parameters, optimizer and
-    sums are float32, and decoding is float32 throughout.
+    A `learning_rate` or a `weight_decay` of 0 is replaced by the optimizer's default, so that a
+    configuration always holds what is used. `precision` is that of matrix products alone:
+    parameters, optimizer and sums are float32, and decoding is float32 throughout.
     """
 
     epochs: int = option(100, least=0, metavar="N", help="epoch at which training ends")
@@ -29,6 +36,31 @@ class TrainConfig(Config):
         metavar="RATE",
         help="0 = the optimizer's default: "
         + ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items()),
+    )
+    schedule: str = option(
+        "constant",
+        choices=SCHEDULES,
+        help="of the learning rate: cosine falls to a hundredth at the last of --epochs, "
+        "inverse-sqrt with the root of the updates since --warmup, and plateau halves after two "
+        "epochs without a better validation loss",
+    )
+    warmup: int = option(
+        0, least=0, metavar="N", help="updates in which the learning rate rises from 0"
+    )
+    weight_decay: float = option(
+        0.0,
+        least=0,
+        metavar="SHARE",
+        help="of each weight taken off per update, times the learning rate; for adamw alone "
+        f"(0 = {WEIGHT_DECAY:g})",
+    )
+    label_smoothing: float = option(
+        0.0,
+        least=0,
+        below=1,
+        metavar="SHARE",
+        help="of the probability that the objective wants spread over all symbols; reported losses "
+        "are without",
     )
     clip_norm: float = option(
         0.0, least=0, metavar="NORM", help="bound on the norm of the gradient; 0 = none"
@@ -58,3 +90,14 @@ class TrainConfig(Config):
         super().__post_init__()
         if not self.learning_rate:
             object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
+        if self.optimizer == "adamw":
+            object.__setattr__(self, "weight_decay", self.weight_decay or WEIGHT_DECAY)
+        elif self.weight_decay:
+            raise UserError(
+                f"`weight_decay` {self.weight_decay:g} is for `optimizer` adamw, not "
+                f"{self.optimizer}; leave it out, or make it 0."
+            )
+        if self.schedule == "inverse-sqrt" and not self.warmup:
+            raise UserError(
+                "`schedule` inverse-sqrt needs `warmup`: the rate falls from its end on."
+            )

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import optax
-from flax.training.train_state import TrainState
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.data.batching import Batches
@@ -23,6 +22,7 @@ from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.reading.models import KerasModel
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.training.loop import validation_sums
+from s2s_jax.training.step import TrainingState
 
 _TRIED = 256  # Pairs that each padding is tried on.
 _CLEARLY = 0.9  # The loss must drop to this share: an untrained model cannot tell paddings apart.
@@ -135,7 +135,7 @@ def _likeliest_padding(
 def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:
     """Mean loss in nats per real target token."""
     batches = Batches(prepared.encode(pairs), batch_size=64, max_buckets=1)
-    state = TrainState.create(apply_fn=_apply(config), params=params, tx=optax.identity())
+    state = TrainingState.create(apply_fn=_apply(config), params=params, tx=optax.identity())
     sums = validation_sums(state, batches)
     return float(sums.loss / sums.tokens)
 

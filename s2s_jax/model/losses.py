@@ -24,9 +24,18 @@ def cross_entropy(
     logits: Float[Array, "batch time vocab"],
     targets: Int[Array | np.ndarray, "batch time"],
     mask: Bool[Array | np.ndarray, "batch time"],
+    smoothing: float = 0.0,
 ) -> Scalar:
-    """In nats, summed over real target tokens; arguments as in `token_sums`."""
+    """In nats, summed over real target tokens; arguments as in `token_sums`.
+
+    With `smoothing`, this share of the wanted probability is spread evenly over the vocabulary, and
+    the rest is the target's (label smoothing; Szegedy et al. 2016, section 7).
+    """
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+    if smoothing:
+        # Against q instead of the target's one-hot p: sum((p - q) * logits) more.
+        wanted = jnp.take_along_axis(logits, targets[..., None], -1)[..., 0]
+        losses += smoothing * (wanted - logits.mean(-1))
     return (losses * mask).sum()
 
 

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
-from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
 from s2s_jax.config import TrainConfig
@@ -19,7 +18,8 @@ from s2s_jax.data.batching import Batches
 from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
 from s2s_jax.training.progress import TrainingProgress, epoch_metrics, is_over
-from s2s_jax.training.step import compiled_steps
+from s2s_jax.training.schedules import is_scheduled, rate_share
+from s2s_jax.training.step import TrainingState, compiled_steps
 
 MOST_SKIPPED = 5
 """So many updates in a row that are not finite end a run: what follows would be no better."""
@@ -50,7 +50,7 @@ class Listener(Protocol):
         """An epoch is done and saved."""
 
 
-Save = Callable[[TrainState, TrainingProgress, float | None], None]
+Save = Callable[[TrainingState, TrainingProgress, float | None], None]
 """Keeps a state; the third argument is the validation loss at the end of an epoch."""
 
 
@@ -63,7 +63,7 @@ def _add(total: Sums, sums: Sums) -> Sums:
     return Sums(*(float(x) + float(y) for x, y in zip(total, sums, strict=True)))
 
 
-def validation_sums(state: TrainState, batches: Batches, mesh: Mesh | None = None) -> Sums:
+def validation_sums(state: TrainingState, batches: Batches, mesh: Mesh | None = None) -> Sums:
     """Totals over all real target tokens of `batches`."""
     _, step = compiled_steps(mesh)
     total, in_flight = Sums(0.0, 0.0, 0.0), deque[Sums]()
@@ -92,20 +92,22 @@ def _advanced(progress: TrainingProgress, sums: Sums, started: float) -> Trainin
 
 
 def train_epoch(
-    state: TrainState,
+    state: TrainingState,
     progress: TrainingProgress,
     batches: Batches,
     *,
     save: Save,
     save_every: int = 0,
+    rate: Callable[[int], float] | None = None,
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = _never,
     mesh: Mesh | None = None,
-) -> tuple[TrainState, TrainingProgress, bool]:
+) -> tuple[TrainingState, TrainingProgress, bool]:
     """Trains the rest of one epoch.
 
     The sums of a batch are read while later ones run, so that the device does not wait for the
-    host. What is saved or returned has none in flight.
+    host. What is saved or returned has none in flight. `rate` gives the share of the learning rate
+    after so many updates; None stands for all of it.
 
     Returns:
       The state, how far it came, and whether the epoch is complete.
@@ -133,7 +135,8 @@ def train_epoch(
     mean_tokens = np.float32(batches.tokens(progress.epoch) / len(batches))
     rows = share(batches.batch_size, mesh)
     for batch in batches.epoch(progress.epoch, progress.batch, rows):
-        state, sums = step(state, place(batch, mesh), mean_tokens)
+        scale = None if rate is None else np.float32(rate(progress.step + len(in_flight)))
+        state, sums = step(state, place(batch, mesh), mean_tokens, scale)
         in_flight.append(sums)
         # After the last batch the epoch is complete, and is judged and saved as such.
         if progress.batch + len(in_flight) == len(batches):
@@ -150,7 +153,7 @@ def train_epoch(
 
 
 def fit(
-    state: TrainState,
+    state: TrainingState,
     progress: TrainingProgress,
     training: Batches,
     validation: Batches,
@@ -160,7 +163,7 @@ def fit(
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = _never,
     mesh: Mesh | None = None,
-) -> tuple[TrainState, TrainingProgress]:
+) -> tuple[TrainingState, TrainingProgress]:
     """Trains until `config.epochs` are completed, patience runs out, or `should_stop` says so.
 
     Args:
@@ -191,7 +194,11 @@ def fit(
         mesh=mesh,
     )
     while not is_over(progress, config):
-        state, progress, complete = train_rest(state, progress)
+        share_at = functools.partial(
+            rate_share, config, config.epochs * len(training), progress.history
+        )
+        rate = share_at if is_scheduled(config) else None
+        state, progress, complete = train_rest(state, progress, rate=rate)
         if not complete:
             save(state, progress, None)
             break
@@ -199,6 +206,7 @@ def fit(
         per_token = training.characters_per_token(progress.epoch)
         characters = (per_token, validation.characters_per_token())
         metrics = epoch_metrics(progress, sums, characters)
+        metrics["learning_rate"] = config.learning_rate * share_at(progress.step - 1)
         progress = progress.after_epoch(metrics)
         save(state, progress, metrics.get("val_loss"))
         for listener in listeners:

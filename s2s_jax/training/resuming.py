@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from flax.training.train_state import TrainState
 
 from s2s_jax.config import RunConfig
 from s2s_jax.errors import UserError
@@ -16,12 +15,12 @@ from s2s_jax.runs.folder import all_steps, clean_steps, holds_run
 from s2s_jax.runs.steps import restore_newest, set_aside
 from s2s_jax.runtime.devices import is_main, together
 from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.step import make_state
+from s2s_jax.training.step import TrainingState, dropout_key, make_state
 
 
 def restore_together(
     folder: Path, model: Seq2Seq, config: RunConfig
-) -> tuple[TrainState, TrainingProgress] | None:
+) -> tuple[TrainingState, TrainingProgress] | None:
     """The latest whole step, in every process; None before the first was saved."""
     restored = None
     with together():
@@ -47,7 +46,7 @@ def restore_together(
 
 def _restore(
     folder: Path, model: Seq2Seq, config: RunConfig
-) -> tuple[TrainState, TrainingProgress] | None:
+) -> tuple[TrainingState, TrainingProgress] | None:
     """The latest whole step of a run, on the device; None before the first was saved."""
     if not all_steps(folder):
         return None
@@ -61,5 +60,10 @@ def _restore(
         set_aside(folder, {n for n in all_steps(folder) if n > step})
     progress = TrainingProgress.from_record(record)
     params, opt_state = jax.device_put((params, opt_state))
-    state = like.replace(params=params, opt_state=opt_state, step=jnp.int32(progress.step))
+    state = like.replace(
+        params=params,
+        opt_state=opt_state,
+        step=jnp.int32(progress.step),
+        key=dropout_key(model, config.train),
+    )
     return state, progress

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
 from s2s_jax.config import RunConfig, TrainConfig
@@ -58,7 +57,7 @@ from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.resuming import restore_together
 from s2s_jax.training.saving import Saver
 from s2s_jax.training.starting import Start, note_sources, save_start
-from s2s_jax.training.step import make_state
+from s2s_jax.training.step import TrainingState, make_state
 
 _LINES = 8  # Named of the batch that a run failed on.
 
@@ -198,7 +197,7 @@ def _validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
 
 
 def _fit(
-    job: _Job, state: TrainState, progress: TrainingProgress, listeners: Sequence[Listener]
+    job: _Job, state: TrainingState, progress: TrainingProgress, listeners: Sequence[Listener]
 ) -> TrainingProgress:
     """Trains under the progress bar, until the end or a signal."""
     config, report, saver = job.run.config, job.report, Saver(job.folder)

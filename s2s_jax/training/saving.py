@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from flax.training.train_state import TrainState
 
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import EVALUATION, VALIDATION, clean_steps, write_metrics
 from s2s_jax.runs.steps import prune_steps
 from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.step import TrainingState
 
 _PAUSE = 5  # Seconds between two attempts at the end of a run.
 
@@ -48,7 +48,7 @@ class Saver:
         self._waiting: list[_Step] = []
 
     def __call__(
-        self, state: TrainState, progress: TrainingProgress, val_loss: float | None
+        self, state: TrainingState, progress: TrainingProgress, val_loss: float | None
     ) -> None:
         """Saves the steps that wait, then this one."""
         params, opt_state = jax.tree.map(np.array, jax.device_get((state.params, state.opt_state)))

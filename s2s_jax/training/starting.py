@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from flax.training.train_state import TrainState
 from jaxtyping import PyTree
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
@@ -23,7 +22,7 @@ from s2s_jax.runs.folder import Run, read_run
 from s2s_jax.runs.steps import restore_newest
 from s2s_jax.training.loop import validation_sums
 from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.step import make_state
+from s2s_jax.training.step import TrainingState, make_state
 
 _GENTLER = 10  # How much lower the learning rate is, so that what was learned stays.
 _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an import.
@@ -85,6 +84,7 @@ def settings_after(
     rate = before.learning_rate / _GENTLER
     if train.get("optimizer", before.optimizer) != before.optimizer:
         rate = LEARNING_RATES[train["optimizer"]] / _GENTLER
+        before = dataclasses.replace(before, optimizer=train["optimizer"], weight_decay=0.0)
     before = dataclasses.replace(before, learning_rate=rate)
     return DataConfig(**{**data, **tokens}), saved.model, dataclasses.replace(before, **train)
 
@@ -180,7 +180,7 @@ def extended(params: PyTree, fresh: PyTree) -> PyTree:
     return whole
 
 
-def _validation_loss(state: TrainState, validation: Batches) -> float | None:
+def _validation_loss(state: TrainingState, validation: Batches) -> float | None:
     if not len(validation):
         return None
     sums = validation_sums(state, validation)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax import struct
 from flax.training.train_state import TrainState
 from jax.sharding import Mesh
 
@@ -16,25 +17,40 @@ from s2s_jax.config.training import PARTS, TrainConfig
 from s2s_jax.data.batching import Batch
 from s2s_jax.model.losses import Sums, cross_entropy, token_sums
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.runtime.parallel import data_parallel
+from s2s_jax.runtime.parallel import ALONE, Devices, data_parallel
 
-Total = Callable[[Any], Any]
-"""Adds sums up over the devices that share a batch."""
+
+class TrainingState(TrainState):
+    """Flax's state, with what else an update depends on.
+
+    Attributes:
+      key: the data of the key that dropout draws with; None for a model without dropout.
+      smoothing: of the labels, in the objective.
+    """
+
+    key: jax.Array | None = None
+    smoothing: float = struct.field(pytree_node=False, default=0.0)
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
-    return _make_optimizer(config.optimizer, config.learning_rate, config.clip_norm, config.freeze)
+    return _make_optimizer(
+        config.optimizer,
+        config.learning_rate,
+        config.weight_decay,
+        config.clip_norm,
+        config.freeze,
+    )
 
 
 @functools.lru_cache(maxsize=8)  # Equal settings share their compiled steps.
 def _make_optimizer(
-    name: str, rate: float, clip_norm: float, freeze: str
+    name: str, rate: float, weight_decay: float, clip_norm: float, freeze: str
 ) -> optax.GradientTransformation:
     optimizer = {
         "rmsprop": lambda: optax.rmsprop(rate, decay=0.9, eps=1e-7),
         "adam": lambda: optax.adam(rate, eps=1e-7),
-        "adamw": lambda: optax.adamw(rate, eps=1e-7, weight_decay=0.004),
+        "adamw": lambda: optax.adamw(rate, eps=1e-7, weight_decay=weight_decay),
         "sgd": lambda: optax.sgd(rate),
     }[name]()
     if clip_norm:
@@ -54,67 +70,117 @@ def _functions(model: Seq2Seq) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return jax.jit(model.init), model.apply
 
 
-def make_state(model: Seq2Seq, config: TrainConfig) -> TrainState:
+def dropout_key(model: Seq2Seq, config: TrainConfig) -> jax.Array | None:
+    """The `key` of a `TrainingState`."""
+    return jax.random.key_data(jax.random.key(config.seed)) if model.config.dropout else None
+
+
+def make_state(model: Seq2Seq, config: TrainConfig) -> TrainingState:
     """Parameters drawn with the seed, and the optimizer's first state."""
     init, apply = _functions(model)
     tokens = jnp.zeros((1, 1), jnp.int32)
     variables = init(jax.random.key(config.seed), tokens, jnp.ones((1, 1), bool), tokens)
-    state = TrainState.create(apply_fn=apply, params=variables["params"], tx=make_optimizer(config))
+    state = TrainingState.create(
+        apply_fn=apply,
+        params=variables["params"],
+        tx=make_optimizer(config),
+        key=dropout_key(model, config),
+        smoothing=config.label_smoothing,
+    )
     # A Python int would be compiled for once as a constant and once as an array.
     return state.replace(step=jnp.int32(0))
 
 
-def _logits(apply_fn: Callable[..., jax.Array], params: Any, batch: Batch) -> jax.Array:
-    return apply_fn({"params": params}, batch.source, batch.source_mask, batch.target_inputs)
+def _logits(
+    apply_fn: Callable[..., jax.Array], params: Any, batch: Batch, *keys: jax.Array
+) -> jax.Array:
+    inputs = batch.source, batch.source_mask, batch.target_inputs
+    return apply_fn({"params": params}, *inputs, *keys)
 
 
-def _alone(sums: Any) -> Any:
-    """The total over one device."""
-    return sums
+def dropout_keys(key: jax.Array, step: jax.Array, rows: jax.Array) -> jax.Array:
+    """A key for each row of a batch, by its place in all of it: the devices do not matter.
+
+    Args:
+      key: the data of the run's key.
+      step: updates before this one.
+      rows: places in the batch, `[rows]`.
+
+    Returns:
+      Typed keys `[rows]`.
+    """
+    of_step = jax.random.fold_in(jax.random.wrap_key_data(key), step)
+    return jax.vmap(jax.random.fold_in, (None, 0))(of_step, rows)
 
 
 def objective(
-    params: Any, apply_fn: Callable[..., jax.Array], batch: Batch, mean_tokens: jax.Array
+    params: Any,
+    apply_fn: Callable[..., jax.Array],
+    batch: Batch,
+    mean_tokens: jax.Array,
+    smoothing: float = 0.0,
+    *keys: jax.Array,
 ) -> tuple[jax.Array, Sums]:
     """What training minimizes, and beside it what is reported of the batch.
 
     The objective is the cross-entropy over `mean_tokens`. What it is divided by is the same for
     all batches of an epoch, so that every token weighs as much, be it in a batch of short
-    sentences or of long ones; Keras divides by a constant too.
+    sentences or of long ones; Keras divides by a constant too. `smoothing` is that of
+    `cross_entropy`, and `keys` are those of dropout, where the model has it.
 
     Returns:
       The objective, and the reported sums in nats over real target tokens, whatever the objective
       is.
     """
-    logits = _logits(apply_fn, params, batch)
-    minimized = cross_entropy(logits, batch.targets, batch.target_mask)
+    logits = _logits(apply_fn, params, batch, *keys)
+    minimized = cross_entropy(logits, batch.targets, batch.target_mask, smoothing)
     return minimized / mean_tokens, token_sums(logits, batch.targets, batch.target_mask)
 
 
 def _train_step(
-    state: TrainState, batch: Batch, mean_tokens: jax.Array, total: Total = _alone
-) -> tuple[TrainState, Sums]:
+    state: TrainingState,
+    batch: Batch,
+    mean_tokens: jax.Array,
+    rate: jax.Array | None = None,
+    devices: Devices = ALONE,
+) -> tuple[TrainingState, Sums]:
+    keys = ()
+    if state.key is not None:
+        rows = len(batch.source)
+        places = devices.index() * rows + jnp.arange(rows)
+        keys = (dropout_keys(state.key, state.step, places),)
     gradient = jax.grad(objective, has_aux=True)
-    gradients, sums = total(gradient(state.params, state.apply_fn, batch, mean_tokens))
+    gradients, sums = devices.total(
+        gradient(state.params, state.apply_fn, batch, mean_tokens, state.smoothing, *keys)
+    )
     # One branch or the other: choosing between new and old values element by element costs 4 %.
     squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradients)]
     finite = jnp.isfinite(sums.loss) & jnp.isfinite(sum(squares))
     return jax.lax.cond(
         finite,
-        lambda: (state.apply_gradients(grads=gradients), sums),
+        lambda: (_updated(state, gradients, rate), sums),
         # No batch is without tokens, so that none says that the update was skipped.
         lambda: (state.replace(step=state.step + 1), jax.tree.map(jnp.zeros_like, sums)),
     )
 
 
-def _eval_step(state: TrainState, batch: Batch, total: Total = _alone) -> Sums:
+def _updated(state: TrainingState, gradients: Any, rate: jax.Array | None) -> TrainingState:
+    """The state after an update; scaling it scales the learning rate of every optimizer offered."""
+    updates, opt_state = state.tx.update(gradients, state.opt_state, state.params)
+    if rate is not None:
+        updates = jax.tree.map(lambda update: rate * update, updates)
+    params = optax.apply_updates(state.params, updates)
+    return state.replace(step=state.step + 1, params=params, opt_state=opt_state)
+
+
+def _eval_step(state: TrainingState, batch: Batch, devices: Devices = ALONE) -> Sums:
     logits = _logits(state.apply_fn, state.params, batch)
-    return total(token_sums(logits, batch.targets, batch.target_mask))
+    return devices.total(token_sums(logits, batch.targets, batch.target_mask))
 
 
 train_step = jax.jit(_train_step, donate_argnums=0)
-"""One optimizer step: state, batch, mean real target tokens of a batch -> new state, the batch's
-sums. The old state is gone.
+"""One optimizer step: state, batch, mean real target tokens of a batch, share of the learning rate
+(None for all of it) -> new state, the batch's sums. The old state is gone.
 
 Where the loss or the gradient is not finite, parameters and optimizer state stay as they were and
 the sums are zero.
@@ -129,5 +195,5 @@ def compiled_steps(mesh: Mesh | None) -> tuple[Callable[..., Any], Callable[...,
     """`train_step` and `eval_step`, for batches divided over a mesh."""
     if mesh is None:
         return train_step, eval_step
-    divided = jax.jit(data_parallel(_train_step, mesh, scalars=1), donate_argnums=0)
+    divided = jax.jit(data_parallel(_train_step, mesh, scalars=2), donate_argnums=0)
     return divided, jax.jit(data_parallel(_eval_step, mesh))

@@ -17,6 +17,7 @@ from s2s_jax.data.batching import Batches, Examples
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.devices import AXIS
 from s2s_jax.runtime.parallel import (
+    ON_MESH,
     deal,
     one_copy,
     place,
@@ -38,7 +39,7 @@ def problem():
     )
     (batch,) = Batches(examples, ROWS, max_buckets=1).epoch()
     config = TrainConfig(optimizer="sgd", learning_rate=0.5)
-    return make_state(Seq2Seq(ModelConfig(12, 12, latent_dim=8)), config), batch
+    return make_state(Seq2Seq(ModelConfig(12, 12, latent_dim=8, dropout=0.3)), config), batch
 
 
 def copy(tree):
@@ -49,8 +50,7 @@ def copy(tree):
 def test_shares_of_a_batch_teach_what_all_of_it_teaches(problem):
     (state, batch), devices = problem, 5
     # vmap names an axis as a mesh does, and needs one device.
-    total = functools.partial(jax.lax.psum, axis_name=AXIS)
-    step = functools.partial(train_step.__wrapped__, total=total)
+    step = functools.partial(train_step.__wrapped__, devices=ON_MESH)
     shares = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
     found, sums = jax.jit(jax.vmap(step, in_axes=(None, 0, None), axis_name=AXIS))(
         state, shares, 30.0
@@ -69,7 +69,7 @@ def test_a_mesh_of_one_device_gives_the_same_bits(problem):
     state, batch = problem
     mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
     divided, _ = compiled_steps(mesh)
-    found = divided(replicate(copy(state), mesh), place(batch, mesh), 30.0)
+    found = divided(replicate(copy(state), mesh), place(batch, mesh), 30.0, None)
     jax.tree.map(np.testing.assert_array_equal, found, train_step(copy(state), batch, 30.0))
 
 
@@ -151,7 +151,11 @@ def test_two_devices_learn_and_answer_as_one(tmp_path, data_file, run_here):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    train = ["train.py", "--data", data_file, *SMALL, "--batch-size", 5, "--epochs", 3, "--out"]
+    train = [
+        "train.py", "--data", data_file, *SMALL, "--batch-size", 5, "--epochs", 3, "--clip-norm", 1,
+        "--optimizer", "adamw", "--schedule", "cosine", "--warmup", 3, "--label-smoothing", 0.1,
+        "--dropout", 0.2, "--out",
+    ]  # fmt: skip
     assert "2 x cpu," in on_both(*train, "on2")
     run_here(*train, "on1")
     assert len(losses(tmp_path / "on2")) == 3

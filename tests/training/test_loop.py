@@ -20,6 +20,12 @@ from s2s_jax.training.step import make_state, train_step
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
+# With every option of regularization.
+EVERYTHING = TrainConfig(
+    epochs=3, batch_size=4, seed=1, optimizer="adamw", weight_decay=0.1, clip_norm=0.5,
+    schedule="cosine", warmup=5, label_smoothing=0.1,
+)  # fmt: skip
+DROPPING = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.2))
 
 
 TRAINING, VALIDATION = draw(30, 0), draw(7, 1)
@@ -55,7 +61,9 @@ def batches(examples, config=CONFIG):
     return Batches(examples, config.batch_size, config.seed)
 
 
-def train(state=None, progress=None, config=CONFIG, validation=VALIDATION, listener=None):
+def train(
+    state=None, progress=None, config=CONFIG, validation=VALIDATION, listener=None, model=MODEL
+):
     """Fits; returns the last state, the progress, and everything that was saved."""
     saved = []
 
@@ -64,7 +72,7 @@ def train(state=None, progress=None, config=CONFIG, validation=VALIDATION, liste
 
     parts = batches(TRAINING, config), Batches(validation, 4)
     state, progress = fit(
-        state or make_state(MODEL, config), progress or TrainingProgress(), *parts, config,
+        state or make_state(model, config), progress or TrainingProgress(), *parts, config,
         save=save, **watched_by(listener),
     )  # fmt: skip
     return state, progress, saved
@@ -78,17 +86,20 @@ def without_times(history):
     return [{k: v for k, v in epoch.items() if "second" not in k} for epoch in history]
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit():
-    wanted, progress, _ = train()
+@pytest.mark.parametrize(("config", "model"), [(CONFIG, MODEL), (EVERYTHING, DROPPING)])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config, model):
+    wanted, progress, _ = train(config=config, model=model)
     reached_steps = set()
     for stop_after in (1, 8, 11, 20):  # Within and at the end of epochs of 8 batches.
-        _, _, saved = train(listener=Watcher(stop_after))
+        _, _, saved = train(config=config, model=model, listener=Watcher(stop_after))
         (params, opt_state), reached, _ = saved[-1]
         reached_steps.add(reached.step)
-        state = make_state(MODEL, CONFIG).replace(
-            params=jax.device_put(params), opt_state=jax.device_put(opt_state)
+        state = make_state(model, config).replace(
+            params=jax.device_put(params),
+            opt_state=jax.device_put(opt_state),
+            step=jnp.int32(reached.step),
         )
-        found, resumed, _ = train(state, reached)
+        found, resumed, _ = train(state, reached, config)
         assert_same(found.params, wanted.params)
         assert_same(found.opt_state, wanted.opt_state)
         assert resumed.step == progress.step == 24
@@ -101,6 +112,31 @@ def test_more_epochs_later_equal_more_epochs_at_once():
     state, progress, _ = train(config=dataclasses.replace(CONFIG, epochs=1))
     found, _, _ = train(state, progress)
     assert_same(found.params, wanted.params)
+
+
+def test_raising_the_epochs_of_a_schedule_goes_on_with_that_of_the_longer_run():
+    def rates(progress):
+        return [epoch["learning_rate"] for epoch in progress.history]
+
+    _, whole, _ = train(config=EVERYTHING)
+    short = dataclasses.replace(EVERYTHING, epochs=1)
+    state, progress, _ = train(config=short)
+    assert rates(progress) == [pytest.approx(short.learning_rate / 100)]
+    _, longer, _ = train(state, progress, EVERYTHING)
+    assert rates(longer) == [*rates(progress), *rates(whole)[1:]]
+    assert rates(whole)[2] < rates(whole)[1] < rates(whole)[0]
+    assert rates(train()[1]) == [CONFIG.learning_rate] * 3
+
+
+def test_plateau_lowers_the_rate_of_the_epochs_after_it():
+    config = dataclasses.replace(
+        CONFIG, optimizer="sgd", learning_rate=1e-12, epochs=6, schedule="plateau"
+    )
+    _, progress, _ = train(config=config)
+    found = [epoch["learning_rate"] for epoch in progress.history]
+    losses = [epoch["val_loss"] for epoch in progress.history]
+    assert losses.index(min(losses)) == 0
+    assert found == [1e-12 * share for share in (1, 1, 1, 0.5, 0.5, 0.25)]
 
 
 def test_metrics_are_those_of_the_parameters_saved():

@@ -8,9 +8,17 @@ import pytest
 from s2s_testing import compilations, draw
 
 from s2s_jax.config import ModelConfig, TrainConfig
+from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training.step import eval_step, make_optimizer, make_state, objective, train_step
+from s2s_jax.training.step import (
+    dropout_key,
+    eval_step,
+    make_optimizer,
+    make_state,
+    objective,
+    train_step,
+)
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
@@ -23,7 +31,7 @@ def wide(batch_size):
     return Batches(EXAMPLES, batch_size, max_buckets=1)
 
 
-loss_and_gradient = jax.jit(jax.value_and_grad(objective, has_aux=True), static_argnums=1)
+loss_and_gradient = jax.jit(jax.value_and_grad(objective, has_aux=True), static_argnums=(1, 4))
 
 
 def test_padding_and_batch_size_change_neither_loss_nor_gradient():
@@ -115,6 +123,86 @@ def test_clip_norm_bounds_the_step():
 
     assert largest_step(0.01) == pytest.approx(0.01, rel=1e-4)
     assert largest_step(0.0) > 0.01
+
+
+@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+def test_a_share_of_the_rate_does_what_a_lower_rate_does(optimizer):
+    config = TrainConfig(optimizer=optimizer, learning_rate=0.02, clip_norm=0.5)
+    (batch,) = wide(64).epoch()
+
+    def after(config, *rate):
+        state = make_state(MODEL, config)
+        for _ in range(2):
+            state, _ = train_step(state, batch, 200.0, *rate)
+        return state.params
+
+    lower = after(dataclasses.replace(config, learning_rate=0.005))
+    jax.tree.map(
+        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-7),
+        after(config, np.float32(0.25)),
+        lower,
+    )
+    jax.tree.map(np.testing.assert_array_equal, after(config), after(config, None))
+
+
+def test_a_plain_step_is_what_flax_and_optax_make_of_the_gradient():
+    state = make_state(MODEL, TrainConfig(optimizer="adamw", clip_norm=0.5))
+    (batch,) = wide(64).epoch()
+
+    @jax.jit
+    def by_flax(state, batch):
+        gradients, _ = jax.grad(objective, has_aux=True)(
+            state.params, state.apply_fn, batch, np.float32(200)
+        )
+        return state.apply_gradients(grads=gradients)
+
+    wanted = by_flax(state, batch)
+    found, _ = train_step(state, batch, np.float32(200))
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        (found.params, found.opt_state),
+        (wanted.params, wanted.opt_state),
+    )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_smoothing_mixes_the_target_with_all_symbols_and_is_not_reported(smoothing):
+    state = make_state(MODEL, CONFIG)
+    batch = jax.device_put(next(wide(30).epoch()))
+
+    def by_definition(params):
+        inputs = batch.source, batch.source_mask, batch.target_inputs
+        p = jax.nn.log_softmax(MODEL.apply({"params": params}, *inputs))
+        wanted = (1 - smoothing) * jax.nn.one_hot(batch.targets, 14) + smoothing / 14
+        return -(wanted * p * batch.target_mask[..., None]).sum() / 200
+
+    wanted, gradient = jax.jit(jax.value_and_grad(by_definition))(state.params)
+    (found, sums), found_gradient = loss_and_gradient(
+        state.params, state.apply_fn, batch, 200.0, smoothing
+    )
+    assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+    jax.tree.map(
+        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-3, atol=1e-6),
+        found_gradient,
+        gradient,
+    )
+    np.testing.assert_allclose(sums, eval_step(state, batch), rtol=1e-6)
+
+
+def test_dropout_is_drawn_anew_in_each_step_from_the_seed_alone():
+    model = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.5))
+    (batch,) = wide(64).epoch()
+    state = make_state(model, CONFIG)
+
+    def loss(seed, step):
+        state = make_state(model, CONFIG).replace(step=jnp.int32(step))
+        key = dropout_key(model, dataclasses.replace(CONFIG, seed=seed))
+        return float(train_step(state.replace(key=key), batch, 200.0)[1].loss)
+
+    losses = [loss(seed, step) for seed, step in ((1, 0), (1, 1), (2, 0), (1, 0))]
+    assert len(set(losses)) == 3
+    assert losses[0] == losses[3]
+    assert float(eval_step(state, batch).loss) not in losses
 
 
 def test_runs_of_equal_settings_share_their_programs(caplog):

@@ -1,0 +1,88 @@
+"""The learning rate of every update, as a share of the one that was set.
+
+A share is worked out on the host from what a run folder holds, so that a resumed run goes on
+exactly. Of a run whose epochs were raised, it is from there on the share that the longer run has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from s2s_jax.config import TrainConfig
+from s2s_jax.errors import UserError
+
+PLATEAU_EPOCHS = 2
+"""After so many epochs without a better validation loss, plateau halves the rate."""
+
+_LAST = 0.01  # What cosine ends at.
+
+
+def is_scheduled(config: TrainConfig) -> bool:
+    """Whether the learning rate changes at all."""
+    return config.schedule != "constant" or config.warmup > 0
+
+
+def check_schedule(config: TrainConfig, pairs: int, validation: bool) -> None:
+    """Refuses a schedule that does not go with the data.
+
+    Args:
+      config: of the run.
+      pairs: of the training part.
+      validation: whether there is a validation part.
+
+    Raises:
+      UserError: when the run is over before the warm-up, or plateau has no loss to watch.
+    """
+    updates = config.epochs * -(-pairs // config.batch_size)
+    if config.epochs and config.warmup >= updates:
+        raise UserError(
+            f"`warmup` must be less than the {updates:,} updates of the run, not {config.warmup:,}."
+        )
+    if config.schedule == "plateau" and not validation:
+        raise UserError("`schedule` plateau needs a validation part.")
+
+
+def rate_share(
+    config: TrainConfig, steps: int, history: Sequence[Mapping[str, Any]], step: int
+) -> float:
+    """The share of the learning rate in one update.
+
+    All rise evenly over the updates of the warm-up. Then constant stays at 1; cosine falls to a
+    hundredth in the last update (Loshchilov and Hutter 2017, without restarts); inverse-sqrt falls
+    with the root of the number of updates (Vaswani et al. 2017); and plateau is halved after every
+    `PLATEAU_EPOCHS` epochs without a better validation loss.
+
+    Args:
+      config: of the run.
+      steps: updates of the whole run.
+      history: the metrics of each completed epoch.
+      step: updates before this one.
+
+    Returns:
+      Above 0, at most 1.
+    """
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    if config.schedule == "cosine":
+        top = max(config.warmup - 1, 0)
+        way = (step - top) / max(steps - 1 - top, 1)
+        return _LAST + (1 - _LAST) * (1 + math.cos(math.pi * min(way, 1))) / 2
+    if config.schedule == "inverse-sqrt":
+        return math.sqrt(config.warmup / (step + 1))
+    if config.schedule == "plateau":
+        return 0.5 ** _plateaus([epoch["val_loss"] for epoch in history])
+    return 1.0
+
+
+def _plateaus(losses: Sequence[float | None]) -> int:
+    """How often so many epochs in a row were no better than the best before them."""
+    best, waited, plateaus = math.inf, 0, 0
+    for loss in losses:
+        waited += 1
+        if loss is not None and loss < best:
+            best, waited = loss, 0
+        elif waited == PLATEAU_EPOCHS:
+            waited, plateaus = 0, plateaus + 1
+    return plateaus
