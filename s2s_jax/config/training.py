@@ -45,8 +45,9 @@ class TrainConfig(Config):
         "epochs without a better validation loss",
     )
     warmup: int = option(
-        0, least=0, metavar="N", help="updates in which the learning rate rises from 0"
-    )
+        0, least=0, metavar="N",
+        help="updates in which the learning rate rises from 0; at most half of the run",
+    )  # fmt: skip
     weight_decay: float = option(
         0.0,
         least=0,

@@ -204,7 +204,7 @@ def _configure_new(
         source_vocab_size=len(prepared.source_vocabulary),
         target_vocab_size=len(prepared.target_vocabulary),
     )
-    check_schedule(train, len(prepared.training), bool(prepared.validation))
+    check_schedule(train, bool(prepared.validation))
     source, target = prepared.longest
     config = RunConfig(data, model, train, target + 1, prepared.data_hash, source)
     return config if start is None else continued(config, start), prepared

@@ -24,22 +24,12 @@ def is_scheduled(config: TrainConfig) -> bool:
     return config.schedule != "constant" or config.warmup > 0
 
 
-def check_schedule(config: TrainConfig, pairs: int, validation: bool) -> None:
-    """Refuses a schedule that does not go with the data.
-
-    Args:
-      config: of the run.
-      pairs: of the training part.
-      validation: whether there is a validation part.
+def check_schedule(config: TrainConfig, validation: bool) -> None:
+    """Refuses plateau without a validation part.
 
     Raises:
-      UserError: when the run is over before the warm-up, or plateau has no loss to watch.
+      UserError: when there is no loss to watch.
     """
-    updates = config.epochs * -(-pairs // config.batch_size)
-    if config.epochs and config.warmup >= updates:
-        raise UserError(
-            f"`warmup` must be less than the {updates:,} updates of the run, not {config.warmup:,}."
-        )
     if config.schedule == "plateau" and not validation:
         raise UserError("`schedule` plateau needs a validation part.")
 
@@ -49,10 +39,11 @@ def rate_share(
 ) -> float:
     """The share of the learning rate in one update.
 
-    All rise evenly over the updates of the warm-up. Then constant stays at 1; cosine falls to a
-    hundredth in the last update (Loshchilov and Hutter 2017, without restarts); inverse-sqrt falls
-    with the root of the number of updates (Vaswani et al. 2017); and plateau is halved after every
-    `PLATEAU_EPOCHS` epochs without a better validation loss.
+    All rise evenly over the updates of the warm-up, which is at most half of the run. Then
+    constant stays at 1; cosine falls to a hundredth in the last update (Loshchilov and Hutter
+    2017, without restarts); inverse-sqrt falls with the root of the number of updates (Vaswani et
+    al. 2017); and plateau is halved after every `PLATEAU_EPOCHS` epochs without a better
+    validation loss.
 
     Args:
       config: of the run.
@@ -63,14 +54,15 @@ def rate_share(
     Returns:
       Above 0, at most 1.
     """
-    if step < config.warmup:
-        return (step + 1) / config.warmup
+    warmup = min(config.warmup, steps // 2)
+    if step < warmup:
+        return (step + 1) / warmup
     if config.schedule == "cosine":
-        top = max(config.warmup - 1, 0)
+        top = max(warmup - 1, 0)
         way = (step - top) / max(steps - 1 - top, 1)
         return _LAST + (1 - _LAST) * (1 + math.cos(math.pi * min(way, 1))) / 2
     if config.schedule == "inverse-sqrt":
-        return math.sqrt(config.warmup / (step + 1))
+        return math.sqrt(max(warmup, 1) / (step + 1))
     if config.schedule == "plateau":
         return 0.5 ** _plateaus([epoch["val_loss"] for epoch in history])
     return 1.0

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import pytest
@@ -28,7 +27,8 @@ def test_a_share_is_above_0_and_at_most_1_rises_in_the_warm_up_and_never_after(
     history = [{"val_loss": loss} for loss in losses[:20]]
     found = shares(steps, history, schedule=schedule, warmup=warmup)
     assert all(0 < share <= 1 for share in found)
-    assert found[:warmup] == [(step + 1) / warmup for step in range(min(warmup, steps))]
+    warmup = min(warmup, steps // 2)
+    assert found[:warmup] == [(step + 1) / warmup for step in range(warmup)]
     assert sorted(found[warmup:], reverse=True) == found[warmup:]
 
 
@@ -63,22 +63,11 @@ def test_plateau_halves_where_losses_stand_still_and_asks_the_history_alone():
         assert set(shares(3, history, schedule="plateau")) == {0.5**times}
 
 
-@pytest.mark.parametrize(
-    ("options", "names"),
-    [
-        ({"warmup": 30}, ["warmup", "30"]),
-        ({"warmup": 31, "schedule": "cosine"}, ["warmup", "31"]),
-        ({"schedule": "plateau"}, ["plateau", "validation"]),
-    ],
-)
-def test_a_schedule_that_does_not_go_with_the_data_is_refused(options, names):
-    config = TrainConfig(epochs=3, batch_size=4, **options)
-    with pytest.raises(UserError) as error:
-        check_schedule(config, 37, validation=False)
-    assert all(name in str(error.value) for name in names)
-    check_schedule(dataclasses.replace(config, warmup=29, epochs=4), 37, validation=True)
-    # No epoch: the weights of another run are kept as they are.
-    check_schedule(TrainConfig(epochs=0, warmup=10), 37, validation=True)
+def test_plateau_needs_a_loss_to_watch():
+    config = TrainConfig(schedule="plateau")
+    check_schedule(config, validation=True)
+    with pytest.raises(UserError, match="`schedule` plateau needs a validation part"):
+        check_schedule(config, validation=False)
 
 
 @pytest.mark.parametrize(
