@@ -70,3 +70,11 @@ def test_the_tutorial_s_settings_learn_characters(tmp_path):
     run(ROOT / "train.py", "--data", data, "--epochs", 3, "--out", "run", cwd=tmp_path)
     epochs = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(epochs[-1])["val_loss"] < 2.4
+
+
+def test_the_translator_gets_unseen_sentences_right_by_subwords(tmp_path):
+    flags = ("--recipe", "translator", "--num-samples", 10_000, "--epochs", 3)
+    run(ROOT / "train.py", *flags, "--out", "run", cwd=tmp_path)
+    evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert evaluation["sentences"] == 500
+    assert evaluation["exact"] / evaluation["sentences"] >= 0.9
