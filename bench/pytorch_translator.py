@@ -95,7 +95,7 @@ def learn_subwords(texts, size):
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts), model_writer=model, vocab_size=size, character_coverage=1.0,
         pad_id=PAD, bos_id=BOS, eos_id=EOS, unk_id=UNK, minloglevel=2,
-        normalization_rule_name="identity",
+        normalization_rule_name="identity", hard_vocab_limit=False,
     )  # fmt: skip
     return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 

@@ -1,0 +1,56 @@
+"""The recipe `translator` of s2s_jax, with chrF after each epoch.
+
+    python bench/s2s_translator.py --train train.tsv --validation dev.tsv --epochs 4
+
+It prints one JSON object an epoch, as `pytorch_translator.py` does: seconds since the start,
+compilation, validation and saving included, and chrF of the greedy answers, whose time does not
+count.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from s2s_jax import Translator, train
+from s2s_jax.data.corpus import read_pairs
+from s2s_jax.evaluation.metrics import translation_metrics
+
+
+class Judge:
+    """A callback that translates after each epoch, with the clock stopped."""
+
+    def __init__(self, folder, pairs):
+        self.folder, self.references = folder, {}
+        for source, target in pairs:
+            self.references.setdefault(source, []).append(target)
+        self.start = time.perf_counter()
+
+    def __call__(self, metrics):
+        seconds = time.perf_counter() - self.start
+        answers = Translator.load(self.folder, "latest")(list(self.references))
+        chrf = translation_metrics(answers, list(self.references.values()))["chrf"].score
+        print(json.dumps({"epoch": metrics["epoch"], "seconds": seconds, "chrf": chrf}), flush=True)
+        self.start = time.perf_counter() - seconds
+
+
+def main():
+    """Trains; prints one JSON object an epoch."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--validation", required=True)
+    parser.add_argument("--epochs", type=int, default=4)
+    flags = parser.parse_args()
+    pairs = read_pairs(Path(flags.validation)).pairs
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        judge = Judge(run, pairs)
+        train(
+            flags.train, validation=flags.validation, recipe="translator", epochs=flags.epochs,
+            out=run, callbacks=[judge],
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
