@@ -179,8 +179,8 @@ class Batches:
             return self.examples
         longest = self.examples.lengths().max(axis=0, initial=0)
         sources, targets = [], []
-        for row, pair in enumerate(zip(self.examples.sources, self.examples.targets, strict=True)):
-            source, target = self.draw(epoch, row)
+        pairs = zip(self.examples.sources, self.examples.targets, strict=True)
+        for pair, (source, target) in zip(pairs, self.draw(epoch), strict=True):
             if len(source) > longest[0] or len(target) >= longest[1]:
                 source, target = pair
             sources.append(source)

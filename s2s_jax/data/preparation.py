@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,11 +58,13 @@ class Prepared:
     @property
     def longest(self) -> tuple[int, int]:
         """The tokens of the longest source and of the longest target of training."""
-        source, target = self.source_encoder.encode, self.target_vocabulary.encode
-        return (
-            max(len(source(pair.source)) for pair in self.training),
-            max(len(target(pair.target)) for pair in self.training),
-        )
+        source, target = self.examples.lengths().max(axis=0)
+        return int(source), int(target) - 1  # Without its `<eos>`.
+
+    @cached_property
+    def examples(self) -> Examples:
+        """The ids of the training part."""
+        return self.encode(self.training)
 
     @property
     def data_hash(self) -> str:
@@ -85,11 +88,12 @@ class Prepared:
     def draws(self, alpha: float, seed: int) -> Draw | None:
         """Divides the training part by `Tokenizer.sample`; None where `alpha` is 0."""
 
-        def draw(epoch: int, row: int) -> tuple[np.ndarray, np.ndarray]:
-            source, target = self.training[row]
-            seeds = np.random.SeedSequence((seed, epoch, row)).generate_state(2)
-            ids = self.source_encoder.sample(source, alpha, int(seeds[0]))
-            return ids, self.target_vocabulary.sample(target, alpha, int(seeds[1]))
+        def draw(epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            seeds = np.random.SeedSequence((seed, epoch)).generate_state(2 * len(self.training))
+            rows = zip(self.training, seeds.reshape(-1, 2).tolist(), strict=True)
+            for (source, target), (one, other) in rows:
+                ids = self.source_encoder.sample(source, alpha, one)
+                yield ids, self.target_vocabulary.sample(target, alpha, other)
 
         return draw if alpha else None
 
@@ -110,8 +114,7 @@ def load_corpus(
       UserError: when they are unavailable, or none is usable.
     """
     if pairs is not None:
-        rows = (clean(source, target) for source, target in pairs)
-        numbered = enumerate(rows, 1)
+        numbered = enumerate((clean(source, target) for source, target in pairs), 1)
         return collect_rows(IN_MEMORY, numbered, config.num_samples, **_limits(config))
     if config.data == IN_MEMORY:
         raise UserError("the run was trained on pairs in memory; give them again as its `data`.")

@@ -24,6 +24,7 @@ noncharacters of Unicode, which no text should hold."""
 _TO_LIBRARY = str.maketrans(STAND_INS)
 _FROM_LIBRARY = str.maketrans({"▁": " ", **{s: reserved for reserved, s in STAND_INS.items()}})
 _SURROGATES = re.compile("[\ud800-\udfff]")  # Not in any UTF-8.
+_ODD = re.compile(f"[{''.join(STAND_INS)}\ud800-\udfff]")
 _SPECIAL_PIECES = {name: f"\ufddf{name}" for name in ("pad", "bos", "eos", "unk")}
 """In the order of `SPECIALS`; the library cuts their names out of texts, so no text has them."""
 
@@ -40,7 +41,8 @@ def _sentencepiece() -> ModuleType:
 
 
 def _to_library(text: str) -> str:
-    return _SURROGATES.sub("\ufffd", text).translate(_TO_LIBRARY)
+    odd = _ODD.search(text)  # Most texts have none, and this is quicker.
+    return _SURROGATES.sub("\ufffd", text).translate(_TO_LIBRARY) if odd else text
 
 
 def learn(texts: Sequence[str], size: int = 0) -> bytes:
@@ -106,10 +108,15 @@ class SubwordModel:
             raise UserError(f"sentencepiece cannot read the subwords: {error}.") from None
 
     @cached_property
+    def _subword_of(self) -> dict[str, str]:
+        """The subwords, in the library's order, each by the library's name for it."""
+        ids = range(len(_SPECIAL_PIECES), self._processor.get_piece_size())
+        return {piece: _from_library(piece) for piece in map(self._processor.id_to_piece, ids)}
+
+    @cached_property
     def subwords(self) -> dict[str, None]:
         """All of them, in the library's order, as keys."""
-        ids = range(len(_SPECIAL_PIECES), self._processor.get_piece_size())
-        return dict.fromkeys(map(_from_library, map(self._processor.id_to_piece, ids)))
+        return dict.fromkeys(self._subword_of.values())
 
     def unseen(self, texts: Iterable[str]) -> set[str]:
         """The characters of some texts that are not in the model."""
@@ -117,7 +124,7 @@ class SubwordModel:
 
     def divide(self, text: str) -> list[str]:
         """The likeliest subwords that make up a text; unseen characters stand alone."""
-        return self._texts(self._processor.encode(_to_library(text), out_type=str))
+        return self._texts(self._processor.encode_as_pieces(_to_library(text)))
 
     def sample(self, text: str, alpha: float, seed: int) -> list[str]:
         """Subwords that make up a text, drawn; see `Tokenizer.sample`."""
@@ -127,9 +134,11 @@ class SubwordModel:
 
     def _texts(self, pieces: Iterable[str]) -> list[str]:
         texts = []
-        for text in map(_from_library, pieces):
-            # Unseen characters that follow one another come as one.
-            texts += (text,) if text in self.subwords else text
+        for piece in pieces:
+            if piece in self._subword_of:
+                texts.append(self._subword_of[piece])
+            else:  # Unseen characters that follow one another come as one.
+                texts += _from_library(piece)
         return texts
 
 

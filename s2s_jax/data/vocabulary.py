@@ -15,8 +15,8 @@ from s2s_jax.errors import UserError
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
-Draw = Callable[[int, int], tuple[Int32[np.ndarray, " _"], Int32[np.ndarray, " _"]]]
-"""The ids of a source and a target in one epoch, given its number and that of the pair."""
+Draw = Callable[[int], Iterable[tuple[Int32[np.ndarray, " _"], Int32[np.ndarray, " _"]]]]
+"""The ids of the source and the target of each pair in an epoch, given its number."""
 
 
 @dataclasses.dataclass(frozen=True)

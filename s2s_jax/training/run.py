@@ -188,7 +188,7 @@ def summarize(request: Request, report: TrainingReport) -> None:
 
 def _training_batches(config: RunConfig, prepared: Prepared) -> Batches:
     train, draw = config.train, prepared.draws(config.data.subword_sampling, config.train.seed)
-    return Batches(prepared.encode(prepared.training), train.batch_size, train.seed, draw=draw)
+    return Batches(prepared.examples, train.batch_size, train.seed, draw=draw)
 
 
 def _validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
