@@ -29,6 +29,11 @@ class TrainConfig(Config):
 
     epochs: int = option(100, least=0, metavar="N", help="epoch at which training ends")
     batch_size: int = option(64, least=1, metavar="N", help="pairs per update")
+    shapes: int = option(
+        0, least=0, most=32, metavar="N",
+        help="lengths that batches are padded to, each compiled once: N of source and target "
+        "together; 0 = five by the target alone",
+    )  # fmt: skip
     optimizer: str = option("rmsprop", choices=tuple(LEARNING_RATES), help="update rule")
     learning_rate: float = option(
         0.0,

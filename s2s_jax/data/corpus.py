@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from s2s_jax.data.layout import FIND_OUT, Layout
-from s2s_jax.data.tables import Row, open_table, plain_rows
+from s2s_jax.data.reading.layout import FIND_OUT, Layout
+from s2s_jax.data.reading.tables import Row, open_table, plain_rows
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import safe_name, shown
 

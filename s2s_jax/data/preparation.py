@@ -13,10 +13,10 @@ import numpy as np
 from s2s_jax.config import EMBEDDED, DataConfig, Files, files
 from s2s_jax.data.batching import Examples
 from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, hash_of_pairs, read_pairs
-from s2s_jax.data.download import resolve
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
-from s2s_jax.data.layout import Layout
-from s2s_jax.data.tables import clean
+from s2s_jax.data.reading.download import resolve
+from s2s_jax.data.reading.layout import Layout
+from s2s_jax.data.reading.tables import clean
 from s2s_jax.data.vocabulary import Draw, SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown

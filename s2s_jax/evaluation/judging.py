@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from s2s_jax.data.corpus import Corpus, read_pairs
-from s2s_jax.data.layout import AS_WRITTEN, FIND_OUT, Layout
+from s2s_jax.data.reading.layout import AS_WRITTEN, FIND_OUT, Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import decoded_lines, evaluate, evaluation_lines

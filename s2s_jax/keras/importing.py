@@ -11,8 +11,8 @@ from s2s_jax.command_line import command
 from s2s_jax.config import DataConfig, RunConfig, TrainConfig
 from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.data.corpus import normalize
-from s2s_jax.data.download import resolve
 from s2s_jax.data.preparation import Prepared, prepare
+from s2s_jax.data.reading.download import resolve
 from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import write_training_sources

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from s2s_jax.data.files import open_chunks
+from s2s_jax.data.reading.files import open_chunks
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 

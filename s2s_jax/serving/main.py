@@ -90,7 +90,7 @@ def run() -> int:
         **{name: flags.pop(name) for name in DecodeConfig.options() if name in flags}
     )
 
-    from s2s_jax.data.layout import Layout  # After --help, which needs no JAX.
+    from s2s_jax.data.reading.layout import Layout  # After --help, which needs no JAX.
     from s2s_jax.serving.serving import DecodeRequest, decode
 
     layout = Layout(**{name: flags.pop(name) for name in _LAYOUT if name in flags})

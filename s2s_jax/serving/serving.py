@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from s2s_jax.command_line import typed
-from s2s_jax.data.layout import FIND_OUT, Layout
+from s2s_jax.data.reading.layout import FIND_OUT, Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
 from s2s_jax.decoding.translation import Hypothesis, Translation

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from io import BufferedIOBase
 from typing import NamedTuple
 
-from s2s_jax.data.lines import MAX_LINE_BYTES
+from s2s_jax.data.reading.lines import MAX_LINE_BYTES
 
 _AT_ONCE = 1 << 18  # Bytes; a pipe holds fewer, so one read takes everything in it.
 

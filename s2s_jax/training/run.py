@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 
 from s2s_jax.config import RunConfig, TrainConfig
 from s2s_jax.data.batching import Batches
+from s2s_jax.data.buckets import MAX_BUCKETS
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
@@ -188,12 +189,15 @@ def summarize(request: Request, report: TrainingReport) -> None:
 
 def _training_batches(config: RunConfig, prepared: Prepared) -> Batches:
     train, draw = config.train, prepared.draws(config.data.subword_sampling, config.train.seed)
-    return Batches(prepared.examples, train.batch_size, train.seed, draw=draw)
+    shapes = train.shapes or MAX_BUCKETS, bool(train.shapes)
+    return Batches(prepared.examples, train.batch_size, train.seed, *shapes, draw)
 
 
 def _validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
     # Validation is quick next to training: a few more padded positions beat more compilations.
-    return Batches(prepared.encode(prepared.validation), config.batch_size, max_buckets=3)
+    return Batches(
+        prepared.encode(prepared.validation), config.batch_size, None, 3, bool(config.shapes)
+    )
 
 
 def _fit(

@@ -6,7 +6,7 @@ import pytest
 from s2s_data_testing import error_of, write
 
 from s2s_jax.data.corpus import Pair, Skipped, read_pairs
-from s2s_jax.data.layout import Layout
+from s2s_jax.data.reading.layout import Layout
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.data.batching import Batches, Examples, choose_buckets, make_batch, pad
+from s2s_jax.data.batching import Batches, Examples, make_batch, pad
+from s2s_jax.data.buckets import first_that_fits, pair_buckets, target_buckets
 from s2s_jax.data.vocabulary import Vocabulary
 
 LENGTHS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=1, max_size=60)
@@ -31,10 +32,12 @@ def rows_of(batch):
             yield tuple(batch.source[k][batch.source_mask[k]]), tuple(targets[:-1])
 
 
-@given(LENGTHS, st.integers(1, 9), st.integers(1, 9), st.integers(0, 3) | st.none())
-def test_every_pair_is_seen_exactly_once_an_epoch(lengths, batch_size, max_buckets, seed):
+@given(LENGTHS, st.integers(1, 9), st.integers(1, 9), st.integers(0, 3) | st.none(), st.booleans())
+def test_every_pair_is_seen_exactly_once_an_epoch(
+    lengths, batch_size, max_buckets, seed, over_sources
+):
     examples = examples_of(lengths)
-    source = Batches(examples, batch_size, seed, max_buckets)
+    source = Batches(examples, batch_size, seed, max_buckets, over_sources)
     batches = list(source.epoch())
     seen = Counter(row for batch in batches for row in rows_of(batch))
     wanted = Counter(
@@ -50,11 +53,29 @@ def test_every_pair_is_seen_exactly_once_an_epoch(lengths, batch_size, max_bucke
 @given(LENGTHS, st.integers(1, 9))
 def test_buckets_grow_and_the_last_holds_every_pair(lengths, max_buckets):
     needed = examples_of(lengths).lengths()
-    buckets = choose_buckets(needed, max_buckets)
+    buckets = target_buckets(needed, max_buckets)
     assert 1 <= len(buckets) <= max_buckets
     assert buckets == sorted(buckets)
     assert len({bucket.target for bucket in buckets}) == len(buckets)
     assert tuple(np.maximum(needed.max(axis=0), 1)) == tuple(buckets[-1])
+
+
+@given(LENGTHS, st.integers(1, 9))
+def test_buckets_over_both_lengths_fit_every_pair_and_pad_less_than_one(lengths, max_buckets):
+    needed = examples_of(lengths).lengths()
+    buckets = pair_buckets(needed, max_buckets)
+    assert 1 <= len(buckets) <= max_buckets
+    assert len(set(buckets)) == len(buckets)
+    assert tuple(np.maximum(needed.max(axis=0), 1)) == tuple(buckets[-1])
+    padded = np.array(buckets)[first_that_fits(buckets, needed)]
+    assert (padded >= needed).all()
+    assert (padded @ (1, 2)).sum() <= len(needed) * (np.array(buckets[-1]) @ (1, 2))
+
+
+def test_buckets_over_both_lengths_tell_long_sources_from_short_ones():
+    lengths = np.array([(2, 9)] * 50 + [(20, 9)] * 50 + [(20, 30)])
+    assert pair_buckets(lengths, 3) == [(2, 9), (20, 9), (20, 30)]
+    assert target_buckets(lengths, 3) == [(20, 9), (20, 30)]
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=30), st.integers(1, 3))
@@ -70,7 +91,7 @@ def test_no_other_choice_of_buckets_pads_less(targets, max_buckets):
         for a in range(1, longest + 1)
         for b in range(1, longest + 1)
     ]
-    chosen = [bucket.target for bucket in choose_buckets(lengths, max_buckets)]
+    chosen = [bucket.target for bucket in target_buckets(lengths, max_buckets)]
     assert padded(chosen) == min(padded(edges) for edges in every)
 
 
@@ -130,7 +151,7 @@ def test_pairs_that_are_drawn_anew_fit_the_same_shapes(lengths, batch_size, epoc
     def draw_all(epoch):
         return (draw(epoch, row) for row in range(len(lengths)))
 
-    source = Batches(examples, batch_size, 0, most, draw_all)
+    source = Batches(examples, batch_size, 0, most, draw=draw_all)
     batches = list(source.epoch(epoch))
     assert Counter(row for batch in batches for row in rows_of(batch)) == Counter(
         tuple(map(tuple, wanted(row))) for row in range(len(lengths))
@@ -138,7 +159,7 @@ def test_pairs_that_are_drawn_anew_fit_the_same_shapes(lengths, batch_size, epoc
     shapes = {(b.source.shape[1], b.targets.shape[1]) for b in batches}
     assert shapes <= set(source.buckets)
     assert sum(b.target_mask.sum() for b in batches) == source.tokens(epoch)
-    rest = list(Batches(examples, batch_size, 0, most, draw_all).epoch(epoch, first=1))
+    rest = list(Batches(examples, batch_size, 0, most, draw=draw_all).epoch(epoch, first=1))
     for a, b in zip(batches[1:], rest, strict=True):
         np.testing.assert_array_equal(a.targets, b.targets)
 
@@ -151,6 +172,6 @@ def test_padding_is_masked_and_rows_keep_their_ids():
 
 def test_types_are_those_of_the_device():
     examples = examples_of([(2, 3)])
-    bucket = choose_buckets(examples.lengths())[0]
+    bucket = target_buckets(examples.lengths())[0]
     batch = make_batch(examples, np.array([0]), 2, bucket)
     assert [x.dtype for x in batch] == [np.int32, bool, np.int32, np.int32, bool]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.data import download
 from s2s_jax.data.corpus import Pair, read_pairs
+from s2s_jax.data.reading import download
 from s2s_jax.errors import UserError
 
 GOOD = b"Go.\tVa !\n"

@@ -7,7 +7,7 @@ import pytest
 from s2s_data_testing import error_of, write
 
 from s2s_jax.data.corpus import Pair, read_pairs
-from s2s_jax.data.layout import Layout
+from s2s_jax.data.reading.layout import Layout
 
 FRENCH = "Go.\tVa !\nHelp!\tÀ l’aide !\nI won!\tJ’ai gagné !\nWow!\tÇa alors !\n"
 JAPANESE = "こんにちは\thello\nありがとう\tthanks\nソファ\tsofa\n表\ttable\n"

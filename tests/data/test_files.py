@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from s2s_data_testing import GOOD, LINES, PAIRS, error_of, write
 
-from s2s_jax.data import files as reading
 from s2s_jax.data.corpus import Corpus, Pair, Skipped, normalize, read_pairs
-from s2s_jax.data.lines import MAX_LINE_BYTES
+from s2s_jax.data.reading import files as reading
+from s2s_jax.data.reading.lines import MAX_LINE_BYTES
 from s2s_jax.errors import UserError
 
 # Bytes in which the shapes that matter are likely: tabs, line ends, marks, NUL, broken UTF-8.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from s2s_data_testing import error_of, write
 
 from s2s_jax.data.corpus import Pair, Skipped, normalize, read_pairs
-from s2s_jax.data.layout import Layout
+from s2s_jax.data.reading.layout import Layout
 
 TEXTS = [
     ("Go.", "Va !"),
@@ -279,7 +279,7 @@ def test_unread_lines_are_counted(tmp_path, size, end):
 
 
 def test_unread_lines_are_counted_up_to_a_bound(tmp_path, monkeypatch):
-    monkeypatch.setattr("s2s_jax.data.lines._COUNTED_BYTES", 1 << 19)
+    monkeypatch.setattr("s2s_jax.data.reading.lines._COUNTED_BYTES", 1 << 19)
     text = "".join(f"{n}\t{n}\n" for n in range(200_000))
     corpus = read_pairs(write(tmp_path, "a.txt", text.encode()), num_samples=2)
     assert 2 < corpus.unread < 199_000 and corpus.unread_more

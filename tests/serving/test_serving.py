@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from s2s_testing import PAIRS, ROOT
 
-from s2s_jax.data.layout import Layout
+from s2s_jax.data.reading.layout import Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError

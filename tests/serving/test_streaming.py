@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2s_jax.data.lines import MAX_LINE_BYTES
+from s2s_jax.data.reading.lines import MAX_LINE_BYTES
 from s2s_jax.serving.streaming import Line, read_chunks, to_line
 
 

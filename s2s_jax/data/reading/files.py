@@ -13,7 +13,7 @@ from errno import EINVAL
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from s2s_jax.data.encodings import to_utf8
+from s2s_jax.data.reading.encodings import to_utf8
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown, stand_in
 

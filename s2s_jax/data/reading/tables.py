@@ -10,9 +10,16 @@ from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import Any
 
-from s2s_jax.data.arrow import ArrowData, is_arrow
-from s2s_jax.data.layout import FIND_OUT, PLAIN, Columns, Layout, choose_fields, find_columns
-from s2s_jax.data.lines import Lines, open_lines
+from s2s_jax.data.reading.arrow import ArrowData, is_arrow
+from s2s_jax.data.reading.layout import (
+    FIND_OUT,
+    PLAIN,
+    Columns,
+    Layout,
+    choose_fields,
+    find_columns,
+)
+from s2s_jax.data.reading.lines import Lines, open_lines
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 

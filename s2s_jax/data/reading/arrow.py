@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2s_jax.data.files import open_regular
+from s2s_jax.data.reading.files import open_regular
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s2s_jax.data.separators import SEPARATORS, find_quotes, find_separator, split_rows
+from s2s_jax.data.reading.separators import SEPARATORS, find_quotes, find_separator, split_rows
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 

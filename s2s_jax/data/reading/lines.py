@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from s2s_jax.data.encodings import likely_encodings
-from s2s_jax.data.files import open_chunks
+from s2s_jax.data.reading.encodings import likely_encodings
+from s2s_jax.data.reading.files import open_chunks
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 

@@ -1,0 +1,1 @@
+"""Files of every kind -> rows of text, one after another."""
