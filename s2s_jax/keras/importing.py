@@ -27,7 +27,7 @@ from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
 from s2s_jax.runtime.files import safe_name, shown, write_lines
 from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.step import make_optimizer
+from s2s_jax.training.state import make_optimizer
 
 _NO_DATA = "unknown"
 

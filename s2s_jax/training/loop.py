@@ -19,7 +19,8 @@ from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
 from s2s_jax.training.progress import TrainingProgress, epoch_metrics, is_over
 from s2s_jax.training.schedules import is_scheduled, rate_share
-from s2s_jax.training.step import TrainingState, compiled_steps
+from s2s_jax.training.state import TrainingState
+from s2s_jax.training.step import compiled_steps
 
 MOST_SKIPPED = 5
 """So many updates in a row that are not finite end a run: what follows would be no better."""

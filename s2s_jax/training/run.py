@@ -55,10 +55,9 @@ from s2s_jax.training.planning import (
 )
 from s2s_jax.training.progress import TrainingProgress, is_over
 from s2s_jax.training.report import TrainingReport
-from s2s_jax.training.resuming import restore_together
-from s2s_jax.training.saving import Saver
+from s2s_jax.training.saving import Saver, restore_together
 from s2s_jax.training.starting import Start, note_sources, save_start
-from s2s_jax.training.step import TrainingState, make_state
+from s2s_jax.training.state import TrainingState, make_state
 
 _LINES = 8  # Named of the batch that a run failed on.
 

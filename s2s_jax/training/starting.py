@@ -22,7 +22,7 @@ from s2s_jax.runs.folder import Run, read_run
 from s2s_jax.runs.steps import restore_newest
 from s2s_jax.training.loop import validation_sums
 from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.step import TrainingState, make_state
+from s2s_jax.training.state import TrainingState, make_state
 
 _GENTLER = 10  # How much lower the learning rate is, so that what was learned stays.
 _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an import.

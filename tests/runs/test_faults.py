@@ -15,7 +15,7 @@ from pathlib import Path
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.folder import read_run
-from s2s_jax.training.resuming import restore_together
+from s2s_jax.training.saving import restore_together
 
 folder, texts = Path(sys.argv[1]), ["He eats.", "Tom runs."]
 config = read_run(folder).config

@@ -16,7 +16,8 @@ from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.training import loop
 from s2s_jax.training.loop import MOST_SKIPPED, NotFinite, fit, validation_sums
 from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.step import make_state, train_step
+from s2s_jax.training.state import make_state
+from s2s_jax.training.step import train_step
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
