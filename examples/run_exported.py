@@ -34,6 +34,7 @@ divides, joins = about.get("source_tokens"), about.get("target_tokens")
 if about["format"] == 1:
     divides = {"pattern": about["token_pattern"], "unicode": False}
     joins = {"joiner": "", "strip": about["tokens"] == "word"}
+ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
 if "model" in divides:
     from sentencepiece import SentencePieceProcessor  # pip install sentencepiece
 
@@ -41,19 +42,24 @@ if "model" in divides:
     stand_ins = divides["stand_ins"]
     there = str.maketrans(stand_ins)
     back = str.maketrans({"▁": " ", **{new: old for old, new in stand_ins.items()}})
-if divides["unicode"]:
-    import regex as re  # pip install regex: its patterns know Unicode's words and graphemes.
-ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
+
+    def divide(text):
+        """The subwords of a text."""
+        pieces = [p.translate(back) for p in subwords.encode_as_pieces(text.translate(there))]
+        # Characters that SentencePiece does not know come together.
+        return [part for piece in pieces for part in ([piece] if piece in ids else piece)]
+else:
+    if divides["unicode"]:
+        import regex as re  # pip install regex: its patterns know Unicode's words and graphemes.
+
+    def divide(text):
+        """The symbols of a text."""
+        return re.findall(divides["pattern"], text)
+
+
 rows = []
 for text in texts:
-    text = unicodedata.normalize("NFC", text).strip()
-    if "model" in divides:
-        pieces = subwords.encode(text.translate(there), out_type=str)
-        tokens = [piece.translate(back) for piece in pieces]
-        # Characters that SentencePiece does not know come together.
-        tokens = [part for token in tokens for part in ([token] if token in ids else token)]
-    else:
-        tokens = re.findall(divides["pattern"], text)
+    tokens = divide(unicodedata.normalize("NFC", text).strip())
     found = [ids.get(token, about["unk_id"]) for token in tokens]
     row = [i for i in found if i is not None]
     length, filler = about["fill"]

@@ -79,14 +79,14 @@ def settings_after(
     saved = start.run.config
     kinds = [v.tokenizer.kind for v in (start.run.source_vocabulary, start.run.target_vocabulary)]
     tokens = dict(zip(("source_tokens", "target_tokens"), kinds, strict=True))
-    tokens["vocab_size"] = saved.data.vocab_size
+    units = {**tokens, "vocab_size": saved.data.vocab_size}
     before = saved.train
     rate = before.learning_rate / _GENTLER
     if train.get("optimizer", before.optimizer) != before.optimizer:
         rate = LEARNING_RATES[train["optimizer"]] / _GENTLER
         before = dataclasses.replace(before, optimizer=train["optimizer"], weight_decay=0.0)
     before = dataclasses.replace(before, learning_rate=rate)
-    return DataConfig(**{**data, **tokens}), saved.model, dataclasses.replace(before, **train)
+    return DataConfig(**{**data, **units}), saved.model, dataclasses.replace(before, **train)
 
 
 def _refuse_others(start: Start, asked: Mapping[str, Any]) -> None:
