@@ -17,6 +17,8 @@ with epy.lazy_api_imports(globals()):
     from s2s_jax.config import RunConfig as RunConfig
     from s2s_jax.config import TrainConfig as TrainConfig
     from s2s_jax.data.vocabulary import Vocabulary as Vocabulary
+    from s2s_jax.decoding.alignment import Alignment as Alignment
+    from s2s_jax.decoding.alignment import align as align
     from s2s_jax.decoding.beam import beam_search as beam_search
     from s2s_jax.decoding.config import DecodeConfig as DecodeConfig
     from s2s_jax.decoding.greedy import StepFn as StepFn

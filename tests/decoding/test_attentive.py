@@ -1,5 +1,6 @@
 """Decoding with a model that attends to its source, by properties."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -10,10 +11,12 @@ from s2s_testing import compilations
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
+from s2s_jax.decoding.alignment import align
 from s2s_jax.decoding.batches import decode_rows, score_rows
 from s2s_jax.decoding.beam import length_penalty
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
+from s2s_jax.errors import UserError
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.folder import Run
 
@@ -97,6 +100,27 @@ def test_a_beam_with_a_slot_for_every_hypothesis_is_exhaustive(translator, alpha
         np.testing.assert_allclose(
             [h.ranked for h in hypotheses[:5]], [ranked[ids] for ids in wanted[:5]], rtol=1e-5
         )
+
+
+def test_an_alignment_says_what_each_symbol_attended_to(translator):
+    found = align(translator, "abc", "uv")
+    assert found.source == ("a", "b", "c")
+    assert found.target == ("u", "v", "<eos>")
+    assert found.weights.shape == (3, 3)
+    np.testing.assert_allclose(found.weights.sum(axis=1), 1, rtol=1e-6)
+    # What is written later has no influence.
+    np.testing.assert_allclose(
+        align(translator, "abc", "uu").weights[:2], found.weights[:2], rtol=1e-5
+    )
+    greedy = align(translator, "abc")
+    assert TARGET.decode([TARGET.symbols.index(s) for s in greedy.target]) == translator("abc")
+    with pytest.raises(UserError, match="no symbol of '日'"):
+        align(translator, "日")
+    sizes = dataclasses.replace(translator.run.config.model, attention="none")
+    config = dataclasses.replace(translator.run.config, model=sizes)
+    plain = Translator(Run(config, SOURCE, TARGET), translator.params)
+    with pytest.raises(UserError, match="has no attention; train one with `attention` luong"):
+        align(plain, "abc")
 
 
 def test_each_shape_is_compiled_once(translator, caplog):
