@@ -216,8 +216,7 @@ def coloured(hypothesis: Hypothesis, joiner: str = "") -> Text:
         Text(symbol, "" if prob >= _SURE else "yellow" if prob >= _UNSURE else "red")
         for symbol, prob in _probabilities(hypothesis)
     )
-    start = len(line.plain) - len(line.plain.lstrip())  # As Tokenizer.join does.
-    return line[start:] if len(line.plain) != len(hypothesis.text) else line
+    return line[len(line.plain) - len(hypothesis.text) :]  # Less what Tokenizer.join left out.
 
 
 def unsure_symbols(hypothesis: Hypothesis) -> str:

@@ -74,6 +74,10 @@ def test_what_the_model_is_not_sure_of_is_coloured():
     # A word that stood behind a space in training stands without it at the beginning.
     words = coloured(Hypothesis("il va", True, (" il", " va", "<eos>"), (-0.1, -2.0, -0.1)))
     assert words.plain == "il va"
+    # Of a subword only the space that every text is divided with goes.
+    subwords = (" ", " i", "l", "<eos>")
+    assert coloured(Hypothesis("  il", True, (" ", *subwords), (-2.0,) * 5)).plain == "  il"
+    assert coloured(Hypothesis("", True, ("<eos>",), (-0.1,))).plain == ""
     assert coloured(Hypothesis("Va")).plain == "Va"
     # Symbols that something stands between stand apart here, too.
     apart = coloured(Hypothesis("b u", True, ("b", "u", "<eos>"), (-0.1, -2.0, -0.1)), " ")
