@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 from s2s_testing import ROOT, SMALL, run_script, write_pairs
 
+from s2s_jax import recipes
 from s2s_jax.runtime.cache import keep_compiled_programs
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -40,6 +41,12 @@ def cache(tmp_path_factory):
     jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
     keep_compiled_programs()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def ordinary_size(monkeypatch):
+    """The few pairs of the tests stand for data of ordinary size, for which no recipe is chosen."""
+    monkeypatch.setattr(recipes, "FEW_PAIRS", 0)
 
 
 @pytest.fixture

@@ -115,3 +115,9 @@ class DataConfig(Config):
         for name in ("vocab_size", "subword_sampling"):
             if getattr(self, name) and "subword" not in (self.source_tokens, self.target_tokens):
                 raise UserError(f"`{name}` needs `tokens` subword, on one side at least.")
+
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """The files of all parts."""
+        parts = (self.data, self.validation, self.test)
+        return tuple(file for part in parts if part for file in files(part))

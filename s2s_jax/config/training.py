@@ -79,7 +79,8 @@ class TrainConfig(Config):
     )
     patience: int = option(
         0, least=0, metavar="N",
-        help="stop after N epochs without a better validation loss; 0 = never",
+        help="stop after N epochs without a better validation loss or, where nothing is held out, "
+        "training loss; 0 = never",
     )  # fmt: skip
     save_every: int = option(
         0, least=0, metavar="N",

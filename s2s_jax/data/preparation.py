@@ -148,22 +148,23 @@ def prepare(
     pairs: Iterable[tuple[str, str]] | None = None,
     *,
     extend: bool = False,
+    corpus: Corpus | None = None,
 ) -> Prepared:
     """Loads and splits a corpus.
 
     Args:
       config: which pairs, and how they are split.
       seed: draws the split (and the embedded corpus).
-      encoders: of source and target, where a run has them already; otherwise they are made from
-        the training part.
+      encoders: of source and target; without them they are made from the training part.
       progress: show the progress of a download.
       pairs: in memory, instead of those that `config` names.
       extend: add what is new in the training part to the vocabularies of `encoders`.
+      corpus: what `load_corpus` returns, where it was called already.
 
     Raises:
       UserError: when the pairs are unavailable, or a part would be empty.
     """
-    corpus = load_corpus(config, seed, progress, pairs)
+    corpus = corpus or load_corpus(config, seed, progress, pairs)
     given = {"validation": config.validation, "test": config.test}
     parts = {name: _read(config, data, 0, progress) for name, data in given.items() if data}
     if "validation" in parts:
@@ -208,8 +209,7 @@ def split_pairs(
         raise UserError(f"`split` must be source or tail, but is {shown(how, 40)!r}; choose one")
     if not 0 <= fraction < 1:
         raise UserError(
-            f"`validation_split` must be at least 0 and less than 1, but is {fraction};"
-            " give for example 0.2"
+            f"`validation_split` must be at least 0 and less than 1, not {fraction}; give 0.2"
         )
     if seed < 0:
         raise UserError(f"`seed` must be 0 or more, but is {seed}; give 0 or more")

@@ -22,6 +22,9 @@ from s2s_jax.config import EMBEDDED, DataConfig, Files, ModelConfig, RunConfig, 
 from s2s_jax.config.options import Config, nearest, refuse_unknown
 from s2s_jax.errors import UserError, quote_options
 
+FEW_PAIRS = 100
+"""For up to so many the tutorial's settings make too few updates to learn anything."""
+
 SECTIONS: dict[str, type[Config]] = {
     "data": DataConfig,
     "model": ModelConfig,
@@ -44,9 +47,11 @@ def built_in() -> dict[str, Traversable]:
     return {file.name.removesuffix(".toml"): file for file in sorted(files, key=lambda f: f.name)}
 
 
-def default_recipe(data: Files) -> str:
-    """The name of the recipe for some data, where none is asked for."""
-    return "embedded" if data == EMBEDDED else "tutorial"
+def default_recipe(data: Files, pairs: int) -> str:
+    """The name of the recipe for some data of so many pairs, where none is asked for."""
+    if data == EMBEDDED:
+        return "embedded"
+    return "small" if pairs <= FEW_PAIRS else "tutorial"
 
 
 def read_recipe(recipe: str) -> Recipe:

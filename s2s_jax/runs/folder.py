@@ -8,7 +8,7 @@
     metrics.jsonl               one object an epoch
     training_sources.bin        hashes of the sources trained on, see `fingerprint`
     evaluation.json             figures, written when a run has finished
-    validation.tsv              source, reference and answer of every validation pair
+    validation.tsv, test.tsv    source, reference and answer of every pair of these parts
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
 
 `config.json` also holds a SHA-256 of itself and of each vocabulary, which holds that of what its
@@ -37,7 +37,8 @@ ROOT = Path("checkpoints")
 
 CONFIG, METRICS, EVALUATION, STEPS = "config.json", "metrics.jsonl", "evaluation.json", "steps"
 SOURCE_VOCABULARY, TARGET_VOCABULARY = "source_vocabulary.json", "target_vocabulary.json"
-TRAINING_SOURCES, VALIDATION = "training_sources.bin", "validation.tsv"
+TRAINING_SOURCES = "training_sources.bin"
+VALIDATION, TEST = "validation.tsv", "test.tsv"
 
 _REMOVED = ".removed"
 STEP_NAME = re.compile(r"[0-9]+(\.orbax-checkpoint-tmp|\.removed)*")
@@ -114,7 +115,7 @@ def create_run(folder: Path, run: Run) -> None:
     """
     make_folder(folder)
     # The config goes first and comes last: if interrupted, no files of two runs pass for one.
-    names = [CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, KERAS]
+    names = [CONFIG, METRICS, EVALUATION, TRAINING_SOURCES, VALIDATION, TEST, KERAS]
     for name in (SOURCE_VOCABULARY, TARGET_VOCABULARY):
         names += [name, str(Path(name).with_suffix(_MODEL))]
     steps = [f"{STEPS}/{step}" for step in names_in(folder / STEPS) if STEP_NAME.fullmatch(step)]

@@ -3,55 +3,90 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jax.sharding import Mesh
 
+from s2s_jax.config import RunConfig
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
-from s2s_jax.evaluation.evaluation import decoded_lines, evaluate
+from s2s_jax.errors import UserError
+from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
+from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate
 from s2s_jax.evaluation.fingerprint import read_training_sources
-from s2s_jax.runs.folder import VALIDATION, write_evaluation
+from s2s_jax.runs.folder import TEST, VALIDATION, write_evaluation
 from s2s_jax.runtime.devices import is_main, of_this_process
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.memory import release_freed_memory
+from s2s_jax.training.loop import MOST_SKIPPED, NotFinite
+from s2s_jax.training.progress import TrainingProgress, best_epoch
 from s2s_jax.training.report import TrainingReport
 
 _TRIED = 100  # Training pairs, where no validation sentence is answered rightly.
 _SUGGESTED = 2  # Sentences to decode next.
+_LINES = 8  # Named of the batch that a run failed on.
 
 
 def finish(
-    folder: Path, prepared: Prepared, mesh: Mesh | None, report: TrainingReport
+    folder: Path,
+    config: RunConfig,
+    prepared: Prepared,
+    progress: TrainingProgress,
+    mesh: Mesh | None,
+    report: TrainingReport,
 ) -> Translator:
     """Evaluates a run folder as decode.py will read it; shows and writes the outcome.
 
-    Each of several processes decodes the whole validation part: process 0 would take as long
-    alone, and JAX ends a process that another keeps waiting for minutes at its exit.
+    Each of several processes decodes whole parts: process 0 would take as long alone, and JAX ends
+    a process that another keeps waiting for minutes at its exit.
     """
-    values: dict[str, Any] = {"sentences": 0, "exact": 0}
-    known: list[str] = []
     release_freed_memory()
     translator = Translator.load(folder, mesh=of_this_process(mesh))
-    if prepared.validation:
-        with report.bar() as bar:
-            training_sources = read_training_sources(folder)
-            evaluation = evaluate(
-                translator, prepared.validation, DecodeConfig(), training_sources, bar
-            )
-        report.evaluated(evaluation)
-        values = evaluation.to_dict()
-        known = [answer.source for answer in evaluation.answers if answer.exact]
-        if is_main():
-            write_lines(folder / VALIDATION, decoded_lines(evaluation.answers))
+    found = {}
+    for name, (title, pairs, file) in {
+        "validation": ("Validation sentences, never trained on", prepared.validation, VALIDATION),
+        "test": ("Test sentences", prepared.test, TEST),
+    }.items():
+        if pairs:
+            found[name] = _judge(translator, pairs, report)
+            report.evaluated(title, found[name])
+            if is_main():
+                write_lines(folder / file, decoded_lines(found[name].answers))
     if is_main():
-        write_evaluation(folder, values)
-    report.finished(folder, _shown(known or _learnt(translator, prepared.training)))
+        write_evaluation(folder, _record(found))
+    judged = next(iter(found.values()), None)
+    known = [answer.source for answer in judged.answers if answer.exact] if judged else []
+    known = known or _learnt(translator, prepared.training)
+    pairs = len(prepared.training)
+    problem = weakness(judged) if judged else forgetting(len(known), min(pairs, _TRIED))
+    if problem:
+        best = best_epoch(progress.history) if progress.history else 0
+        report.say(f"{problem} {remedies(config, progress.epoch, best, pairs)}")
+    elif other := other_recipe(config, pairs):
+        report.say(other)
+    report.finished(folder, _shown(known))
     return translator
+
+
+def _judge(translator: Translator, pairs: Sequence[Pair], report: TrainingReport) -> Evaluation:
+    """The evaluation of a part, under a progress bar."""
+    training_sources = translator.folder and read_training_sources(translator.folder)
+    with report.bar() as bar:
+        return evaluate(translator, pairs, DecodeConfig(), training_sources, bar)
+
+
+def _record(found: Mapping[str, Evaluation]) -> dict[str, Any]:
+    """The figures in plain values: those of the validation part, and the test's under its name."""
+    values: dict[str, Any] = {"sentences": 0, "exact": 0}
+    if "validation" in found:
+        values = found["validation"].to_dict()
+    if "test" in found:
+        values["test"] = found["test"].to_dict()
+    return values
 
 
 def _learnt(translator: Translator, pairs: Sequence[Pair]) -> list[str]:
@@ -67,3 +102,14 @@ def _shown(sources: Iterable[str]) -> list[str]:
     """A few short sources that a shell takes between single quotes."""
     plain = {source for source in sources if "'" not in source and not source.startswith("-")}
     return sorted(plain, key=lambda source: (len(source), source))[:_SUGGESTED]
+
+
+def not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
+    """What to say of a run that diverged: where, at which lines, and what may help."""
+    lines = prepared.lines(stopped.rows)
+    shown = ", ".join(map(str, lines[:_LINES])) + (", ..." if len(lines) > _LINES else "")
+    return UserError(
+        f"{MOST_SKIPPED} updates in a row had a loss or gradient that is NaN or infinite, up to "
+        f"step {stopped.step} (lines {shown} of the data); none of them changed the model, which "
+        "is saved. Begin a new run with a lower `learning_rate` or with a `clip_norm` of 1."
+    )

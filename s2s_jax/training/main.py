@@ -62,7 +62,7 @@ def _add_devices(devices: argparse._ArgumentGroup) -> None:
 
 def _recipes() -> str:
     """The recipes that come with the package, and what each sets."""
-    lines = ["recipes (default: embedded without --data, else tutorial):"]
+    lines = ["recipes (default: embedded without --data, small for few pairs, else tutorial):"]
     for name in built_in():
         recipe = read_recipe(name)
         lines.append(f"  {name:<10}  {recipe.description}")

@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 
 from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig, files
 from s2s_jax.config.options import refuse_unknown
-from s2s_jax.data.corpus import Pair
-from s2s_jax.data.preparation import Prepared, prepare
+from s2s_jax.data.corpus import Corpus, Pair
+from s2s_jax.data.preparation import Prepared, load_corpus, prepare
 from s2s_jax.errors import UserError
 from s2s_jax.recipes import SECTIONS, default_recipe, read_recipe
 from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
 from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
-from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.schedules import check_schedule
 from s2s_jax.training.starting import Start, continued, read_start, settings_after
 
@@ -188,17 +187,18 @@ def _configure_new(
     if start is not None:
         data, model, train = settings_after(start, request.data, request.model, request.train)
         encoders = start.run.encoders
+        corpus = None
     else:
-        if request.recipe is None:
-            recipe = default_recipe(request.data.get("data", EMBEDDED))
-            request = with_recipe(request._replace(recipe=recipe))
-        data, train = DataConfig(**request.data), TrainConfig(**request.train)
-        model, encoders = ModelConfig(1, 1, **request.model), None
+        request, corpus = _with_default_recipe(request, progress)
+        data, model, train = _configs(request)
+        encoders = None
     if request.more is not None:
         train = dataclasses.replace(train, epochs=request.more)
     if train.epochs == 0 and start is None:
         raise UserError("`epochs` must be at least 1, not 0, where no `start_from` is given.")
-    prepared = prepare(data, train.seed, encoders, progress, request.pairs, extend=True)
+    prepared = prepare(
+        data, train.seed, encoders, progress, request.pairs, extend=True, corpus=corpus
+    )
     model = dataclasses.replace(
         model,
         source_vocab_size=len(prepared.source_vocabulary),
@@ -208,6 +208,27 @@ def _configure_new(
     source, target = prepared.longest
     config = RunConfig(data, model, train, target + 1, prepared.data_hash, source)
     return config if start is None else continued(config, start), prepared
+
+
+def _configs(request: Request) -> tuple[DataConfig, ModelConfig, TrainConfig]:
+    """The configurations of a new run; the sizes of the vocabularies are not known yet."""
+    return (
+        DataConfig(**request.data),
+        ModelConfig(1, 1, **request.model),
+        TrainConfig(**request.train),
+    )
+
+
+def _with_default_recipe(request: Request, progress: bool) -> tuple[Request, Corpus | None]:
+    """The request with a recipe; with the data as well, if it is their number that chose it."""
+    corpus = None
+    if request.recipe is None:
+        data, _, train = _configs(request)
+        if data.data != EMBEDDED:
+            corpus = load_corpus(data, train.seed, progress, request.pairs)
+        recipe = default_recipe(data.data, len(corpus.pairs) if corpus else 0)
+        request = with_recipe(request._replace(recipe=recipe))
+    return request, corpus
 
 
 def _refuse_changes(request: Request, config: RunConfig) -> None:
@@ -225,14 +246,3 @@ def _refuse_changes(request: Request, config: RunConfig) -> None:
             f"a run is resumed with the settings it was begun with ({'; '.join(changes)}); "
             "leave these out, or begin a new run with another `out`."
         )
-
-
-def with_more(
-    request: Request, config: RunConfig, progress: TrainingProgress
-) -> tuple[RunConfig, TrainingProgress]:
-    """Plans as many more epochs as were asked for; patience counts anew from here."""
-    if request.more is None:
-        return config, progress
-    train = dataclasses.replace(config.train, epochs=progress.epoch + request.more)
-    progress = dataclasses.replace(progress, patience_from=progress.epoch)
-    return dataclasses.replace(config, train=train), progress

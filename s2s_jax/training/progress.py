@@ -9,8 +9,10 @@ from typing import Any, Self
 
 import jax
 
-from s2s_jax.config import TrainConfig
+from s2s_jax.config import RunConfig, TrainConfig
 from s2s_jax.model.losses import Sums
+
+_LEARNED = 10  # Epochs in a row without a mistake: one alone may be luck.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,12 +110,33 @@ def best_epoch(history: Sequence[Mapping[str, Any]]) -> int:
 
 
 def out_of_patience(progress: TrainingProgress, patience: int) -> bool:
-    """Whether the last `patience` epochs brought no better loss; with 0 it never runs out."""
+    """Whether the last `patience` epochs brought no better loss; with 0 it never runs out.
+
+    Without a validation part the loss of what was learned by heart falls for ever: there it also
+    runs out after a few epochs in which every token was right.
+    """
     if not patience or not progress.history:
         return False
+    few = min(patience, _LEARNED)
+    last = progress.history[progress.patience_from :][-few:]
+    if len(last) == few and all(
+        "val_loss" not in epoch and epoch["accuracy"] == 1 for epoch in last
+    ):
+        return True
     return progress.epoch - max(best_epoch(progress.history), progress.patience_from) >= patience
 
 
 def is_over(progress: TrainingProgress, config: TrainConfig) -> bool:
     """Whether there is no epoch left to train."""
     return progress.epoch >= config.epochs or out_of_patience(progress, config.patience)
+
+
+def with_more(
+    more: int | None, config: RunConfig, progress: TrainingProgress
+) -> tuple[RunConfig, TrainingProgress]:
+    """Plans as many more epochs as were asked for, if any; patience counts anew from here."""
+    if more is None:
+        return config, progress
+    train = dataclasses.replace(config.train, epochs=progress.epoch + more)
+    progress = dataclasses.replace(progress, patience_from=progress.epoch)
+    return dataclasses.replace(config, train=train), progress

@@ -68,6 +68,11 @@ class TrainingReport:
             table.add_row(name, Text(text))
         self.console.print(table, soft_wrap=False)
 
+    def chosen(self, recipe: str) -> None:
+        """Which recipe was chosen, where it may surprise."""
+        if recipe == "small":
+            self.say("Few pairs: --recipe small learns them; --recipe tutorial is the tutorial's.")
+
     def started(self, origin: str, val_loss: float | None) -> None:
         """Where the weights of a new run are from, and how well they do on its data."""
         loss = "" if val_loss is None else f"; val_loss before training {val_loss:.4f}"
@@ -121,9 +126,9 @@ class TrainingReport:
             )
         self._bar.update(self._task, completed=self._batches * metrics["epoch"])
 
-    def examples(self, answers: Sequence[Answer]) -> None:
+    def examples(self, title: str, answers: Sequence[Answer]) -> None:
         """A table of source, reference and decoded; right answers are green."""
-        table = Table(title="Validation sentences, never trained on", title_justify="left")
+        table = Table(title=title, title_justify="left")
         for name in ("source", "reference", "decoded"):
             table.add_column(name, overflow="fold")
         for answer in answers:
@@ -133,11 +138,11 @@ class TrainingReport:
             table.add_row(Text(answer.source), Text(reference), Text(answer.decoded, style=style))
         self.console.print(table, soft_wrap=False)
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def evaluated(self, title: str, evaluation: Evaluation) -> None:
         """Some of the answers, from all over, and the figures about all of them."""
         answers = evaluation.answers
         shown = np.linspace(0, len(answers) - 1, min(_EXAMPLES, len(answers))).astype(int)
-        self.examples([answers[i] for i in shown])
+        self.examples(title, [answers[i] for i in shown])
         for line in evaluation_lines(evaluation):
             self.say(line)
 
@@ -145,10 +150,8 @@ class TrainingReport:
         """Why a finished run is not trained, and what to type to train it longer."""
         reason = f"has the {progress.epoch} epochs asked for"
         if progress.epoch < config.epochs:
-            reason = (
-                f"stopped after {progress.epoch} of {config.epochs} epochs, the last "
-                f"{config.patience} of them without a better loss"
-            )
+            epochs = f"{progress.epoch} of {config.epochs} epochs"
+            reason = f"stopped after {epochs}, at the end of its --patience {config.patience}"
         self.say(f"Nothing to do: {folder} {reason}. To train it longer:")
         self.say("  " + command("train.py", folder, "--more", str(progress.epoch)))
         self.finished(folder)

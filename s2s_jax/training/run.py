@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from s2s_jax.config import RunConfig, TrainConfig
+from s2s_jax.config import DataConfig, RunConfig, TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.data.buckets import MAX_BUCKETS
 from s2s_jax.data.preparation import Prepared
@@ -19,8 +19,11 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.model.summary import summary
+from s2s_jax.recipes import default_recipe
 from s2s_jax.runs.folder import (
     EVALUATION,
+    TEST,
+    VALIDATION,
     Run,
     create_run,
     holds_run,
@@ -42,8 +45,8 @@ from s2s_jax.runtime.devices import (
 from s2s_jax.runtime.interrupts import catch_interrupts
 from s2s_jax.runtime.memory import keep_freed_memory
 from s2s_jax.runtime.parallel import replicate
-from s2s_jax.training.closing import finish
-from s2s_jax.training.loop import MOST_SKIPPED, Listener, NotFinite, fit
+from s2s_jax.training.closing import finish, not_finite
+from s2s_jax.training.loop import Listener, NotFinite, fit
 from s2s_jax.training.opening import opening_rows
 from s2s_jax.training.planning import (
     Request,
@@ -51,15 +54,12 @@ from s2s_jax.training.planning import (
     configure,
     saved_run,
     wanted_start,
-    with_more,
 )
-from s2s_jax.training.progress import TrainingProgress, is_over
+from s2s_jax.training.progress import TrainingProgress, is_over, with_more
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.saving import Saver, restore_together
 from s2s_jax.training.starting import Start, note_sources, save_start
 from s2s_jax.training.state import TrainingState, make_state
-
-_LINES = 8  # Named of the batch that a run failed on.
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -122,6 +122,8 @@ def carry_out(
         saved = saved_run(request, folder)
         base = wanted_start(request, saved)
         config, prepared = configure(request, saved, report.is_watched, base)
+    if saved is None and base is None and request.recipe is None:
+        report.chosen(default_recipe(config.data.data, len(prepared.corpus.pairs)))
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
     job = _Job(folder, run, prepared, mesh, report)
     with _own_folder(job, request, saved, base):
@@ -143,12 +145,19 @@ def _own_folder(
                 if saved_run(request, folder) != saved:
                     raise UserError(f"{folder} was changed by another process; start again.")
                 if saved is None:
+                    _refuse_own_data(folder, config.data)
                     create_run(folder, job.run)
                 if base is not None:
                     validation = _validation_batches(config.train, job.prepared)
                     job.report.started(base.origin, save_start(folder, config, base, validation))
                 note_sources(folder, config, base, (p.source for p in job.prepared.training))
         yield
+
+
+def _refuse_own_data(folder: Path, data: DataConfig) -> None:
+    written = [(folder / name).resolve() for name in (VALIDATION, TEST)]
+    if any(Path(file).resolve() in written for file in data.all_files):
+        raise UserError(f"the run would write over its data in {folder}; choose another `out`.")
 
 
 def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> TrainedRun:
@@ -158,7 +167,7 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
     restored = restore_together(folder, model, run.config)
     state, progress = restored or (make_state(model, run.config.train), TrainingProgress())
     if restored is not None:
-        config, progress = with_more(request, run.config, progress)
+        config, progress = with_more(request.more, run.config, progress)
         job = job._replace(run=run._replace(config=config))
     config = job.run.config
     nothing_to_do = is_over(progress, config.train) and (folder / EVALUATION).exists()
@@ -174,7 +183,8 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
         write_config(folder, job.run)
         write_metrics(folder, progress.history)
     progress = _fit(job, state, progress, listeners)
-    return TrainedRun(folder, progress.history, finish(folder, job.prepared, job.mesh, report))
+    translator = finish(folder, config, job.prepared, progress, job.mesh, report)
+    return TrainedRun(folder, progress.history, translator)
 
 
 def summarize(request: Request, report: TrainingReport) -> None:
@@ -225,21 +235,10 @@ def _fit(
                     mesh=job.mesh,
                 )
             except NotFinite as stopped:
-                raise _not_finite(stopped, job.prepared) from None
+                raise not_finite(stopped, job.prepared) from None
         saver.finish(lambda: interrupt.signum is not None)
         signum = signal(now=True)
     if signum is not None:
         report.stopped(job.folder)
         raise TrainingInterrupted(signum, job.folder)
     return progress
-
-
-def _not_finite(stopped: NotFinite, prepared: Prepared) -> UserError:
-    """What to say of a run that diverged: where, at which lines, and what may help."""
-    lines = prepared.lines(stopped.rows)
-    shown = ", ".join(map(str, lines[:_LINES])) + (", ..." if len(lines) > _LINES else "")
-    return UserError(
-        f"{MOST_SKIPPED} updates in a row had a loss or gradient that is NaN or infinite, up to "
-        f"step {stopped.step} (lines {shown} of the data); none of them changed the model, which "
-        "is saved. Begin a new run with a lower `learning_rate` or with a `clip_norm` of 1."
-    )

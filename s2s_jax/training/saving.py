@@ -23,6 +23,7 @@ from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.checkpointing import restore_state, save_step
 from s2s_jax.runs.folder import (
     EVALUATION,
+    TEST,
     VALIDATION,
     all_steps,
     clean_steps,
@@ -105,7 +106,7 @@ class Saver:
                 save_step(self._folder, *step)
                 prune_steps(self._folder)
                 write_metrics(self._folder, step.record["history"])
-                for name in (EVALUATION, VALIDATION):  # They are of an earlier step.
+                for name in (EVALUATION, VALIDATION, TEST):  # They are of an earlier step.
                     (self._folder / name).unlink(missing_ok=True)
                 del self._waiting[0]
         # Tensorstore raises ValueError, RuntimeError, ... when a disk is full.

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from s2s_jax import recipes
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.errors import UserError
-from s2s_jax.recipes import SECTIONS, Recipe, built_in, default_recipe, read_recipe
+from s2s_jax.recipes import FEW_PAIRS, SECTIONS, Recipe, built_in, default_recipe, read_recipe
 
 
 def write(folder, text, name="mine.toml"):
@@ -25,11 +26,18 @@ def test_a_built_in_recipe_is_valid_and_described(name):
 
 def test_the_tutorial_s_recipe_leaves_the_defaults_as_they_are():
     assert read_recipe("tutorial")[1:] == ({}, {}, {})
-    assert default_recipe("fra.txt") == "tutorial"
+    assert default_recipe("fra.txt", FEW_PAIRS + 1) == "tutorial"
+
+
+def test_few_pairs_have_a_recipe_of_their_own(monkeypatch):
+    monkeypatch.setattr(recipes, "FEW_PAIRS", FEW_PAIRS)
+    recipe = read_recipe(default_recipe("fra.txt", FEW_PAIRS))
+    assert recipe.data["validation_split"] == 0
+    assert TrainConfig(**recipe.train).batch_size < FEW_PAIRS
 
 
 def test_the_built_in_corpus_has_a_recipe_of_its_own():
-    recipe = read_recipe(default_recipe("sample"))
+    recipe = read_recipe(default_recipe("sample", 0))
     assert recipe.data["tokens"] == "word"
     assert recipe.train["optimizer"] == "adam"
 

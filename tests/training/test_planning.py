@@ -2,8 +2,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from s2s_testing import PAIRS
 
+from s2s_jax import recipes
 from s2s_jax.config import TrainConfig
+from s2s_jax.data.corpus import Pair
+from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run, create_run
 from s2s_jax.training.planning import (
@@ -11,10 +15,9 @@ from s2s_jax.training.planning import (
     choose_folder,
     configure,
     saved_run,
-    with_more,
     with_recipe,
 )
-from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.progress import TrainingProgress, with_more
 
 
 def request(data=None, model=None, train=None, **options):
@@ -62,6 +65,22 @@ def test_defaults_are_the_tutorial_s(data_file):
     assert config.data_hash == prepared.data_hash
 
 
+def test_few_pairs_have_their_own_recipe_unless_another_is_asked_for(data_file, monkeypatch):
+    monkeypatch.setattr(recipes, "FEW_PAIRS", len(PAIRS))
+
+    def configured(**options):
+        given = request({"data": str(data_file)}, {}, {"epochs": 7}, **options)
+        config, prepared = configure(with_recipe(given), None, progress=False)
+        return config.train.epochs, config.train.optimizer, len(prepared.validation)
+
+    assert configured() == (7, "adam", 0)
+    assert configured(recipe="tutorial") == (7, "rmsprop", 4)
+    in_memory = request(pairs=tuple(Pair(*pair) for pair in PAIRS), data={"data": IN_MEMORY})
+    assert configure(in_memory, None, progress=False)[0].train.optimizer == "adam"
+    monkeypatch.setattr(recipes, "FEW_PAIRS", len(PAIRS) - 1)
+    assert configured() == (7, "rmsprop", 4)
+
+
 def test_what_is_given_goes_before_the_defaults_of_the_embedded_corpus():
     given = {"num_samples": 50, "tokens": "char"}
     config, prepared = configure(request(given, {}, {"epochs": 9}), None, progress=False)
@@ -103,8 +122,8 @@ def test_more_counts_from_where_the_run_is_and_so_does_patience(begun):
     progress = TrainingProgress(epoch=4, history=({"epoch": 1, "loss": 1.0},))
     for epochs in (2, 4, 9):
         config = replace(config, train=replace(config.train, epochs=epochs))
-        assert with_more(request(), config, progress) == (config, progress)
-        longer, resumed = with_more(request(more=3), config, progress)
+        assert with_more(None, config, progress) == (config, progress)
+        longer, resumed = with_more(3, config, progress)
         assert longer.train.epochs == 7
         assert resumed == replace(progress, patience_from=4)
 

@@ -46,6 +46,20 @@ def test_patience_outlasts_a_first_loss_that_is_not_finite():
     assert out_of_patience(after([None] * 3), 2)  # Not one that is finite.
 
 
+def test_patience_ends_what_is_learned_by_heart_where_nothing_is_held_out():
+    def ends(accuracies, loss="loss"):
+        history = [
+            {"loss": 1.0, loss: 1 / (i + 1), "accuracy": right}
+            for i, right in enumerate(accuracies)
+        ]
+        return out_of_patience(TrainingProgress(epoch=len(history), history=tuple(history)), 2)
+
+    assert ends([0.5, 1.0, 1.0])
+    assert not ends([1.0, 0.9, 1.0])
+    assert not ends([1.0])
+    assert not ends([0.5, 1.0, 1.0], "val_loss")
+
+
 def test_patience_counts_anew_from_where_it_was_asked_to():
     losses = [3.0, 1.0, 2.0, 2.0, 2.0, 0.5, 2.0, 2.0]
     ends = [out_of_patience(after(losses[:n], patience_from=4), 2) for n in range(4, 9)]

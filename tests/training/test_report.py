@@ -81,7 +81,7 @@ def test_lines_in_jupyter_are_plain_output(monkeypatch, capsys):
     report = TrainingReport()
     assert report.is_watched
     report.say("a line")
-    report.examples([Answer("Wow!", ("x",), "y")])
+    report.examples("Some", [Answer("Wow!", ("x",), "y")])
     printed = capsys.readouterr().out
     assert "a line" in printed and "Wow!" in printed and "\x1b" not in printed
 
@@ -89,7 +89,7 @@ def test_lines_in_jupyter_are_plain_output(monkeypatch, capsys):
 def test_tables_fit_the_terminal_and_cut_nothing(report):
     long = "Ça alors, " * 12
     answers = [Answer("Wow!", ("x", "Ça alors !"), "Ça alors !"), Answer(long, (long,), "[bold]no")]
-    report.examples(answers)
+    report.examples("Some", answers)
     report.opening([("Data", "x" * 150), ("Samples", "[red]10")])
     text = printed(report)
     assert "…" not in text

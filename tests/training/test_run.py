@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from s2s_testing import PAIRS, write_pairs
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import prepare
@@ -42,6 +43,34 @@ def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, 
     lines = [line.split("\t") for line in (folder / "validation.tsv").read_text().splitlines()]
     assert [Pair(*line[:2]) for line in lines] == prepared.validation
     assert [line[2] for line in lines] == answers
+
+
+def test_the_test_part_is_judged_beside_the_validation_part(request_for, tmp_path, capsys):
+    test = write_pairs(tmp_path / "new.tsv", [("He eats.", "Il mange."), ("Tom!", "Thom !")])
+    request = request_for(epochs=1)
+    carry_out(request._replace(data={**request.data, "test": str(test)}), TrainingReport())
+    assert "Test sentences" in capsys.readouterr().out
+    saved = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert (saved["sentences"], saved["test"]["sentences"]) == (4, 2)
+    lines = [line.split("\t") for line in (tmp_path / "run" / "test.tsv").read_text().splitlines()]
+    answers = Translator.load(tmp_path / "run")(["He eats.", "Tom!"])
+    assert lines == [["He eats.", "Il mange.", answers[0]], ["Tom!", "Thom !", answers[1]]]
+
+
+def test_a_run_does_not_write_over_its_data(request_for, tmp_path):
+    (tmp_path / "run").mkdir()
+    test = write_pairs(tmp_path / "run" / "test.tsv", PAIRS)
+    request = request_for()
+    with pytest.raises(UserError, match=r"over its data .* another `out`"):
+        carry_out(request._replace(data={**request.data, "test": str(test)}), TrainingReport())
+    assert test.exists()
+
+
+def test_a_model_that_has_learned_nothing_is_named_at_the_end(request_for, capsys):
+    request = request_for(epochs=1, learning_rate=1e-12)
+    request = request._replace(data={**request.data, "validation_split": 0.5})
+    carry_out(request, TrainingReport())
+    assert "What may help: longer training (--more 10)" in capsys.readouterr().out
 
 
 def test_a_run_killed_before_its_end_is_not_taken_for_finished(request_for, tmp_path):

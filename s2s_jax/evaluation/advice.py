@@ -1,0 +1,75 @@
+"""What is wrong with a run, and what may help, for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from s2s_jax.config import ModelConfig, RunConfig
+from s2s_jax.evaluation.evaluation import Answer, Evaluation
+from s2s_jax.recipes import built_in, read_recipe
+
+_ENOUGH = 10  # Answers that show what a model does.
+_POOR_CER, _POOR_CHRF = 0.8, 15
+_MANY_PAIRS = 3_000  # That a recipe for translation can learn from.
+
+
+def weakness(evaluation: Evaluation) -> str:
+    """What is plainly wrong with some answers; empty where nothing is.
+
+    A model that has collapsed gives one answer to most sources that have others; one that has
+    learned little has next to none right, not even in part.
+    """
+    answers, figures = evaluation.answers, evaluation.figures
+    if len(answers) < _ENOUGH:
+        return ""
+    share = _commonest_share(answers)
+    if share > 1 / 2:
+        return f"{share:.0%} of the sentences get the same answer: the model has collapsed."
+    poor = figures.cer > _POOR_CER if figures.chrf is None else figures.chrf < _POOR_CHRF
+    if poor and figures.exact < len(answers) / 100:
+        return "Hardly an answer is right even in part: the model has learned little."
+    return ""
+
+
+def forgetting(right: int, tried: int) -> str:
+    """What is plainly wrong where so many of the pairs tried, all trained on, are known."""
+    if right >= tried / 2:
+        return ""
+    known = f"{right:,} of {tried:,} pairs that were trained on are answered rightly"
+    return f"{known}: the model has learned little."
+
+
+def _commonest_share(answers: Sequence[Answer]) -> float:
+    """The share of the answers, 0 to 1, that are wrong and the same."""
+    wrong = Counter(answer.decoded for answer in answers if not answer.exact)
+    return max(wrong.values(), default=0) / len(answers)
+
+
+def remedies(config: RunConfig, epochs: int, best: int, pairs: int) -> str:
+    """What to try against a `weakness`.
+
+    Args:
+      config: of the run.
+      epochs: how many it has.
+      best: the number of the best of them, from 1.
+      pairs: how many it was trained on.
+    """
+    found = []
+    if best >= epochs - max(1, epochs // 10):  # It was getting better until the end, or nearly.
+        found.append(f"longer training (--more {max(epochs, 10)})")
+    if config.train.optimizer in ("rmsprop", "sgd"):
+        found.append("--optimizer adam in a new run")
+    if pairs < _MANY_PAIRS:
+        found.append("more pairs" if config.data.num_samples == 0 else "more pairs (--num-samples)")
+    return f"What may help: {'; '.join(found or ['more pairs', 'a lower --learning-rate'])}."
+
+
+def other_recipe(config: RunConfig, pairs: int) -> str:
+    """What the recipe for translation offers after a run of the tutorial's; empty otherwise."""
+    sizes = (config.model.source_vocab_size, config.model.target_vocab_size)
+    is_tutorial = config.model == ModelConfig(*sizes) and config.train.optimizer == "rmsprop"
+    if not is_tutorial or pairs < _MANY_PAIRS or "translator" not in built_in():
+        return ""
+    offered = read_recipe("translator").description
+    return f"Beyond the tutorial, try --recipe translator ({offered})."
