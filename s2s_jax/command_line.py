@@ -126,8 +126,8 @@ def typed(script: str) -> str:
 
 
 def _quiet_libraries() -> None:
-    """Hides Orbax's routine warnings, and repeats of a failed read that is reported anyway."""
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    """Hides what Orbax says of itself and of failures, which are reported anyway."""
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").addFilter(
         lambda record: "never retrieved" not in record.getMessage()
     )

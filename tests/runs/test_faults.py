@@ -1,10 +1,12 @@
-"""Too many open files, at any moment of resuming and decoding: named, and nothing is touched."""
+"""A machine that cannot read or write, at any moment: it is named, and nothing whole is lost."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
+import pytest
 from s2s_old_runs import open_old_run
 from s2s_testing import ROOT
 
@@ -66,3 +68,44 @@ def test_nothing_whole_is_taken_for_damaged_when_no_file_can_be_opened(tmp_path)
         assert 0 < len(refused) < len(outcomes)
         for message in refused:
             assert "Too many open files" in message and "damaged" not in message
+
+
+HELPERS = ROOT / "tests" / "helpers"
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    """The library that fails calls of the C library."""
+    compiler = shutil.which("cc")
+    if not sys.platform.startswith("linux") or compiler is None:
+        pytest.skip("needs a C compiler on Linux")
+    library = tmp_path_factory.mktemp("shim") / "faults.so"
+    flags = ["-shared", "-fPIC", "-o", library, HELPERS / "faults.c", "-ldl"]
+    subprocess.run([compiler, *map(str, flags)], check=True)
+    return library
+
+
+def sweep(shim, folder, action, stride):
+    """In a process of its own, as the library is loaded before all others."""
+    paths = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, HELPERS))), "LD_PRELOAD": str(shim)}
+    done = subprocess.run(
+        [sys.executable, HELPERS / "s2s_faults.py", folder, action, str(stride)],
+        env=os.environ | paths, capture_output=True, text=True, timeout=1800, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    faults, wrong = json.loads(done.stdout.splitlines()[-1])
+    assert faults > 0
+    assert wrong == []
+
+
+def test_a_fault_while_a_run_is_read_is_named_and_no_answer_is_wrong(shim, trained, tmp_path):
+    shutil.copytree(trained[1], tmp_path / "work" / "run")
+    sweep(shim, tmp_path, "decode", 11)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("action", "stride"), [("train", 23), ("resume", 29), ("overwrite", 29), ("decode", 1)]
+)
+def test_a_fault_anywhere_is_named_and_loses_nothing(shim, tmp_path, action, stride):
+    sweep(shim, tmp_path, action, stride)
