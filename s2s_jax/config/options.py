@@ -30,9 +30,6 @@ class Option(NamedTuple):
     """Another flag for it."""
     most_values: int = 1
     """Above 1, a list of up to that many values is allowed as well; a tuple once it is checked."""
-    missing: Any = dataclasses.MISSING
-    """The value that a `config.json` written before the field existed stands for, where that is
-    not today's default."""
 
 
 def limits(**about: Any) -> dict[str, Option]:
@@ -90,9 +87,7 @@ class Config:
         refuse_unknown(values, fields, f"{cls.__name__} (written by a newer version of s2s_jax?)")
         read = {}
         for name, field in fields.items():
-            value = values.get(name, _option(field).missing)
-            if value is dataclasses.MISSING:
-                value = field.default
+            value = values.get(name, field.default)
             if value is dataclasses.MISSING:
                 raise UserError(f"{cls.__name__} needs {name}, which is missing.")
             kind = kind_of(field)

@@ -127,13 +127,13 @@ def evaluate(
     answers = [Answer(s, tuple(references[s]), d) for s, d in zip(sources, decoded, strict=True)]
     losses = _losses(translator, answers, config.batch_size, lambda n: bar.advance(task, n))
     figures = figures_of(answers, losses)
-    if training_sources is None:
-        return Evaluation(answers, figures, None, None, len(answers) / seconds)
-    trained = trained_on(training_sources, sources)
-    others = None
-    if trained.any() and not trained.all():
-        others = figures_of(list(itertools.compress(answers, ~trained)), losses[~trained])
-    return Evaluation(answers, figures, int(trained.sum()), others, len(answers) / seconds)
+    in_training = others = None
+    if training_sources is not None:
+        trained = trained_on(training_sources, sources)
+        in_training = int(trained.sum())
+        if 0 < in_training < len(sources):
+            others = figures_of(list(itertools.compress(answers, ~trained)), losses[~trained])
+    return Evaluation(answers, figures, in_training, others, len(answers) / seconds)
 
 
 def _losses(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
 
-from s2s_jax.data.corpus import Corpus, read_pairs
+from s2s_jax.data.corpus import read_pairs
 from s2s_jax.data.reading.layout import AS_WRITTEN, FIND_OUT, Layout
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
@@ -39,10 +40,17 @@ def judge(
     Raises:
       UserError: if the file cannot be read or has no pair.
     """
-    corpus = _read(path, swap, layout)
+    if layout == FIND_OUT and path.suffix.lower() in (".tsv", ".txt"):
+        layout = AS_WRITTEN
+    corpus = read_pairs(path, swap=swap, layout=layout)
+    for text in corpus.skipped_texts():
+        print(f"skipped: {text}", file=sys.stderr)
     training_sources = translator.folder and read_training_sources(translator.folder)
+    total = len({pair.source for pair in corpus.pairs}) + len(corpus.pairs)
     with progress_bar() as bar:
-        evaluation = evaluate(translator, corpus.pairs, config, training_sources, bar)
+        task = bar.add_task("evaluating", total=total)
+        advance = functools.partial(bar.advance, task)
+        evaluation = evaluate(translator, corpus.pairs, config, training_sources, advance)
     if output is not None:
         write_lines(output, decoded_lines(evaluation.answers))
     if as_json:
@@ -50,13 +58,3 @@ def judge(
     else:
         print("\n".join(evaluation_lines(evaluation)))
     return 0
-
-
-def _read(path: Path, swap: bool, layout: Layout) -> Corpus:
-    """The pairs of the file; lines that are left out are reported on stderr."""
-    if layout == FIND_OUT and path.suffix.lower() in (".tsv", ".txt"):
-        layout = AS_WRITTEN
-    corpus = read_pairs(path, swap=swap, layout=layout)
-    for text in corpus.skipped_texts():
-        print(f"skipped: {text}", file=sys.stderr)
-    return corpus

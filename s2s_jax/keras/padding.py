@@ -21,7 +21,7 @@ from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.reading.models import KerasModel
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training.loop import validation_sums
+from s2s_jax.training import loop
 from s2s_jax.training.state import TrainingState
 
 _TRIED = 256  # Pairs that each padding is tried on.
@@ -136,8 +136,7 @@ def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[
     """Mean loss in nats per real target token."""
     batches = Batches(prepared.encode(pairs), batch_size=64, max_buckets=1)
     state = TrainingState.create(apply_fn=_apply(config), params=params, tx=optax.identity())
-    sums = validation_sums(state, batches)
-    return float(sums.loss / sums.tokens)
+    return loop.mean_loss(state, batches)
 
 
 @functools.lru_cache(maxsize=2)  # The same function twice is compiled once.

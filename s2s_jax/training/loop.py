@@ -77,6 +77,12 @@ def validation_sums(state: TrainingState, batches: Batches, mesh: Mesh | None = 
     return total
 
 
+def mean_loss(state: TrainingState, batches: Batches) -> float:
+    """Nats per real target token of `batches`, on one device."""
+    sums = validation_sums(state, batches)
+    return float(sums.loss / sums.tokens)
+
+
 def _advanced(progress: TrainingProgress, sums: Sums, started: float) -> TrainingProgress:
     """The progress after one more batch with these sums, in an epoch begun at `started`."""
     sums = jax.device_get(sums)  # Waits until the device has computed them.

@@ -20,9 +20,9 @@ from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params, save_step
 from s2s_jax.runs.folder import Run, read_run
 from s2s_jax.runs.steps import restore_newest
-from s2s_jax.training.loop import validation_sums
+from s2s_jax.training.loop import mean_loss
 from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import TrainingState, make_state
+from s2s_jax.training.state import make_state
 
 _GENTLER = 10  # How much lower the learning rate is, so that what was learned stays.
 _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an import.
@@ -153,7 +153,7 @@ def save_start(folder: Path, config: RunConfig, start: Start, validation: Batche
     """
     state = make_state(Seq2Seq(config.model), config.train)
     state = state.replace(params=extended(start.params, state.params))
-    loss = _validation_loss(state, validation)
+    loss = mean_loss(state, validation) if validation else None
     save_step(folder, state.params, state.opt_state, TrainingProgress().to_record(), loss)
     return loss
 
@@ -178,10 +178,3 @@ def extended(params: PyTree, fresh: PyTree) -> PyTree:
     before = np.asarray(before)
     bias[len(before) :] = before[before > _POSSIBLE].min()
     return whole
-
-
-def _validation_loss(state: TrainingState, validation: Batches) -> float | None:
-    if not len(validation):
-        return None
-    sums = validation_sums(state, validation)
-    return float(sums.loss / sums.tokens)

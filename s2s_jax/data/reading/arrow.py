@@ -3,12 +3,11 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2s_jax.data.reading.files import open_regular
+from s2s_jax.data.reading.files import open_regular, reading
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
@@ -73,7 +72,7 @@ class ArrowData:
         """The number of rows."""
         import pyarrow.parquet as pq
 
-        with _reading(self.path):
+        with reading(self.path):
             return sum(
                 pq.read_metadata(file).num_rows
                 if file.suffix.lower() == ".parquet"
@@ -85,7 +84,7 @@ class ArrowData:
         """The batches, with nested fields under names with dots."""
         import pyarrow as pa
 
-        with _reading(self.path):
+        with reading(self.path):
             for file in self.files:
                 for batch in _batches(file):
                     table = pa.Table.from_batches([batch])
@@ -122,7 +121,7 @@ def _files(path: Path) -> list[Path]:
         )
     state = path / "state.json"
     if state.exists():
-        with _reading(path):
+        with reading(path):
             listed = json.loads(state.read_text("utf-8"))["_data_files"]
             return [path / Path(entry["filename"]).name for entry in listed]
     files = sorted(file for kind in _KINDS for file in path.glob(f"*{kind}"))
@@ -134,15 +133,3 @@ def _files(path: Path) -> list[Path]:
             " with the files of one"
         )
     return files
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (UserError, MemoryError, GeneratorExit):
-        raise
-    except Exception as error:  # pyarrow raises a dozen kinds for broken files
-        raise UserError(
-            f"{shown(path)} cannot be read: {shown(error, 120)}; replace it by a fresh copy"
-        ) from error

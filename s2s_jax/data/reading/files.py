@@ -9,13 +9,12 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from errno import EINVAL
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from s2s_jax.data.reading.encodings import to_utf8
 from s2s_jax.errors import UserError
-from s2s_jax.runtime.files import shown, stand_in
+from s2s_jax.runtime.files import machine_fault, shown, stand_in
 
 _CHUNK_BYTES = 1 << 18
 _FORM = "it needs lines of source<TAB>target in UTF-8"
@@ -36,7 +35,7 @@ def open_chunks(path: Path, encoding: str = "") -> Iterator[tuple[str, Iterator[
     """
     with ExitStack() as stack:
         file = stack.enter_context(open_regular(path))
-        with _reading(path):
+        with reading(path):
             name, read = _unpacked(path, file, stack)
         yield name, _not_empty(path, to_utf8(path, _chunks(path, read), encoding))
 
@@ -71,7 +70,7 @@ def open_regular(path: Path) -> IO[bytes]:
             f"the data file {shown(path)} cannot be opened: {shown(error.strerror or error)};"
             f" {'change its permissions or copy it' if denied else 'check the path'}"
         ) from error
-    with _reading(path):
+    with reading(path):
         mistake = stand_in(_start(file))
     if mistake:
         file.close()
@@ -124,7 +123,7 @@ def _text_member(path: Path, archive: zipfile.ZipFile) -> str:
 
 def _chunks(path: Path, read: Callable[[int], bytes]) -> Iterator[bytes]:
     while True:
-        with _reading(path):
+        with reading(path):
             chunk = read(_CHUNK_BYTES)
         if not chunk:
             return
@@ -145,20 +144,17 @@ def _empty(path: Path) -> UserError:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Turns what a broken file or a fault of the machine raises into `UserError`."""
     try:
         yield
     except UserError:
         raise
-    except Exception as error:  # gzip and zipfile raise a dozen kinds for broken archives
-        reason = shown(getattr(error, "strerror", None) or error, 80) or type(error).__name__
-        remedy = (
-            "it may be broken or cut short: replace it by a fresh copy, or unpack it yourself and"
-            " pass the text"
-        )
-        # A fault of the machine says nothing of the file; EINVAL is a wrong offset in an archive.
-        if isinstance(error, MemoryError) or getattr(error, "errno", None) not in (None, EINVAL):
-            remedy = "try again"
+    except Exception as error:  # gzip, zipfile and pyarrow raise a dozen kinds for broken files
+        fault = machine_fault(error)
+        reason = fault or shown(getattr(error, "strerror", None) or error, 80)
+        reason = reason or type(error).__name__
+        remedy = "try again" if fault else "it may be broken or cut short: take a fresh copy"
         raise UserError(
             f"the data file {shown(path)} cannot be read: {reason}; {remedy}"
         ) from error
