@@ -25,8 +25,9 @@ _EXPRESSIBLE = {
     "latent_dim",
     "embedding_dim",
     "recurrent_activation",
+    "dropout",  # It has no part in answers.
 }
-"""The fields of `ModelConfig` that Keras's plain layers can express."""
+"""The fields of `ModelConfig` whose values the export can express."""
 
 
 class ExportRequest(NamedTuple):
@@ -74,7 +75,7 @@ def export_model(request: ExportRequest) -> int:
 
 
 def refuse_what_keras_cannot(config: ModelConfig) -> None:
-    """Refuses a model with a feature that no plain layer of Keras has.
+    """Refuses a model with layers that the export does not know.
 
     Raises:
       UserError: naming the feature.
@@ -83,8 +84,8 @@ def refuse_what_keras_cannot(config: ModelConfig) -> None:
         value = getattr(config, field.name)
         if field.name not in _EXPRESSIBLE and value != field.default:
             raise UserError(
-                f"Keras's plain layers cannot express --{field.name.replace('_', '-')} {value}; "
-                "export a run that was trained without it."
+                f"the export to Keras does not know `{field.name}` {value}; export a run that was "
+                "trained without it."
             )
 
 

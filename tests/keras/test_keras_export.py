@@ -50,8 +50,11 @@ def test_a_feature_that_keras_has_no_layer_for_is_named():
         attention_heads: int = 0
 
     refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3))
-    with pytest.raises(UserError, match="cannot express --attention-heads 2"):
+    with pytest.raises(UserError, match="does not know `attention_heads` 2"):
         refuse_what_keras_cannot(Newer(9, 9, attention_heads=2))
+    with pytest.raises(UserError, match="does not know `attention` luong"):
+        refuse_what_keras_cannot(ModelConfig(9, 9, attention="luong"))
+    refuse_what_keras_cannot(ModelConfig(9, 9, dropout=0.2))
 
 
 def test_subwords_have_no_place_in_an_export(tmp_path):
