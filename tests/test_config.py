@@ -143,6 +143,8 @@ def test_sizes_without_a_default_are_required(key):
         (lambda: TrainConfig(clip_norm=-1), "clip_norm"),
         (lambda: TrainConfig(schedule="linear"), "schedule"),
         (lambda: TrainConfig(warmup=-1), "warmup"),
+        (lambda: TrainConfig(ema=1.0), "ema"),
+        (lambda: TrainConfig(ema=-0.1), "ema"),
         (lambda: TrainConfig(optimizer="adamw", weight_decay=-0.1), "weight_decay"),
         (lambda: TrainConfig(label_smoothing=1.0), "label_smoothing"),
         (lambda: TrainConfig(label_smoothing=-0.1), "label_smoothing"),

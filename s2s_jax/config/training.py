@@ -68,6 +68,13 @@ class TrainConfig(Config):
         help="of the probability that the objective wants spread over all symbols; reported losses "
         "are without",
     )
+    ema: float = option(
+        0.0,
+        least=0,
+        below=1,
+        metavar="DECAY",
+        help="validate and decode with an exponential moving average of the weights; 0 = none",
+    )
     clip_norm: float = option(
         0.0, least=0, metavar="NORM", help="bound on the norm of the gradient; 0 = none"
     )

@@ -36,6 +36,7 @@ def save_step(
     opt_state: Any,
     record: Mapping[str, Any],
     val_loss: float | None,
+    average: Any = None,
 ) -> None:
     """Saves one step of a run, unless that very step is there already.
 
@@ -45,11 +46,14 @@ def save_step(
       opt_state: the optimizer's state, likewise.
       record: how far training had come, in plain values; its "step" is the step's number.
       val_loss: None in the middle of an epoch and without a validation part.
+      average: the average of the parameters, a tree like them; None where none is kept.
     """
     clean_steps(folder)
     path = step_path(folder, record["step"])
     if not is_there(path):
         saved = {"params": _to_saved(params), "opt_state": _to_saved(opt_state)}
+        if average is not None:
+            saved["average"] = _to_saved(average)
         hashes = {item: hashes_of_arrays(arrays) for item, arrays in saved.items()}
         record = {**record, "val_loss": val_loss, "hashes": hashes}
         record["hashes"]["progress"] = hash_of_json(record)
@@ -80,19 +84,24 @@ def _checkpointer() -> ocp.Checkpointer:
 
 
 def restore_params(folder: Path, step: int, like: Any) -> Any:
-    """The parameters of a step, NumPy arrays in a tree like `like` (shapes or arrays).
+    """The parameters that a step decodes with: their average, where one was kept.
+
+    Returns:
+      NumPy arrays in a tree like `like` (shapes or arrays).
 
     Raises:
       Damaged: when it is not what was saved, or of another shape.
       UserError: when it cannot be read now.
     """
-    return _restore(folder, step, {"params": like})["params"]
+    record = _reading(folder, step, lambda: _read_record(folder, step))
+    item = "average" if "average" in record["hashes"] else "params"
+    return _restore(folder, step, {item: like})[item]
 
 
 def restore_state(
     folder: Path, step: int, params: Any, opt_state: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Parameters and optimizer state of a step, in trees like those given, and its record.
+    """What the optimizer goes on with, in trees like those given, and the record of a step.
 
     Raises:
       Damaged: when it is not what was saved, or of another shape.

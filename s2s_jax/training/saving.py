@@ -20,7 +20,7 @@ import numpy as np
 from s2s_jax.config import RunConfig
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.runs.checkpointing import restore_state, save_step
+from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step
 from s2s_jax.runs.folder import (
     EVALUATION,
     TEST,
@@ -45,6 +45,7 @@ class _Step(NamedTuple):
     opt_state: Any
     record: dict[str, Any]
     val_loss: float | None
+    average: Any
 
 
 class Saver:
@@ -66,8 +67,9 @@ class Saver:
         self, state: TrainingState, progress: TrainingProgress, val_loss: float | None
     ) -> None:
         """Saves the steps that wait, then this one."""
-        params, opt_state = jax.tree.map(np.array, jax.device_get((state.params, state.opt_state)))
-        self._waiting.append(_Step(params, opt_state, progress.to_record(), val_loss))
+        arrays = jax.device_get((state.params, state.opt_state, state.average))
+        params, opt_state, average = jax.tree.map(np.array, arrays)
+        self._waiting.append(_Step(params, opt_state, progress.to_record(), val_loss, average))
         if self._try():
             return
         warnings.warn(
@@ -152,17 +154,22 @@ def _restore(
         return None
     # Shapes only: a config that asks for more than its files hold must not take the memory.
     like = jax.eval_shape(lambda: make_state(model, config.train))
-    step, (params, opt_state, record) = restore_newest(
-        folder, "latest", lambda n: restore_state(folder, n, like.params, like.opt_state)
-    )
+
+    def read(step: int) -> tuple[Any, dict[str, Any]]:
+        params, opt_state, record = restore_state(folder, step, like.params, like.opt_state)
+        average = like.average and restore_params(folder, step, like.average)
+        return (params, opt_state, average), record
+
+    step, (arrays, record) = restore_newest(folder, "latest", read)
     if is_main():
         # They are damaged, and training must be able to save these steps again.
         set_aside(folder, {n for n in all_steps(folder) if n > step})
     progress = TrainingProgress.from_record(record)
-    params, opt_state = jax.device_put((params, opt_state))
+    params, opt_state, average = jax.device_put(arrays)
     state = like.replace(
         params=params,
         opt_state=opt_state,
+        average=average,
         step=jnp.int32(progress.step),
         key=dropout_key(model, config.train),
     )

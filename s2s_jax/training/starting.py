@@ -152,9 +152,10 @@ def save_start(folder: Path, config: RunConfig, start: Start, validation: Batche
       The validation loss before training in nats per target token; None without a validation part.
     """
     state = make_state(Seq2Seq(config.model), config.train)
-    state = state.replace(params=extended(start.params, state.params))
+    state = state.with_params(extended(start.params, state.params))
     loss = mean_loss(state, validation) if validation else None
-    save_step(folder, state.params, state.opt_state, TrainingProgress().to_record(), loss)
+    record = TrainingProgress().to_record()
+    save_step(folder, state.params, state.opt_state, record, loss, state.average)
     return loss
 
 

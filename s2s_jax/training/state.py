@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -21,11 +21,42 @@ class TrainingState(TrainState):
 
     Attributes:
       key: the data of the key that dropout draws with; None for a model without dropout.
+      average: of the parameters, which is judged and decodes in their place; None for none.
       smoothing: of the labels, in the objective.
+      decay: of the average.
     """
 
     key: jax.Array | None = None
+    average: Any = None
     smoothing: float = struct.field(pytree_node=False, default=0.0)
+    decay: float = struct.field(pytree_node=False, default=0.0)
+
+    @property
+    def judged(self) -> Any:
+        """The parameters that are validated, and that decode."""
+        return self.params if self.average is None else self.average
+
+    def with_params(self, params: Any) -> Self:
+        """The state with other parameters, whose average begins with them."""
+        average = jax.tree.map(jnp.array, params) if self.decay else None
+        return self.replace(params=params, average=average)
+
+    def updated(self, gradients: Any, rate: jax.Array | None) -> Self:
+        """The state after an update of which the share `rate` is made.
+
+        Scaling an update scales the learning rate of every optimizer offered. The decay of the
+        average rises from a tenth, so that the first parameters are soon forgotten: after t updates
+        it is min(decay, (1 + t) / (10 + t)), as in TensorFlow's `ExponentialMovingAverage`.
+        """
+        updates, opt_state = self.tx.update(gradients, self.opt_state, self.params)
+        if rate is not None:
+            updates = jax.tree.map(lambda update: rate * update, updates)
+        params = optax.apply_updates(self.params, updates)
+        average = self.average
+        if average is not None:
+            decay = jnp.minimum(self.decay, (1 + self.step) / (10 + self.step))
+            average = optax.incremental_update(params, average, 1 - decay)
+        return self.replace(step=self.step + 1, params=params, opt_state=opt_state, average=average)
 
 
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
@@ -82,6 +113,7 @@ def make_state(model: Seq2Seq, config: TrainConfig) -> TrainingState:
         tx=make_optimizer(config),
         key=dropout_key(model, config),
         smoothing=config.label_smoothing,
-    )
+        decay=config.ema,
+    ).with_params(variables["params"])
     # A Python int would be compiled for once as a constant and once as an array.
     return state.replace(step=jnp.int32(0))

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.sharding import Mesh
 
 from s2s_jax.data.batching import Batch
@@ -84,23 +83,14 @@ def _train_step(
     finite = jnp.isfinite(sums.loss) & jnp.isfinite(sum(squares))
     return jax.lax.cond(
         finite,
-        lambda: (_updated(state, gradients, rate), sums),
+        lambda: (state.updated(gradients, rate), sums),
         # No batch is without tokens, so that none says that the update was skipped.
         lambda: (state.replace(step=state.step + 1), jax.tree.map(jnp.zeros_like, sums)),
     )
 
 
-def _updated(state: TrainingState, gradients: Any, rate: jax.Array | None) -> TrainingState:
-    """The state after an update; scaling it scales the learning rate of every optimizer offered."""
-    updates, opt_state = state.tx.update(gradients, state.opt_state, state.params)
-    if rate is not None:
-        updates = jax.tree.map(lambda update: rate * update, updates)
-    params = optax.apply_updates(state.params, updates)
-    return state.replace(step=state.step + 1, params=params, opt_state=opt_state)
-
-
 def _eval_step(state: TrainingState, batch: Batch, devices: Devices = ALONE) -> Sums:
-    logits = _logits(state.apply_fn, state.params, batch)
+    logits = _logits(state.apply_fn, state.judged, batch)
     return devices.total(token_sums(logits, batch.targets, batch.target_mask))
 
 

@@ -24,7 +24,7 @@ MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
 # With every option of regularization.
 EVERYTHING = TrainConfig(
     epochs=3, batch_size=4, seed=1, optimizer="adamw", weight_decay=0.1, clip_norm=0.5,
-    schedule="cosine", warmup=5, label_smoothing=0.1,
+    schedule="cosine", warmup=5, label_smoothing=0.1, ema=0.9,
 )  # fmt: skip
 DROPPING = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.2))
 
@@ -69,7 +69,8 @@ def train(
     saved = []
 
     def save(state, progress, val_loss):
-        saved.append((jax.device_get((state.params, state.opt_state)), progress, val_loss))
+        arrays = {name: getattr(state, name) for name in ("params", "opt_state", "average")}
+        saved.append((jax.device_get(arrays), progress, val_loss))
 
     parts = batches(TRAINING, config), Batches(validation, 4)
     state, progress = fit(
@@ -93,16 +94,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config, model):
     reached_steps = set()
     for stop_after in (1, 8, 11, 20):  # Within and at the end of epochs of 8 batches.
         _, _, saved = train(config=config, model=model, listener=Watcher(stop_after))
-        (params, opt_state), reached, _ = saved[-1]
+        arrays, reached, _ = saved[-1]
         reached_steps.add(reached.step)
         state = make_state(model, config).replace(
-            params=jax.device_put(params),
-            opt_state=jax.device_put(opt_state),
-            step=jnp.int32(reached.step),
+            **jax.device_put(arrays), step=jnp.int32(reached.step)
         )
         found, resumed, _ = train(state, reached, config)
         assert_same(found.params, wanted.params)
         assert_same(found.opt_state, wanted.opt_state)
+        assert_same(found.average, wanted.average)
         assert resumed.step == progress.step == 24
         assert without_times(resumed.history) == without_times(progress.history)
     assert len(reached_steps - {24}) == 4
@@ -142,8 +142,8 @@ def test_plateau_lowers_the_rate_of_the_epochs_after_it():
 
 def test_metrics_are_those_of_the_parameters_saved():
     _, progress, saved = train()
-    for (params, _), at, val_loss in saved:
-        state = make_state(MODEL, CONFIG).replace(params=jax.device_put(params))
+    for arrays, at, val_loss in saved:
+        state = make_state(MODEL, CONFIG).replace(params=jax.device_put(arrays["params"]))
         sums = validation_sums(state, Batches(VALIDATION, 4))
         assert sums.tokens == sum(len(t) + 1 for t in VALIDATION.targets)
         assert val_loss == pytest.approx(sums.loss / sums.tokens, rel=1e-6)
@@ -360,10 +360,9 @@ def test_a_run_saved_every_few_steps_goes_on_from_each_of_them_exactly():
     assert_same(state.params, whole.params)
     steps = [p.step for _, p, _ in saved]
     assert {n for n in range(1, progress.step) if n % 3 == 0} < set(steps)
-    for (params, opt_state), reached, val_loss in saved[1:4]:
+    for arrays, reached, val_loss in saved[1:4]:
         assert (val_loss is None) == (reached.batch > 0)
-        params, opt_state = jax.device_put((params, opt_state))
-        again = make_state(MODEL, config).replace(params=params, opt_state=opt_state)
+        again = make_state(MODEL, config).replace(**jax.device_put(arrays))
         again, end, _ = train(again, reached, config)
         assert_same((again.params, again.opt_state), (state.params, state.opt_state))
         assert without_times(end.history) == without_times(progress.history)
