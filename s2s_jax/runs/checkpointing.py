@@ -128,24 +128,21 @@ def _reading(folder: Path, step: int, read: Callable[[], _Read]) -> _Read:
     files can be read, and `read` fails again.
     """
     path = step_path(folder, step)
-    for again in (False, True):
+    try:
         try:
             return read()
         # Orbax and tensorstore raise bare Exception, ValueError, KeyError, ... on damaged files.
         except Exception as error:
-            fault = machine_fault(error)
-            if fault is None and not again:
-                try:
-                    read_all(path)
-                    continue
-                except OSError as found:
-                    fault = machine_fault(found)
-            if fault is not None:
-                message = f"step {step} in {path.parent} cannot be read: {fault}"
-                raise UserError(f"{message}; nothing was changed.") from None
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise Damaged(f"step {step} in {path.parent} is damaged ({reason}).") from None
-    raise AssertionError
+            if machine_fault(error):
+                raise
+            read_all(path)
+            return read()
+    except Exception as error:
+        if fault := machine_fault(error):
+            message = f"step {step} in {path.parent} cannot be read: {fault}"
+            raise UserError(f"{message}; nothing was changed.") from None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise Damaged(f"step {step} in {path.parent} is damaged ({reason}).") from None
 
 
 def _read_record(folder: Path, step: int) -> dict[str, Any]:
