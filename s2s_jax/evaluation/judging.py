@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 from pathlib import Path
@@ -46,11 +45,8 @@ def judge(
     for text in corpus.skipped_texts():
         print(f"skipped: {text}", file=sys.stderr)
     training_sources = translator.folder and read_training_sources(translator.folder)
-    total = len({pair.source for pair in corpus.pairs}) + len(corpus.pairs)
     with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=total)
-        advance = functools.partial(bar.advance, task)
-        evaluation = evaluate(translator, corpus.pairs, config, training_sources, advance)
+        evaluation = evaluate(translator, corpus.pairs, config, training_sources, bar)
     if output is not None:
         write_lines(output, decoded_lines(evaluation.answers))
     if as_json:
