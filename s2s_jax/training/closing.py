@@ -65,7 +65,8 @@ def finish(
     problem = weakness(judged) if judged else forgetting(len(known), min(pairs, _TRIED))
     if problem:
         best = best_epoch(progress.history) if progress.history else 0
-        report.say(f"{problem} {remedies(config, progress.epoch, best, pairs)}")
+        report.say(problem)
+        report.say(remedies(config, progress.epoch, best, pairs))
     elif other := other_recipe(config, pairs):
         report.say(other)
     report.finished(folder, _shown(known))
