@@ -143,6 +143,8 @@ def test_sizes_without_a_default_are_required(key):
         (lambda: TrainConfig(clip_norm=-1), "clip_norm"),
         (lambda: TrainConfig(schedule="linear"), "schedule"),
         (lambda: TrainConfig(warmup=-1), "warmup"),
+        (lambda: TrainConfig(accumulate=0), "accumulate"),
+        (lambda: TrainConfig(accumulate=5, batch_size=4), "accumulate"),
         (lambda: TrainConfig(ema=1.0), "ema"),
         (lambda: TrainConfig(ema=-0.1), "ema"),
         (lambda: TrainConfig(optimizer="adamw", weight_decay=-0.1), "weight_decay"),

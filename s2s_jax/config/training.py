@@ -29,6 +29,10 @@ class TrainConfig(Config):
 
     epochs: int = option(100, least=0, metavar="N", help="epoch at which training ends")
     batch_size: int = option(64, least=1, metavar="N", help="pairs per update")
+    accumulate: int = option(
+        1, least=1, metavar="N",
+        help="compute a batch in N parts, one after another, in less memory",
+    )  # fmt: skip
     shapes: int = option(
         0, least=0, most=32, metavar="N",
         help="lengths that batches are padded to, each compiled once: N of source and target "
@@ -110,6 +114,11 @@ class TrainConfig(Config):
             raise UserError(
                 f"`weight_decay` {self.weight_decay:g} is for `optimizer` adamw, not "
                 f"{self.optimizer}; leave it out, or make it 0."
+            )
+        if self.accumulate > self.batch_size:
+            raise UserError(
+                f"`accumulate` must be at most the `batch_size` {self.batch_size:,}, not "
+                f"{self.accumulate:,}."
             )
         if self.schedule == "inverse-sqrt" and not self.warmup:
             raise UserError(

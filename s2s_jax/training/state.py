@@ -24,12 +24,14 @@ class TrainingState(TrainState):
       average: of the parameters, which is judged and decodes in their place; None for none.
       smoothing: of the labels, in the objective.
       decay: of the average.
+      parts: of a batch, computed one after another.
     """
 
     key: jax.Array | None = None
     average: Any = None
     smoothing: float = struct.field(pytree_node=False, default=0.0)
     decay: float = struct.field(pytree_node=False, default=0.0)
+    parts: int = struct.field(pytree_node=False, default=1)
 
     @property
     def judged(self) -> Any:
@@ -114,6 +116,7 @@ def make_state(model: Seq2Seq, config: TrainConfig) -> TrainingState:
         key=dropout_key(model, config),
         smoothing=config.label_smoothing,
         decay=config.ema,
+        parts=config.accumulate,
     ).with_params(variables["params"])
     # A Python int would be compiled for once as a constant and once as an array.
     return state.replace(step=jnp.int32(0))

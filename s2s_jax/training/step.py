@@ -62,6 +62,39 @@ def objective(
     return minimized / mean_tokens, token_sums(logits, batch.targets, batch.target_mask)
 
 
+def _gradients(
+    state: TrainingState, batch: Batch, mean_tokens: jax.Array, devices: Devices
+) -> tuple[Any, Sums]:
+    """The gradient and the reported sums of this device's rows, summed over `state.parts`."""
+    first, rows = devices.index() * len(batch.source), len(batch.source)
+    if state.parts > 1:
+        # Rows of padding, which have no weight, make the parts equal.
+        padding = -rows % state.parts
+        batch = jax.tree.map(lambda x: jnp.pad(x, ((0, padding), (0, 0))), batch)
+        rows += padding
+    keys = ()
+    if state.key is not None:
+        keys = (dropout_keys(state.key, state.step, first + jnp.arange(rows)),)
+
+    def gradient(batch: Batch, *keys: jax.Array) -> tuple[Any, Sums]:
+        compute = jax.grad(objective, has_aux=True)
+        return compute(state.params, state.apply_fn, batch, mean_tokens, state.smoothing, *keys)
+
+    if state.parts == 1:
+        return gradient(batch, *keys)
+    parts = jax.tree.map(
+        lambda x: x.reshape(state.parts, rows // state.parts, *x.shape[1:]), (batch, *keys)
+    )
+    nothing = jax.tree.map(
+        lambda x: jnp.zeros(x.shape, x.dtype),
+        jax.eval_shape(gradient, *jax.tree.map(lambda x: x[0], parts)),
+    )
+    total, _ = jax.lax.scan(
+        lambda total, part: (jax.tree.map(jnp.add, total, gradient(*part)), None), nothing, parts
+    )
+    return total
+
+
 def _train_step(
     state: TrainingState,
     batch: Batch,
@@ -69,15 +102,7 @@ def _train_step(
     rate: jax.Array | None = None,
     devices: Devices = ALONE,
 ) -> tuple[TrainingState, Sums]:
-    keys = ()
-    if state.key is not None:
-        rows = len(batch.source)
-        places = devices.index() * rows + jnp.arange(rows)
-        keys = (dropout_keys(state.key, state.step, places),)
-    gradient = jax.grad(objective, has_aux=True)
-    gradients, sums = devices.total(
-        gradient(state.params, state.apply_fn, batch, mean_tokens, state.smoothing, *keys)
-    )
+    gradients, sums = devices.total(_gradients(state, batch, mean_tokens, devices))
     # One branch or the other: choosing between new and old values element by element costs 4 %.
     squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradients)]
     finite = jnp.isfinite(sums.loss) & jnp.isfinite(sum(squares))

@@ -183,6 +183,25 @@ def test_smoothing_mixes_the_target_with_all_symbols_and_is_not_reported(smoothi
     np.testing.assert_allclose(sums, eval_step(state, batch), rtol=1e-6)
 
 
+@pytest.mark.parametrize("parts", [2, 7])
+def test_a_batch_in_parts_teaches_what_it_teaches_at_once(parts):
+    model = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.5))
+    config = TrainConfig(optimizer="sgd", learning_rate=1.0, label_smoothing=0.1)
+    (batch,) = wide(30).epoch()
+    (found, sums), (wanted, whole) = (
+        train_step(
+            make_state(model, dataclasses.replace(config, accumulate=n)), batch, np.float32(200)
+        )
+        for n in (parts, 1)
+    )
+    np.testing.assert_allclose(sums, whole, rtol=1e-5)
+    jax.tree.map(
+        lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-6),
+        found.params,
+        wanted.params,
+    )
+
+
 def test_dropout_is_drawn_anew_in_each_step_from_the_seed_alone():
     model = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.5))
     (batch,) = wide(64).epoch()
