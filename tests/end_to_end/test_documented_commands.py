@@ -24,6 +24,7 @@ TRIED_ELSEWHERE = {
     r"python tests/helpers/": "figures of long runs",
     r"s2s-\w+": "tests/test_packaging.py",
     r"sphinx-build": "tests/test_docs.py",
+    r"words\.h5": "tests/keras/test_keras_documentation.py",
 }
 PAIRS = 10_500  # As many as the tutorial reads, and some more.
 
@@ -62,6 +63,17 @@ def prepare(folder):
     for name in ("fra.txt", "cmn.txt", "fra.tsv", "my.tsv"):
         (folder / name).write_text("".join(lines), "utf-8")
     (folder / "pairs.txt").write_text("".join(lines[:20]), "utf-8")
+    sofas = "".join(f"{number} sofas.\tソファー{number}。\n" for number in range(1, 99))
+    (folder / "sofa.tsv").write_text(sofas, "shift_jis")
+    for name, part in (
+        ("train", pairs[:2000]),
+        ("dev", pairs[2000:2100]),
+        ("test", pairs[2100:2200]),
+    ):
+        (folder / f"{name}.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in part), "utf-8")
+        for side, language in enumerate(("en", "fr")):
+            texts = "".join(f"{pair[side]}\n" for pair in part)
+            (folder / f"{name}.{language}").write_text(texts, "utf-8")
     sources = "".join(f"{source}\n" for source, _ in pairs[:20])
     for name in ("sentences.txt", "in.txt", "log.txt"):
         (folder / name).write_text(sources, "utf-8")
@@ -78,6 +90,7 @@ def as_tried(command):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # Some thirty processes, a third of which train.
 def test_every_printed_command_does_what_it_should(tmp_path):
     folder = prepare(tmp_path)
     environment = {**os.environ, "COLUMNS": "79", "XLA_FLAGS": ""}
