@@ -83,7 +83,7 @@ class TrainingReport:
         """Shows the bar inside; `batches` is the number of batches an epoch."""
         self._batches, self._epochs, self._history = batches, epochs, [*progress.history]
         if not self.is_watched:
-            self.say("Compiling, then training; a line follows after each epoch.")
+            self.say("Compiling, then training ...")
         with self.bar("{task.fields[figures]}", TimeRemainingColumn(), "left") as self._bar:
             self._task = self._bar.add_task(
                 f"epoch {self._epoch(progress.epoch)}",

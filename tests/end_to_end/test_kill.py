@@ -37,7 +37,7 @@ def test_training_goes_on_while_the_disk_is_full(small_disk, data_file):
     run = small_disk / "run"
     small = ["--epochs", 5000, "--latent-dim", 8]
     process = train(data_file, run, *small)
-    wait_for(process.stdout, "epoch")
+    wait_for(process.stdout, "  loss ")
     room = small_disk / "somebody else's"
     with room.open("wb") as file:
         try:
@@ -47,12 +47,12 @@ def test_training_goes_on_while_the_disk_is_full(small_disk, data_file):
             pass
     said = wait_for(process.stderr, "could not be saved")
     assert "No space left" in said and said.count("\n") == 1
-    wait_for(process.stdout, "epoch")
+    wait_for(process.stdout, "  loss ")
     # What was saved before is whole, and after there is room again the run is saved.
     assert run_script("decode.py", "--checkpoint", run, "He eats.", cwd="/").returncode == 0
     room.unlink()
     for _ in range(20):
-        wait_for(process.stdout, "epoch")
+        wait_for(process.stdout, "  loss ")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
@@ -66,13 +66,13 @@ def test_training_goes_on_while_the_disk_is_full(small_disk, data_file):
 
 def test_the_second_process_on_a_run_is_refused_and_the_first_goes_on(tmp_path, data_file):
     first = train(data_file, tmp_path / "run", "--epochs", 5000)
-    wait_for(first.stdout, "epoch")
+    wait_for(first.stdout, "  loss ")
     for more in (["--resume"], ["--overwrite"]):
         second = train(data_file, tmp_path / "run", *more)
         out, said = second.communicate(timeout=60)
         assert (second.returncode, out) == (2, "")
         assert f"process {first.pid}" in said and said.count("\n") == 1
-    wait_for(first.stdout, "epoch")
+    wait_for(first.stdout, "  loss ")
     first.send_signal(signal.SIGTERM)
     assert first.wait(60) == 128 + signal.SIGTERM
     first.communicate()
