@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -53,9 +53,8 @@ def align(translator: Translator, text: str, target: str | None = None) -> Align
     rows = source[None], np.ones((1, len(source)), bool), inputs[None].astype(np.int32)
     params = one_copy(translator.params) if translator.mesh else translator.params
     weights = np.asarray(_weights(translator.model, params, *rows)[0])
-    symbols = run.source_vocabulary.symbols, run.target_vocabulary.symbols
-    sides = (tuple(s[i] for i in side) for s, side in zip(symbols, (source, ids), strict=True))
-    return Alignment(*sides, weights)
+    read, written = run.source_vocabulary.symbols, run.target_vocabulary.symbols
+    return Alignment(tuple(read[i] for i in source), tuple(written[i] for i in ids), weights)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -67,5 +66,6 @@ def _weights(
     inputs: Int[Array, "batch target_time"],
 ) -> Float[Array, "batch target_time source_time"]:
     """What the attention sows in the teacher-forced pass."""
-    _, sown = model.apply({"params": params}, source, mask, inputs, mutable="intermediates")
-    return sown["intermediates"]["decoder"]["attention"]["weights"][0]
+    variables = {"params": params}
+    found: Any = model.apply(variables, source, mask, inputs, mutable=["intermediates"])
+    return found[1]["intermediates"]["decoder"]["attention"]["weights"][0]

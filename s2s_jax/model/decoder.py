@@ -46,7 +46,7 @@ class Decoder(nn.Module):
             self.attention = LuongAttention(width if narrowed else units, dtype)
         if config.tie_embeddings:
             self.readout = None if narrowed else dense(width, dtype)
-            self.output = TiedOutput(config.target_vocab_size, dtype)
+            self.tied_output = TiedOutput(config.target_vocab_size, dtype, name="output")
         else:
             self.output = dense(config.target_vocab_size, dtype)
 
@@ -93,7 +93,7 @@ class Decoder(nn.Module):
         if not self.config.tie_embeddings:
             return self.output(hidden)
         hidden = hidden if self.readout is None else self.readout(hidden)
-        return self.output(hidden, self.inputs.embedding.embedding)
+        return self.tied_output(hidden, self.inputs.embedding.embedding)
 
 
 class TiedOutput(nn.Module):

@@ -47,11 +47,11 @@ class Encoder(nn.Module):
         self.upper_inputs = [dense(4 * units, **of_vectors) for _ in upper]
         self.upper_cells = [LSTMCell(*cell) for _ in upper]
         if config.bidirectional:
-            self.backward_inputs = (
-                dense(4 * units, **of_vectors)
-                if config.embedding_dim
-                else GateInputs(*tokens, **of_tokens)
-            )
+            # What either reads: embeddings, which both directions share, or one-hot vectors.
+            if config.embedding_dim:
+                self.backward_inputs = dense(4 * units, **of_vectors)
+            else:
+                self.backward_tokens = GateInputs(*tokens, **of_tokens, name="backward_inputs")
             self.backward_cell = LSTMCell(*cell)
             self.upper_backward_inputs = [dense(4 * units, **of_vectors) for _ in upper]
             self.upper_backward_cells = [LSTMCell(*cell) for _ in upper]
@@ -98,7 +98,7 @@ class Encoder(nn.Module):
         if not self.config.bidirectional:
             return [self.inputs(tokens, keys)]
         if not self.config.embedding_dim:
-            return [self.inputs(tokens, keys), self.backward_inputs(tokens, keys)]
+            return [self.inputs(tokens, keys), self.backward_tokens(tokens, keys)]
         vectors = self.inputs.embed(tokens, keys)
         return [self.inputs.project(vectors), self.backward_inputs(vectors)]
 

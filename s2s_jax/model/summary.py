@@ -85,6 +85,7 @@ def _layers(model: Seq2Seq, *inputs: jax.ShapeDtypeStruct) -> tuple[list[str], A
 def _shape(value: Any) -> str:
     """`float32[64,256]`, or `(c, h)` of two such for each of some layers, which are alike."""
     if isinstance(value, tuple):
-        layers = f"{len(value)} x " if len(value) > 1 else ""
-        return f"{layers}(c, h) of {', '.join(map(_shape, value[0]))}"
+        first, *others = value
+        layers = f"{len(others) + 1} x " if others else ""
+        return f"{layers}(c, h) of {', '.join(map(_shape, first))}"
     return f"{value.dtype}[{','.join(map(str, value.shape))}]"

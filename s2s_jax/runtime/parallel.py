@@ -22,19 +22,19 @@ class Devices(NamedTuple):
 
     Attributes:
       total: adds sums up over the devices.
-      index: the place of this device among them, and of its rows in the batch.
+      place: of this device among them, and of its rows in the batch.
     """
 
     total: Callable[[Any], Any]
-    index: Callable[[], jax.Array | int]
+    place: Callable[[], jax.Array | int]
 
 
-ALONE = Devices(total=lambda sums: sums, index=lambda: 0)
+ALONE = Devices(total=lambda sums: sums, place=lambda: 0)
 """One device, which has all rows."""
 
 ON_MESH = Devices(
     total=functools.partial(jax.lax.psum, axis_name=AXIS),
-    index=functools.partial(jax.lax.axis_index, AXIS),
+    place=functools.partial(jax.lax.axis_index, AXIS),
 )
 """Those of a mesh, inside `data_parallel`."""
 

@@ -106,7 +106,7 @@ def dropout_key(model: Seq2Seq, config: TrainConfig) -> jax.Array | None:
 
 def make_state(model: Seq2Seq, config: TrainConfig) -> TrainingState:
     """Parameters drawn with the seed, and the optimizer's first state."""
-    init, apply = _functions(model)
+    init, apply = _functions(model)  # pyright: ignore[reportArgumentType]  Modules are frozen.
     tokens = jnp.zeros((1, 1), jnp.int32)
     variables = init(jax.random.key(config.seed), tokens, jnp.ones((1, 1), bool), tokens)
     state = TrainingState.create(

@@ -23,7 +23,7 @@ def _logits(
     return apply_fn({"params": params}, *inputs, *keys)
 
 
-def dropout_keys(key: jax.Array, step: jax.Array, rows: jax.Array) -> jax.Array:
+def dropout_keys(key: jax.Array, step: jax.Array | int, rows: jax.Array) -> jax.Array:
     """A key for each row of a batch, by its place in all of it: the devices do not matter.
 
     Args:
@@ -66,7 +66,7 @@ def _gradients(
     state: TrainingState, batch: Batch, mean_tokens: jax.Array, devices: Devices
 ) -> tuple[Any, Sums]:
     """The gradient and the reported sums of this device's rows, summed over `state.parts`."""
-    first, rows = devices.index() * len(batch.source), len(batch.source)
+    first, rows = devices.place() * len(batch.source), len(batch.source)
     if state.parts > 1:
         # Rows of padding, which have no weight, make the parts equal.
         padding = -rows % state.parts
