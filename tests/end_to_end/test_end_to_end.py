@@ -59,7 +59,7 @@ def test_training_says_what_it_does(trained):
     assert set(kept[0]) == {
         "epoch", "loss", "accuracy", "nats_per_character",
         "val_loss", "val_accuracy", "val_nats_per_character",
-        "seconds", "target_tokens_per_second",
+        "seconds", "target_tokens_per_second", "learning_rate",
     }  # fmt: skip
     evaluation = json.loads((out / "evaluation.json").read_text())
     assert f"Exactly right: {evaluation['exact']} of {evaluation['sentences']}" in done.stdout

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 def state(seed_rows=40):
-    return types.SimpleNamespace(params=make_params(seed_rows), opt_state=OPT_STATE)
+    return types.SimpleNamespace(params=make_params(seed_rows), opt_state=OPT_STATE, average=None)
 
 
 def progress(step, losses=(1.0,)):
