@@ -52,10 +52,13 @@ def translator():
 
 def test_greedy_follows_the_step_by_step_definition(translator):
     model, variables = translator.model, {"params": translator.params}
-    step = jax.jit(lambda *state: model.apply(variables, *state, method="decode_step"))
+    encode, step = (
+        jax.jit(lambda *state, view=view: model.apply(variables, *state, method=view))
+        for view in ("encode", "decode_step")
+    )
     for text in TEXTS:
         ids = jnp.asarray(SOURCE.encode(text))[None]
-        carry, memory = model.apply(variables, ids, ids > 0, method="encode")
+        carry, memory = encode(ids, ids > 0)
         token, written = jnp.array([Vocabulary.bos_id]), []
         while len(written) < LIMIT:
             carry, logits = step(carry, memory, token)

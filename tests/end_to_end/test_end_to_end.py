@@ -200,6 +200,7 @@ def test_an_interrupted_run_is_saved_and_goes_on_exactly(tmp_path, data_file, ru
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_word_level_with_embeddings(tmp_path, data_file, run_here):
     done = run_here(
         "train.py", "--data", data_file, "--tokens", "word", "--embedding-dim", 8,

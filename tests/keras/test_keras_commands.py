@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 
+import pytest
 from s2s_keras_testing import write_tutorial_data, write_tutorial_model
 from s2s_testing import ROOT
 
@@ -29,6 +30,7 @@ def typed(line, cwd, *more):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_what_the_import_prints_can_be_typed(tmp_path):
     write_tutorial_data(tmp_path / "fra.txt")
     write_tutorial_model(tmp_path / "s2s.h5")

@@ -67,6 +67,7 @@ def type_here(run_here, line, *more):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page(files, run_here):
     assert len(COMMANDS) == 5
     for line in COMMANDS:
@@ -74,6 +75,7 @@ def test_the_commands_of_the_page(files, run_here):
             type_here(run_here, line, *(["--epochs", 1] if "--resume" in line else []))
 
 
+@pytest.mark.slow
 def test_the_imports_in_the_tables_of_the_page(files, run_here):
     imports = [command for command in IN_TABLES if command.startswith("import")]
     assert len(imports) == 5

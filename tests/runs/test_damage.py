@@ -71,7 +71,10 @@ def steps_of(folder):
     return [int(p.name) for p in (folder / STEPS).iterdir() if p.name.isdecimal()]
 
 
-@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize(
+    "how",
+    ["flip", *(pytest.param(how, marks=pytest.mark.slow) for how in DAMAGES if how != "flip")],
+)
 def test_decoding_with_any_file_damaged(trained, tmp_path, how):
     folder = Path(shutil.copytree(trained[1], tmp_path / "run"))
     right = {n: Translator.load(folder, n)(TEXTS) for n in (*steps_of(folder), "best")}

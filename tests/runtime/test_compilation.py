@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import jax, sys
 from s2s_jax.runtime import cache
@@ -66,6 +68,7 @@ def test_two_first_starts_at_once_do_not_disturb_each_other(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in files(tmp_path)} == kept != {}
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_bounded_and_used_last(tmp_path):
     def size():
         return sum(path.stat().st_size for path in files(tmp_path))

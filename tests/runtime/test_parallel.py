@@ -48,6 +48,7 @@ def copy(tree):
     return jax.tree.map(jax.numpy.array, tree)
 
 
+@pytest.mark.slow
 def test_shares_of_a_batch_teach_what_all_of_it_teaches(problem):
     (state, batch), devices = problem, 5
     # vmap names an axis as a mesh does, and needs one device.

@@ -72,6 +72,7 @@ def test_mistakes_are_exceptions_that_speak_python(here, data_file):
     assert "--" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_long_pairs_and_more_than_the_tutorial_takes_are_all_trained_on(here):
     pairs = [(f"{k:05}", "a\tb\nc") for k in range(10_050)]
     run = train(pairs, validation_split=0, **SMALL | {"batch_size": 10_050, "epochs": 1})
@@ -113,6 +114,7 @@ def test_a_thread_may_train(here, data_file):
     assert len(found[0].history) == 2
 
 
+@pytest.mark.slow
 def test_a_process_that_trains_sees_nothing_of_it(here, data_file):
     code = f"import s2s_jax; s2s_jax.train({str(data_file)!r}, epochs=1, latent_dim=8)"
     done = subprocess.run(

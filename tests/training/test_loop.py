@@ -115,6 +115,7 @@ def test_more_epochs_later_equal_more_epochs_at_once():
     assert_same(found.params, wanted.params)
 
 
+@pytest.mark.slow
 def test_raising_the_epochs_of_a_schedule_goes_on_with_that_of_the_longer_run():
     def rates(progress):
         return [epoch["learning_rate"] for epoch in progress.history]
@@ -129,6 +130,7 @@ def test_raising_the_epochs_of_a_schedule_goes_on_with_that_of_the_longer_run():
     assert rates(train()[1]) == [CONFIG.learning_rate] * 3
 
 
+@pytest.mark.slow
 def test_plateau_lowers_the_rate_of_the_epochs_after_it():
     config = dataclasses.replace(
         CONFIG, optimizer="sgd", learning_rate=1e-12, epochs=6, schedule="plateau"

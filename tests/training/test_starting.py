@@ -97,6 +97,7 @@ def mean_loss(folder, data, seed=0):
     return sums.loss / sums.tokens
 
 
+@pytest.mark.slow
 def test_the_new_is_learned_and_the_old_is_not_lost(run_here, trained, tmp_path):
     done, folder = start(run_here, trained, tmp_path, NEW, "--epochs", 7, "--validation-split", 0)
     assert done.returncode == 0, done.stderr

@@ -119,7 +119,10 @@ def test_clip_norm_bounds_the_step():
     assert largest_step(0.0) > 0.01
 
 
-@pytest.mark.parametrize("optimizer", LEARNING_RATES)
+@pytest.mark.parametrize(
+    "optimizer",
+    ["adamw", *(pytest.param(o, marks=pytest.mark.slow) for o in LEARNING_RATES if o != "adamw")],
+)
 def test_a_share_of_the_rate_does_what_a_lower_rate_does(optimizer):
     config = TrainConfig(optimizer=optimizer, learning_rate=0.02, clip_norm=0.5)
     (batch,) = wide(64).epoch()
@@ -183,7 +186,7 @@ def test_smoothing_mixes_the_target_with_all_symbols_and_is_not_reported(smoothi
     np.testing.assert_allclose(sums, eval_step(state, batch), rtol=1e-6)
 
 
-@pytest.mark.parametrize("parts", [2, 7])
+@pytest.mark.parametrize("parts", [pytest.param(2, marks=pytest.mark.slow), 7])
 def test_a_batch_in_parts_teaches_what_it_teaches_at_once(parts):
     model = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.5))
     config = TrainConfig(optimizer="sgd", learning_rate=1.0, label_smoothing=0.1)
