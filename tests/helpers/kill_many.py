@@ -25,7 +25,7 @@ if __name__ == "__main__":
 
 from s2s_testing import write_pairs  # noqa: E402
 
-FLAGS = "--latent-dim 16 --batch-size 4 --optimizer adam --clip-norm 1 --save-every 2 --resume"
+FLAGS = "--recipe tutorial --latent-dim 16 --batch-size 4 --optimizer adam --clip-norm 1 --save-every 2 --resume"
 STEPS_A_KILL = 24  # So many optimizer steps are reached before a process is killed, on average.
 _EPOCH = 4  # Steps of an epoch: 16 training pairs in batches of 4.
 
@@ -119,7 +119,7 @@ def kill_many(folder: Path, kills: int, seed: int) -> Killed:
         process = start(data, out, epochs)
         _, said = process.communicate()
         assert process.returncode == 0 and not said, said.decode()
-        assert not leftovers(out)
+        assert not leftovers(out), leftovers(out)
     same = end_of(run) == end_of(folder / "peace")
     return Killed(kills, in_saves, before_steps, time.monotonic() - begun, same)
 
