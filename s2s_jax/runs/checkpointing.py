@@ -8,6 +8,7 @@ optimizer steps done; `steps` is about which of them there are.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ def save_step(
     val_loss: float | None,
     average: Any = None,
 ) -> None:
-    """Saves one step of a run, unless that very step is there already.
+    """Saves one step of a run, unless that very step is there already, and reads it back.
 
     Args:
       folder: of the run.
@@ -47,13 +48,17 @@ def save_step(
       record: how far training had come, in plain values; its "step" is the step's number.
       val_loss: None in the middle of an epoch and without a validation part.
       average: the average of the parameters, a tree like them; None where none is kept.
+
+    Raises:
+      Damaged: when it was not written whole; nothing is left of it.
     """
     clean_steps(folder)
     path = step_path(folder, record["step"])
     if not is_there(path):
-        saved = {"params": _to_saved(params), "opt_state": _to_saved(opt_state)}
+        trees = {"params": params, "opt_state": opt_state}
         if average is not None:
-            saved["average"] = _to_saved(average)
+            trees["average"] = average
+        saved = {item: _to_saved(tree) for item, tree in trees.items()}
         hashes = {item: hashes_of_arrays(arrays) for item, arrays in saved.items()}
         record = {**record, "val_loss": val_loss, "hashes": hashes}
         record["hashes"]["progress"] = hash_of_json(record)
@@ -66,6 +71,11 @@ def save_step(
                 progress=ocp.args.JsonSave(record),
             ),
         )
+        try:
+            _restore(folder, record["step"], trees)
+        except (Damaged, UserError):
+            shutil.rmtree(path)  # Orbax says nothing of some faults of the machine.
+            raise
     # Orbax flushes the arrays alone, and older steps are removed next.
     for written in (*path.rglob("*"), path, path.parent):
         flush(written)

@@ -25,7 +25,8 @@ if __name__ == "__main__":
 
 from s2s_testing import write_pairs  # noqa: E402
 
-FLAGS = "--recipe tutorial --latent-dim 16 --batch-size 4 --optimizer adam --clip-norm 1 --save-every 2 --resume"
+FLAGS = "--recipe tutorial --latent-dim 16 --batch-size 4 --optimizer adam --clip-norm 1 "
+FLAGS += "--save-every 2 --resume"
 STEPS_A_KILL = 24  # So many optimizer steps are reached before a process is killed, on average.
 _EPOCH = 4  # Steps of an epoch: 16 training pairs in batches of 4.
 
