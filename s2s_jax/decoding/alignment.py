@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Float
 
+from s2s_jax.data.corpus import normalize
 from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.decoding.programs import attention
+from s2s_jax.decoding.sources import read_sources
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
-from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import one_copy
 
 
@@ -44,28 +44,14 @@ def align(translator: Translator, text: str, target: str | None = None) -> Align
     run = translator.run
     if run.config.model.attention == "none":
         raise UserError("this model has no attention; train one with `attention` luong.")
-    source = run.source_encoder.encode(text)
+    source = read_sources(run, [text], strict=False, first=1)[0].ids
     if not len(source):
         raise UserError(f"training saw no symbol of {text!r}; there is nothing to align.")
-    answer = translator(text) if target is None else target
-    ids = np.append(run.target_vocabulary.encode(answer), Vocabulary.eos_id)
-    inputs = np.append(Vocabulary.bos_id, ids[:-1])
-    rows = source[None], np.ones((1, len(source)), bool), inputs[None].astype(np.int32)
+    answer = translator(text) if target is None else normalize(target)
+    ids = np.append(run.target_vocabulary.encode(answer), np.int32(Vocabulary.eos_id))
     params = one_copy(translator.params) if translator.mesh else translator.params
-    weights = np.asarray(_weights(translator.model, params, *rows)[0])
+    mask = np.ones((1, len(source)), bool)
+    found = attention(translator.model, params, source[None], mask, ids[None])
     read, written = run.source_vocabulary.symbols, run.target_vocabulary.symbols
-    return Alignment(tuple(read[i] for i in source), tuple(written[i] for i in ids), weights)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _weights(
-    model: Seq2Seq,
-    params: PyTree,
-    source: Int[Array, "batch source_time"],
-    mask: Bool[Array, "batch source_time"],
-    inputs: Int[Array, "batch target_time"],
-) -> Float[Array, "batch target_time source_time"]:
-    """What the attention sows in the teacher-forced pass."""
-    variables = {"params": params}
-    found: Any = model.apply(variables, source, mask, inputs, mutable=["intermediates"])
-    return found[1]["intermediates"]["decoder"]["attention"]["weights"][0]
+    sides = tuple(read[i] for i in source), tuple(written[i] for i in ids)
+    return Alignment(*sides, np.asarray(found[0]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -146,7 +146,25 @@ def score(
     target: Int[Array, "batch target_time"],
 ) -> Float[Array, "batch target_time"]:
     """Source ids and mask, target ids -> the log-probability of each target token."""
-    first = jnp.full((target.shape[0], 1), Vocabulary.bos_id, target.dtype)
-    inputs = jnp.concatenate((first, target[:, :-1]), axis=1)
-    log_probs = jax.nn.log_softmax(model.bind({"params": params})(source, mask, inputs))
+    log_probs = jax.nn.log_softmax(model.bind({"params": params})(source, mask, _shifted(target)))
     return jnp.take_along_axis(log_probs, target[:, :, None], axis=2)[:, :, 0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def attention(
+    model: Seq2Seq,
+    params: PyTree,
+    source: Int[Array, "batch source_time"],
+    mask: Bool[Array, "batch source_time"],
+    target: Int[Array, "batch target_time"],
+) -> Float[Array, "batch target_time source_time"]:
+    """As `score`, the attention of each target token to the source; for a model that has it."""
+    variables, inputs = {"params": params}, (source, mask, _shifted(target))
+    found: Any = model.apply(variables, *inputs, mutable=["intermediates"])
+    return found[1]["intermediates"]["decoder"]["attention"]["weights"][0]
+
+
+def _shifted(target: Int[Array, "batch time"]) -> Int[Array, "batch time"]:
+    """What the decoder reads of a target in teacher forcing: `<bos>`, and all but the last id."""
+    first = jnp.full((target.shape[0], 1), Vocabulary.bos_id, target.dtype)
+    return jnp.concatenate((first, target[:, :-1]), axis=1)

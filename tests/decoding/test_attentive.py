@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from s2s_testing import compilations
+from s2s_testing import compilations, greedy_by_definition
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
@@ -51,24 +51,8 @@ def translator():
 
 
 def test_greedy_follows_the_step_by_step_definition(translator):
-    model, variables = translator.model, {"params": translator.params}
-    encode, step = (
-        jax.jit(lambda *state, view=view: model.apply(variables, *state, method=view))
-        for view in ("encode", "decode_step")
-    )
     for text in TEXTS:
-        ids = jnp.asarray(SOURCE.encode(text))[None]
-        carry, memory = encode(ids, ids > 0)
-        token, written = jnp.array([Vocabulary.bos_id]), []
-        while len(written) < LIMIT:
-            carry, logits = step(carry, memory, token)
-            allowed = np.asarray(logits[0]).copy()
-            allowed[[Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id]] = -np.inf
-            token = jnp.array([allowed.argmax()])
-            if token[0] == Vocabulary.eos_id:
-                break
-            written.append(token[0])
-        assert translator(text) == TARGET.decode(written)
+        assert translator(text) == greedy_by_definition(translator, text, LIMIT)
 
 
 @pytest.mark.parametrize("options", [{}, {"beam": 3}, {"sample": True}], ids=str)
@@ -115,6 +99,8 @@ def test_an_alignment_says_what_each_symbol_attended_to(translator):
     np.testing.assert_allclose(
         align(translator, "abc", "uu").weights[:2], found.weights[:2], rtol=1e-5
     )
+    spaced = align(translator, "  abc ", " uv")  # Read as a translator reads it.
+    np.testing.assert_array_equal(spaced.weights, found.weights)
     greedy = align(translator, "abc")
     assert TARGET.decode([TARGET.symbols.index(s) for s in greedy.target]) == translator("abc")
     with pytest.raises(UserError, match="no symbol of '日'"):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.sharding import AxisType
-from s2s_testing import PAIRS, compilations
+from s2s_testing import PAIRS, compilations, greedy_by_definition
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.corpus import normalize
@@ -81,20 +81,7 @@ def test_a_sentence_of_100_000_characters_is_answered(translator):
 
 
 def test_it_follows_the_step_by_step_definition(translator):
-    text = "abcabc"
-    ids = jnp.asarray(SOURCE.encode(text))[None]
-    model, variables = translator.model, {"params": translator.params}
-    carry, memory = model.apply(variables, ids, ids > 0, method="encode")
-    token, written = jnp.array([Vocabulary.bos_id]), []
-    for _ in range(12):
-        carry, logits = model.apply(variables, carry, memory, token, method="decode_step")
-        allowed = np.asarray(logits[0]).copy()
-        allowed[[Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id]] = -np.inf
-        token = jnp.array([allowed.argmax()])
-        if token[0] == Vocabulary.eos_id:
-            break
-        written.append(token[0])
-    assert translator([text]) == [TARGET.decode(written)]
+    assert translator(["abcabc"]) == [greedy_by_definition(translator, "abcabc", 12)]
 
 
 def test_unseen_characters_are_named_and_left_out(translator):

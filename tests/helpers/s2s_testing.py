@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from s2s_jax.data.batching import Examples
+from s2s_jax.data.vocabulary import Vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,3 +74,24 @@ def compilations(caplog):
         yield names
     for record in caplog.records:
         names += re.findall(r"^Compiling (?:jit\()?(\w+)", record.getMessage())
+
+
+def greedy_by_definition(translator, text, limit):
+    """The answer to a text by chained decode steps, of at most `limit` symbols."""
+    model, variables = translator.model, {"params": translator.params}
+    encode, step = (
+        jax.jit(lambda *state, view=view: model.apply(variables, *state, method=view))
+        for view in ("encode", "decode_step")
+    )
+    ids = jnp.asarray(translator.run.source_vocabulary.encode(text))[None]
+    carry, memory = encode(ids, ids > 0)
+    token, written = jnp.array([Vocabulary.bos_id]), []
+    while len(written) < limit:
+        carry, logits = step(carry, memory, token)
+        allowed = np.asarray(logits[0]).copy()
+        allowed[[Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id]] = -np.inf
+        token = jnp.array([allowed.argmax()])
+        if token[0] == Vocabulary.eos_id:
+            break
+        written.append(token[0])
+    return translator.run.target_vocabulary.decode(written)
