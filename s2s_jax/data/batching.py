@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, Int32
@@ -172,17 +172,17 @@ class Batches:
         pairs = len(bucket_of)
         order = np.arange(pairs) if rng is None else rng.permutation(pairs)
         batches = []
-        left: list[list[Any]] = [[] for _ in self.buckets]  # By the bucket that takes them.
+        left: list[list[np.ndarray]] = [[] for _ in self.buckets]  # By the bucket that takes them.
         for k, bucket in enumerate(self.buckets):
             rows = np.concatenate((*left[k], order[bucket_of[order] == k]))
-            larger = [j for j, b in enumerate(self.buckets) if j > k and fits(bucket, b)]
-            full = len(rows) // self.batch_size * self.batch_size if larger else len(rows)
-            batches += [
-                (k, rows[i : min(i + self.batch_size, full)])
-                for i in range(0, full, self.batch_size)
-            ]
-            if full < len(rows):
-                left[larger[0]].append(rows[full:])
+            larger = (j for j in range(k + 1, len(self.buckets)) if fits(bucket, self.buckets[j]))
+            next_larger = next(larger, None)  # None for the last one alone, which fits every pair.
+            full = len(rows)
+            if next_larger is not None:
+                full -= full % self.batch_size
+                left[next_larger].append(rows[full:])
+            starts = range(0, full, self.batch_size)
+            batches += [(k, rows[i : i + self.batch_size]) for i in starts]
         if rng is None:
             return batches
         return [batches[i] for i in _interleave([k for k, _ in batches], rng)]
