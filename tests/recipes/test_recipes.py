@@ -42,6 +42,14 @@ def test_the_built_in_corpus_has_a_recipe_of_its_own():
     assert recipe.train["optimizer"] == "adam"
 
 
+def test_a_transducer_reads_characters_writes_symbols_and_compiles_little():
+    recipe = read_recipe("transducer")
+    data, train = DataConfig(**recipe.data), TrainConfig(**recipe.train)
+    assert (data.source_tokens, data.target_tokens) == ("char", "space")
+    assert data.num_samples == 0  # All pairs.
+    assert 0 < train.shapes <= 3
+
+
 def test_a_recipe_is_a_file(tmp_path):
     path = write(tmp_path, '[data]\ndata = "été.txt"\n[model]\nlatent_dim = 8\n')
     assert read_recipe(path) == Recipe("", {"data": "été.txt"}, {"latent_dim": 8}, {})
