@@ -35,8 +35,8 @@ def jax_steps(flags) -> Callable[[], None]:
     from s2s_jax.config import ModelConfig, TrainConfig
     from s2s_jax.data.batching import Batch
     from s2s_jax.model.seq2seq import Seq2Seq
-    from s2s_jax.training.state import make_state
-    from s2s_jax.training.step import train_step
+    from s2s_jax.training.fitting.state import make_state
+    from s2s_jax.training.fitting.step import train_step
 
     model = Seq2Seq(ModelConfig(*SYMBOLS, flags.units), dtype=getattr(jnp, flags.precision))
     state = make_state(model, TrainConfig())

@@ -21,9 +21,9 @@ from s2s_jax.data.batching import Batches
 from s2s_jax.data.preparation import prepare
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.memory import keep_freed_memory
-from s2s_jax.training.loop import train_epoch
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import make_state
+from s2s_jax.training.fitting.loop import train_epoch
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_state
 
 _BEHIND = 10  # Steps after a compilation that the device may have done during it.
 

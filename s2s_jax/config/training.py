@@ -12,7 +12,7 @@ WEIGHT_DECAY = 0.004
 """The default of AdamW, as in Keras."""
 
 SCHEDULES = ("constant", "cosine", "inverse-sqrt", "plateau")
-"""How the learning rate changes; see `training/schedules.py`."""
+"""How the learning rate changes; see `training/fitting/schedules.py`."""
 
 PARTS = ("encoder", "decoder")
 """The parts of a model, as its parameters name them."""

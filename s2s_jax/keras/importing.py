@@ -26,8 +26,8 @@ from s2s_jax.keras.weights import to_params
 from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
 from s2s_jax.runtime.files import safe_name, shown, write_lines
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import make_optimizer
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_optimizer
 
 _NO_DATA = "unknown"
 

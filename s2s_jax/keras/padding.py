@@ -21,8 +21,8 @@ from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.reading.models import KerasModel
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training import loop
-from s2s_jax.training.state import TrainingState
+from s2s_jax.training.fitting import loop
+from s2s_jax.training.fitting.state import TrainingState
 
 _TRIED = 256  # Pairs that each padding is tried on.
 _CLEARLY = 0.9  # The loss must drop to this share: an untrained model cannot tell paddings apart.

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
+from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.planning import request_for
-from s2s_jax.training.progress import TrainingProgress
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.run import TrainedRun, carry_out
 

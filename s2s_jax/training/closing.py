@@ -22,8 +22,8 @@ from s2s_jax.runs.folder import TEST, VALIDATION, write_evaluation
 from s2s_jax.runtime.devices import is_main, of_this_process
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.memory import release_freed_memory
-from s2s_jax.training.loop import MOST_SKIPPED, NotFinite
-from s2s_jax.training.progress import TrainingProgress, best_epoch
+from s2s_jax.training.fitting.loop import MOST_SKIPPED, NotFinite
+from s2s_jax.training.fitting.progress import TrainingProgress, best_epoch
 from s2s_jax.training.report import TrainingReport
 
 _TRIED = 100  # Training pairs, where no validation sentence is answered rightly.

@@ -15,7 +15,7 @@ from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.runtime.files import shown
-from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.fitting.progress import TrainingProgress
 
 _PAIR_WIDTH = 60  # Columns beside the names, in a terminal of 79.
 _FEW_UPDATES = 500

@@ -18,7 +18,7 @@ from s2s_jax.recipes import SECTIONS, default_recipe, read_recipe
 from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
 from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
-from s2s_jax.training.schedules import check_schedule
+from s2s_jax.training.fitting.schedules import check_schedule
 from s2s_jax.training.starting import Start, continued, read_start, settings_after
 
 # On resume. The state does not depend on these; precision may differ between devices.

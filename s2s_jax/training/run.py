@@ -46,7 +46,9 @@ from s2s_jax.runtime.interrupts import catch_interrupts
 from s2s_jax.runtime.memory import keep_freed_memory
 from s2s_jax.runtime.parallel import replicate
 from s2s_jax.training.closing import finish, not_finite
-from s2s_jax.training.loop import Listener, NotFinite, fit
+from s2s_jax.training.fitting.loop import Listener, NotFinite, fit
+from s2s_jax.training.fitting.progress import TrainingProgress, is_over, with_more
+from s2s_jax.training.fitting.state import TrainingState, make_state
 from s2s_jax.training.opening import opening_rows
 from s2s_jax.training.planning import (
     Request,
@@ -55,11 +57,9 @@ from s2s_jax.training.planning import (
     saved_run,
     wanted_start,
 )
-from s2s_jax.training.progress import TrainingProgress, is_over, with_more
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.saving import Saver, restore_together
 from s2s_jax.training.starting import Start, note_sources, save_start
-from s2s_jax.training.state import TrainingState, make_state
 
 
 class TrainingInterrupted(KeyboardInterrupt):

@@ -32,8 +32,8 @@ from s2s_jax.runs.folder import (
 )
 from s2s_jax.runs.steps import prune_steps, restore_newest, set_aside
 from s2s_jax.runtime.devices import is_main, together
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import TrainingState, dropout_key, make_state
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import TrainingState, dropout_key, make_state
 
 _PAUSE = 5  # Seconds between two attempts at the end of a run.
 

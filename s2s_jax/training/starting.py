@@ -20,9 +20,9 @@ from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params, save_step
 from s2s_jax.runs.folder import Run, read_run
 from s2s_jax.runs.steps import restore_newest
-from s2s_jax.training.loop import mean_loss
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import make_state
+from s2s_jax.training.fitting.loop import mean_loss
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_state
 
 _GENTLER = 10  # How much lower the learning rate is, so that what was learned stays.
 _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an import.

@@ -56,8 +56,8 @@ def end_of(run: Path) -> tuple:
     from s2s_jax.runs.checkpointing import restore_state
     from s2s_jax.runs.folder import read_run
     from s2s_jax.runs.steps import find_step
-    from s2s_jax.training.progress import TrainingProgress
-    from s2s_jax.training.state import make_state
+    from s2s_jax.training.fitting.progress import TrainingProgress
+    from s2s_jax.training.fitting.state import make_state
 
     def timeless(epoch: dict) -> dict:
         return {name: value for name, value in epoch.items() if "second" not in name}

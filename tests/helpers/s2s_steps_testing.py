@@ -8,8 +8,8 @@ from s2s_jax.model.losses import Sums
 from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step
 from s2s_jax.runs.folder import all_steps
 from s2s_jax.runs.steps import find_step, prune_steps
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import make_optimizer
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_optimizer
 
 PROGRESS = TrainingProgress(
     step=6,

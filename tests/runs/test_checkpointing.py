@@ -30,8 +30,8 @@ from s2s_jax.model.losses import Sums
 from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step
 from s2s_jax.runs.folder import STEPS
 from s2s_jax.runs.steps import prune_steps
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import make_optimizer
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_optimizer
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

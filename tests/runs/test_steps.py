@@ -8,7 +8,7 @@ from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.runs.checkpointing import restore_params, restore_state
 from s2s_jax.runs.folder import STEPS, all_steps, clean_steps
 from s2s_jax.runs.steps import prune_steps, restore_newest, set_aside
-from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.fitting.progress import TrainingProgress
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

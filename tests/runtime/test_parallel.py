@@ -25,8 +25,8 @@ from s2s_jax.runtime.parallel import (
     run_rows,
     share,
 )
-from s2s_jax.training.state import make_state
-from s2s_jax.training.step import compiled_steps, train_step
+from s2s_jax.training.fitting.state import make_state
+from s2s_jax.training.fitting.step import compiled_steps, train_step
 
 ROWS = 10
 

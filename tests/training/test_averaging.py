@@ -12,9 +12,9 @@ from s2s_jax.errors import Damaged
 from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step, step_path
 from s2s_jax.runs.folder import all_steps, read_run
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import make_state
-from s2s_jax.training.step import eval_step, train_step
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_state
+from s2s_jax.training.fitting.step import eval_step, train_step
 
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
 EVERYTHING = {

@@ -13,11 +13,11 @@ from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.data.batching import Batches, Examples
 from s2s_jax.model.losses import Sums
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training import loop
-from s2s_jax.training.loop import MOST_SKIPPED, NotFinite, fit, validation_sums
-from s2s_jax.training.progress import TrainingProgress
-from s2s_jax.training.state import make_state
-from s2s_jax.training.step import train_step
+from s2s_jax.training.fitting import loop
+from s2s_jax.training.fitting.loop import MOST_SKIPPED, NotFinite, fit, validation_sums
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_state
+from s2s_jax.training.fitting.step import train_step
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))

@@ -10,6 +10,7 @@ from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run, create_run
+from s2s_jax.training.fitting.progress import TrainingProgress, with_more
 from s2s_jax.training.planning import (
     Request,
     choose_folder,
@@ -17,7 +18,6 @@ from s2s_jax.training.planning import (
     saved_run,
     with_recipe,
 )
-from s2s_jax.training.progress import TrainingProgress, with_more
 
 
 def request(data=None, model=None, train=None, **options):

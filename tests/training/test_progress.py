@@ -2,7 +2,7 @@ import json
 import math
 
 from s2s_jax.model.losses import Sums
-from s2s_jax.training.progress import TrainingProgress, epoch_metrics, out_of_patience
+from s2s_jax.training.fitting.progress import TrainingProgress, epoch_metrics, out_of_patience
 
 
 def after(losses, **options):

@@ -12,7 +12,7 @@ from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import METRICS, STEPS
 from s2s_jax.training import saving
-from s2s_jax.training.progress import TrainingProgress
+from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.saving import Saver
 
 # Tensorstore's threads report to an event loop that a failed write has closed.

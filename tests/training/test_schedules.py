@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from s2s_jax.config import TrainConfig
 from s2s_jax.config.training import SCHEDULES
 from s2s_jax.errors import UserError
-from s2s_jax.training.schedules import PLATEAU_EPOCHS, check_schedule, rate_share
+from s2s_jax.training.fitting.schedules import PLATEAU_EPOCHS, check_schedule, rate_share
 
 
 def shares(steps, history=(), **options):

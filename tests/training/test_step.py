@@ -11,8 +11,8 @@ from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training.state import dropout_key, make_optimizer, make_state
-from s2s_jax.training.step import eval_step, objective, train_step
+from s2s_jax.training.fitting.state import dropout_key, make_optimizer, make_state
+from s2s_jax.training.fitting.step import eval_step, objective, train_step
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))

@@ -17,10 +17,10 @@ from s2s_jax.config import TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
-from s2s_jax.training.progress import TrainingProgress, epoch_metrics, is_over
-from s2s_jax.training.schedules import is_scheduled, rate_share
-from s2s_jax.training.state import TrainingState
-from s2s_jax.training.step import compiled_steps
+from s2s_jax.training.fitting.progress import TrainingProgress, epoch_metrics, is_over
+from s2s_jax.training.fitting.schedules import is_scheduled, rate_share
+from s2s_jax.training.fitting.state import TrainingState
+from s2s_jax.training.fitting.step import compiled_steps
 
 MOST_SKIPPED = 5
 """So many updates in a row that are not finite end a run: what follows would be no better."""

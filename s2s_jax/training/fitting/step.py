@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from s2s_jax.data.batching import Batch
 from s2s_jax.model.losses import Sums, cross_entropy, token_sums
 from s2s_jax.runtime.parallel import ALONE, Devices, data_parallel
-from s2s_jax.training.state import TrainingState
+from s2s_jax.training.fitting.state import TrainingState
 
 
 def _logits(
