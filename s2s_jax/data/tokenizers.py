@@ -36,6 +36,7 @@ class Tokenizer:
       joiner: what stands between the symbols of an answer.
       strip: whether an answer loses the white space that its first symbol begins with.
       least: symbols that are rarer in the training part stay out of the vocabulary.
+      is_text: whether answers are text as people write it, which BLEU and chrF are made for.
       reads_unseen: whether an unseen symbol of a source is read as `<unk>`; otherwise it is left
         out, because nothing has trained `<unk>`.
       model: what the tokenizer learned, as the library that learned it writes it; empty where
@@ -50,6 +51,7 @@ class Tokenizer:
     joiner: str = ""
     strip: bool = False
     least: int = 1
+    is_text: bool = True
     reads_unseen: bool = False
     model: bytes = dataclasses.field(default=b"", repr=False)
 
@@ -166,7 +168,7 @@ _TOKENIZERS = (
     # Cuts words at combining marks.
     dataclasses.replace(_WORDS, pattern=r"\s*(?:\w+['’]?|[^\w\s])", version=1, unicode=False),
     _WORDS,
-    Tokenizer("space", "symbols", r"\S+", joiner=" "),
+    Tokenizer("space", "symbols", r"\S+", joiner=" ", is_text=False),
     Subwords("subword", "subwords", pattern=""),
 )
 """Every kind in every version; of each the newest comes last."""

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from s2s_jax.config import ModelConfig, RunConfig
-from s2s_jax.evaluation.evaluation import Answer, Evaluation
+from s2s_jax.evaluation.evaluation import Evaluation
+from s2s_jax.evaluation.figures import Answer
 from s2s_jax.recipes import built_in, read_recipe
 
 _ENOUGH = 10  # Answers that show what a model does.

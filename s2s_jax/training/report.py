@@ -18,7 +18,8 @@ from rich.text import Text
 
 from s2s_jax.command_line import command
 from s2s_jax.config import TrainConfig
-from s2s_jax.evaluation.evaluation import Answer, Evaluation, evaluation_lines
+from s2s_jax.evaluation.evaluation import Evaluation, evaluation_lines
+from s2s_jax.evaluation.figures import Answer
 from s2s_jax.runtime.progress_bar import progress_bar
 from s2s_jax.training.fitting.progress import TrainingProgress, best_epoch
 

@@ -5,7 +5,8 @@ import pytest
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.evaluation import advice
 from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
-from s2s_jax.evaluation.evaluation import Answer, Evaluation, Figures
+from s2s_jax.evaluation.evaluation import Evaluation
+from s2s_jax.evaluation.figures import Answer, Figures
 from s2s_jax.recipes import Recipe
 
 CONFIG = RunConfig(DataConfig("fra.txt"), ModelConfig(9, 8), TrainConfig(), 6, "ab")
@@ -15,7 +16,9 @@ LONG = [f"{i} {'abcdefg'[i % 7] * 5}" for i in range(20)]
 def judged(decoded, references=LONG, chrf=50.0, cer=0.3):
     answers = [Answer("x", (r,), d) for r, d in zip(references, decoded, strict=True)]
     exact = sum(answer.exact for answer in answers)
-    figures = Figures(len(answers), len(answers), exact, cer, chrf, "", 0.0, "", 1.0, 1.0)
+    figures = Figures(
+        len(answers), len(answers), exact, 0.0, 0.0, "characters", cer, chrf, "", 0.0, "", 1.0, 1.0
+    )
     return Evaluation(answers, figures, 0, None, 1.0)
 
 

@@ -1,13 +1,18 @@
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s2s_jax.data.corpus import Pair
+from s2s_jax.data.tokenizers import make_tokenizer
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translation import Hypothesis, Translation
-from s2s_jax.evaluation.evaluation import Answer, decoded_lines, evaluate, evaluation_lines
+from s2s_jax.evaluation.evaluation import answers_of, decoded_lines, evaluate, evaluation_lines
+from s2s_jax.evaluation.figures import Answer, figures_of, sequence_error_rate
 from s2s_jax.evaluation.fingerprint import hashes
 
 PAIRS = [Pair("a", "A"), Pair("b", "xy"), Pair("a", "z"), Pair("b", "Bz"), Pair("c", "C!")]
@@ -57,7 +62,8 @@ def test_the_figures_are_those_of_the_answers():
     figures = found.figures
     assert (figures.sentences, figures.references, figures.exact) == (3, 5, 1)
     # "A" is right; "B" lacks a letter of "Bz", and "C" one of "C!".
-    assert figures.cer == pytest.approx(2 / (1 + 2 + 2))
+    assert figures.cer == figures.symbol_error_rate == pytest.approx(2 / (1 + 2 + 2))
+    assert figures.sequence_error_rate == pytest.approx(2 / 3)
     assert figures.loss == pytest.approx(0.5)
     assert figures.perplexity == pytest.approx(math.exp(0.5))
     assert found.in_training is None and found.not_in_training is None
@@ -70,6 +76,32 @@ def test_references_count_as_an_answer_would_spell_them():
     assert found.answers[0] == Answer("a b", ("A B",), "A B")
     assert (found.figures.exact, found.figures.cer) == (2, 0)
     assert evaluate(Shouting("char"), pairs, DecodeConfig(), None).figures.exact == 1
+
+
+def test_errors_are_counted_in_the_symbols_of_the_target():
+    pairs = [Pair("b ɔ̃ ʒ", "B ɔ ʒ U"), Pair("ʁ", "ʁ ʁ"), Pair("ʁ", "ʁ"), Pair("a", "A")]
+    found = evaluate(Shouting("space"), pairs, DecodeConfig(), None)
+    # "B Ɔ̃ Ʒ" is 3 edits away from its 4 symbols; "ʁ", which has no capital, meets a reference.
+    assert found.figures.symbol_error_rate == pytest.approx((3 + 0 + 0) / (4 + 1 + 1))
+    assert found.figures.sequence_error_rate == pytest.approx(1 / 3)
+    lines = evaluation_lines(found)
+    assert "Sequence error rate: 33.3%" in lines and "Symbol error rate: 50.0%" in lines
+    assert found.to_dict()["unit"] == "symbols"
+
+
+def test_symbols_are_no_text_for_chrf_and_bleu():
+    found = evaluate(Shouting("space"), PAIRS, DecodeConfig(), None)
+    assert found.figures.chrf is None and found.figures.bleu is None
+    assert not any("chrF" in line for line in evaluation_lines(found))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.text("abAB ", min_size=1)), min_size=1))
+def test_an_error_rate_is_nought_where_all_is_right_and_never_below(pairs):
+    answers = answers_of(Shouting(), [Pair(*pair) for pair in pairs], DecodeConfig())
+    rate = sequence_error_rate(answers)
+    assert rate == 1 - sum(answer.exact for answer in answers) / len(answers)
+    figures = figures_of(answers, np.ones((len(answers), 2)), make_tokenizer("char"))
+    assert (figures.symbol_error_rate == 0) == (rate == 0)
 
 
 def test_sources_trained_on_are_counted_and_left_out():
@@ -99,7 +131,7 @@ def test_chrf_and_bleu_carry_their_signatures_or_say_how_to_get_them(monkeypatch
     _, found = run()
     assert "nrefs:var" in found.figures.chrf_signature
     assert any(found.figures.bleu_signature in line for line in evaluation_lines(found))
-    monkeypatch.setattr("s2s_jax.evaluation.evaluation.translation_metrics", lambda *_: {})
+    monkeypatch.setattr("s2s_jax.evaluation.figures.translation_metrics", lambda *_: {})
     _, found = run()
     assert found.figures.chrf is None and found.figures.bleu is None
     assert evaluation_lines(found)[-1].endswith("pip install sacrebleu")

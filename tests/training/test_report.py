@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from s2s_jax.command_line import command
-from s2s_jax.evaluation.evaluation import Answer
+from s2s_jax.evaluation.figures import Answer
 from s2s_jax.model.losses import Sums
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.report import TrainingReport
