@@ -54,6 +54,7 @@ else:
 
     def divide(text):
         """The symbols of a text."""
+        text = unicodedata.normalize("NFD", text) if divides.get("decomposed") else text
         return re.findall(divides["pattern"], text)
 
 
@@ -72,6 +73,7 @@ for answer in np.asarray(decode(source, np.array([len(row) for row in rows], np.
     # Behind the end of an answer stands padding, and an answer may be cut off before its end.
     symbols = [about["target_symbols"][i] for i in answer if i not in (0, about["eos_id"])]
     text = joins["joiner"].join(symbols)
+    text = unicodedata.normalize("NFC", text) if joins.get("decomposed") else text
     if "model" in joins:
         text = text.removeprefix(" ")
     print(text.lstrip() if joins["strip"] else text)

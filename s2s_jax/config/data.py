@@ -8,7 +8,7 @@ from s2s_jax.errors import UserError
 EMBEDDED = "sample"
 """The name of the built-in corpus."""
 
-TOKENS = ("char", "grapheme", "word", "space", "subword")
+TOKENS = ("char", "decomposed", "grapheme", "word", "space", "subword")
 """The units that a text can be divided into; see `data/tokenizers.py`."""
 
 Files = str | tuple[str, ...]
@@ -61,8 +61,9 @@ class DataConfig(Config):
     tokens: str = option(
         "char",
         choices=TOKENS,
-        help="units of both sides: characters; graphemes, which a reader takes for one character; "
-        "words; what white space divides; or subwords, learned from the training part",
+        help="units of both sides: characters; decomposed, with accents and the letters of Korean "
+        "syllables by themselves; graphemes, which a reader takes for one character; words; what "
+        "white space divides; or subwords, learned from the training part",
     )
     source_tokens: str = option(
         "", choices=("", *TOKENS), metavar="UNIT", help="units of the sources, if others"

@@ -10,6 +10,7 @@ import base64
 import dataclasses
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -31,6 +32,7 @@ class Tokenizer:
       unit: what messages call its symbols, in the plural.
       pattern: what one symbol matches.
       version: of the pattern; a run keeps the one that it began with.
+      decomposed: whether texts, which are in Unicode's form NFC, are divided in form NFD.
       unicode: whether the pattern is written for the package `regex`, which knows the boundaries
         of Unicode's Annex 29, rather than for the standard library's `re`.
       joiner: what stands between the symbols of an answer.
@@ -47,6 +49,7 @@ class Tokenizer:
     unit: str
     pattern: str
     version: int = 1
+    decomposed: bool = False
     unicode: bool = False
     joiner: str = ""
     strip: bool = False
@@ -73,6 +76,7 @@ class Tokenizer:
 
     def divide(self, text: str) -> list[str]:
         """The symbols of a text, in order."""
+        text = unicodedata.normalize("NFD", text) if self.decomposed else text
         return self._pattern.findall(text)
 
     def sample(self, text: str, alpha: float, seed: int) -> list[str]:
@@ -89,6 +93,7 @@ class Tokenizer:
     def join(self, symbols: Iterable[str]) -> str:
         """The text of some symbols; undoes `divide`, white space around the text aside."""
         text = self.joiner.join(symbols)
+        text = unicodedata.normalize("NFC", text) if self.decomposed else text
         return text.lstrip() if self.strip else text
 
     def symbols(self, texts: Iterable[str]) -> list[str]:
@@ -103,7 +108,7 @@ class Tokenizer:
 
     def to_manifest(self) -> dict[str, Any]:
         """What a program without this package needs to divide a text and to join an answer."""
-        fields = ("kind", "pattern", "unicode", "joiner", "strip")
+        fields = ("kind", "pattern", "decomposed", "unicode", "joiner", "strip")
         return {field: getattr(self, field) for field in fields}
 
 
@@ -164,6 +169,9 @@ _WORDS = Tokenizer(
 )
 _TOKENIZERS = (
     Tokenizer("char", "characters", r"(?s:.)"),
+    # A Korean syllable becomes its two or three letters, and an accent a symbol of its own, so that
+    # a syllable or an accented letter that training never saw is made of symbols that it did see.
+    Tokenizer("decomposed", "letters and marks", r"(?s:.)", decomposed=True),
     Tokenizer("grapheme", "graphemes", r"\X", unicode=True),
     # Cuts words at combining marks.
     dataclasses.replace(_WORDS, pattern=r"\s*(?:\w+['’]?|[^\w\s])", version=1, unicode=False),

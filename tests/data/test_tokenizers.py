@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,9 @@ def test_joining_the_symbols_of_a_text_gives_the_text_back(kind, text):
     symbols = tokenizer.divide(text)
     assert all(map(tokenizer.is_symbol, symbols))
     joined = tokenizer.join(symbols)
-    if kind == "space":  # Answers have one space wherever the text has any white space.
+    if kind == "decomposed":
+        assert joined == unicodedata.normalize("NFC", text)
+    elif kind == "space":  # Answers have one space wherever the text has any white space.
         assert symbols == text.split()
         assert joined == " ".join(text.split())
     else:
@@ -71,6 +74,13 @@ def test_graphemes_are_what_a_reader_takes_for_one_character():
     ]  # fmt: skip
 
 
+def test_decomposed_symbols_make_up_syllables_that_training_never_saw():
+    vocabulary = Vocabulary.from_texts(["한국", "mañana é"], "decomposed")
+    assert vocabulary.tokenizer.divide("é한") == ["e", "\u0301", "\u1112", "\u1161", "\u11ab"]
+    for unseen in ("학", "á"):
+        assert vocabulary.decode(vocabulary.encode(unseen)) == unseen
+
+
 def test_a_word_of_white_space_only_is_divided_in_no_time():
     assert make_tokenizer("word").divide("a" + " " * 100_000 + "b")[0] == "a"
 
@@ -87,7 +97,7 @@ def test_the_words_of_an_older_run_stay_as_they_were():
 
 @pytest.mark.parametrize("values", [{}, {"tokens": "word", "version": 3}, {"tokens": ["char"]}])
 def test_an_unknown_tokenizer_is_refused(values):
-    with pytest.raises(UserError, match="must be one of char, grapheme, word, space, subword, not"):
+    with pytest.raises(UserError, match="must be one of char, decomposed, grapheme, word"):
         read_tokenizer(values)
 
 

@@ -55,7 +55,10 @@ def translator():
     return Translator(Run(config, *vocabularies), params)
 
 
-@pytest.fixture(scope="module", params=[("grapheme", "space"), ("subword", "subword")])
+@pytest.fixture(
+    scope="module",
+    params=[("grapheme", "space"), ("subword", "subword"), ("decomposed", "decomposed")],
+)
 def mixed(translator, request):
     """Symbols that are left out when unseen, to others that have a space between them."""
     source = Vocabulary.from_texts(["a b, c d."], request.param[0])

@@ -45,7 +45,7 @@ def test_the_built_in_corpus_has_a_recipe_of_its_own():
 def test_a_transducer_reads_characters_writes_symbols_and_compiles_little():
     recipe = read_recipe("transducer")
     data, train = DataConfig(**recipe.data), TrainConfig(**recipe.train)
-    assert (data.source_tokens, data.target_tokens) == ("char", "space")
+    assert (data.source_tokens, data.target_tokens) == ("decomposed", "space")
     assert data.num_samples == 0  # All pairs.
     assert 0 < train.shapes <= 3
 
