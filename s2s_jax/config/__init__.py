@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from s2s_jax.config.data import EMBEDDED as EMBEDDED
+from s2s_jax.config.data import EVERYTHING as EVERYTHING
 from s2s_jax.config.data import TOKENS as TOKENS
 from s2s_jax.config.data import DataConfig as DataConfig
 from s2s_jax.config.data import Files as Files
+from s2s_jax.config.data import Reading as Reading
 from s2s_jax.config.data import files as files
 from s2s_jax.config.model import HARD_SIGMOID_SLOPES as HARD_SIGMOID_SLOPES
 from s2s_jax.config.model import ModelConfig as ModelConfig

@@ -21,7 +21,45 @@ def files(data: Files) -> tuple[str, ...]:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataConfig(Config):
+class Reading(Config):
+    """How pairs are read from data; the lengths are in characters after normalization."""
+
+    columns: str = option(
+        "",
+        metavar="A,B",
+        help="columns of source and target, by number or by name (default: the first two)",
+    )
+    separator: str = option(
+        "", metavar="TEXT", help="what stands between columns (default: found in the first lines)"
+    )
+    quotes: str = option(
+        "auto",
+        choices=("auto", "csv", "text"),
+        help="double quotes enclose fields, as in CSV, or belong to the text",
+    )
+    encoding: str = option("", metavar="NAME", help="of the text (default: UTF-8)")
+    num_samples: int = option(10_000, least=0, metavar="N", help="read the first N pairs; 0 = all")
+    swap: bool = option(False, help="translate from the second column to the first")
+    max_source_length: int = option(
+        500,
+        least=0,
+        metavar="N",
+        help="skip pairs with a longer source, in characters; 0 = no limit",
+    )
+    max_target_length: int = option(
+        500,
+        least=0,
+        metavar="N",
+        help="skip pairs with a longer target, in characters; 0 = no limit",
+    )
+
+
+EVERYTHING = Reading(num_samples=0, max_source_length=0, max_target_length=0)
+"""All pairs of some data, whatever their length."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig(Reading):
     """Which pairs a run is trained on, and how they are read and split."""
 
     data: Files = option(
@@ -42,22 +80,6 @@ class DataConfig(Config):
     test: Files = option(
         "", most_values=2, metavar="PATH", help="evaluate on this data as well, at the end"
     )
-    columns: str = option(
-        "",
-        metavar="A,B",
-        help="columns of source and target, by number or by name (default: the first two)",
-    )
-    separator: str = option(
-        "", metavar="TEXT", help="what stands between columns (default: found in the first lines)"
-    )
-    quotes: str = option(
-        "auto",
-        choices=("auto", "csv", "text"),
-        help="double quotes enclose fields, as in CSV, or belong to the text",
-    )
-    encoding: str = option("", metavar="NAME", help="of the text (default: UTF-8)")
-    num_samples: int = option(10_000, least=0, metavar="N", help="read the first N pairs; 0 = all")
-    swap: bool = option(False, help="translate from the second column to the first")
     tokens: str = option(
         "char",
         choices=TOKENS,
@@ -80,18 +102,6 @@ class DataConfig(Config):
         metavar="ALPHA",
         help="draw in each epoch how a text is divided, a way of probability p in proportion to "
         "p^ALPHA; 0 = take the likeliest",
-    )
-    max_source_length: int = option(
-        500,
-        least=0,
-        metavar="N",
-        help="skip pairs with a longer source, in characters; 0 = no limit",
-    )
-    max_target_length: int = option(
-        500,
-        least=0,
-        metavar="N",
-        help="skip pairs with a longer target, in characters; 0 = no limit",
     )
     validation_split: float = option(
         0.2,

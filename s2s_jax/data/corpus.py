@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from s2s_jax.data.reading.layout import FIND_OUT, Layout
+from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.data.reading.tables import Row, open_table, plain_rows
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import safe_name, shown
@@ -89,61 +89,36 @@ def normalize(text: str) -> str:
 
 
 def read_pairs(
-    path: str | os.PathLike | tuple[str | os.PathLike, ...],
-    num_samples: int = 0,
-    swap: bool = False,
-    max_source_length: int = 0,
-    max_target_length: int = 0,
-    layout: Layout = FIND_OUT,
+    path: str | os.PathLike | tuple[str | os.PathLike, ...], reading: Reading = EVERYTHING
 ) -> Corpus:
-    """Reads the first `num_samples` usable distinct pairs of a data file (0: all of them).
+    """Reads the usable distinct pairs of a data file, as many as `reading` asks for.
 
     Args:
       path: a text, plain, gzipped, or in a zip; or one of sources and one of targets.
-      num_samples: reading stops after so many pairs; the lines that follow are only counted.
-      swap: the second column is the source and the first the target.
-      max_source_length: in characters after `normalize`; longer pairs are skipped (0: no limit).
-      max_target_length: the same for targets.
-      layout: how the pairs stand in the text.
+      reading: how the pairs stand in the text, and which of them are taken. Lines behind the last
+        one taken are only counted.
 
     Raises:
       UserError: the file cannot be read, is in another encoding, may be read in several ways or
-        has no usable line; or a number is negative.
+        has no usable line.
     """
-    limits = {"max_source_length": max_source_length, "max_target_length": max_target_length}
-    for option, value in {"num_samples": num_samples, **limits}.items():
-        if value < 0:
-            raise UserError(f"`{option}` must be 0 (no limit) or more, but is {value}; give 0")
     paths = tuple(map(Path, path)) if isinstance(path, tuple) else (Path(path),)
-    with open_table(paths, layout) as table:
-        corpus = collect_rows(
-            safe_name(PurePath(table.name).stem),
-            table.rows,
-            num_samples,
-            swap,
-            max_source_length,
-            max_target_length,
-            origin=" and ".join(map(shown, paths)),
-        )
+    with open_table(paths, reading) as table:
+        name, origin = safe_name(PurePath(table.name).stem), " and ".join(map(shown, paths))
+        corpus = collect_rows(name, table.rows, reading, origin)
         unread, complete = table.count_rest()
     return replace(corpus, form=table.form, unread=unread, unread_more=not complete)
 
 
 def collect_rows(
-    name: str,
-    rows: Iterable[tuple[int, Row]],
-    num_samples: int = 0,
-    swap: bool = False,
-    max_source_length: int = 0,
-    max_target_length: int = 0,
-    origin: str = "",
+    name: str, rows: Iterable[tuple[int, Row]], reading: Reading = EVERYTHING, origin: str = ""
 ) -> Corpus:
     """What `read_pairs` does, with rows that are already there.
 
     Args:
       name: of the corpus.
       rows: their numbers, and two texts each or the reason why there are none.
-      num_samples, swap, max_source_length, max_target_length: as in `read_pairs`.
+      reading: which of them are taken.
       origin: where the rows are from, for a message; `name` if empty.
 
     Raises:
@@ -153,10 +128,10 @@ def collect_rows(
     skipped: dict[str, Skipped] = {}
     number = 0
     for number, row in rows:
-        found = _pair(row, swap, max_source_length, max_target_length)
+        found = _pair(row, reading)
         if isinstance(found, Pair) and found not in pairs:
             pairs[found] = number
-            if len(pairs) == num_samples:
+            if len(pairs) == reading.num_samples:
                 break
         else:
             _note(skipped, "duplicate" if isinstance(found, Pair) else found, number)
@@ -165,21 +140,23 @@ def collect_rows(
     return Corpus(name, list(pairs), skipped, list(pairs.values()))
 
 
-def collect_pairs(name: str, lines: Iterable[tuple[int, str | None]], **options: Any) -> Corpus:
+def collect_pairs(
+    name: str, lines: Iterable[tuple[int, str | None]], reading: Reading = EVERYTHING
+) -> Corpus:
     """What `collect_rows` does, with numbered lines of source<TAB>target."""
-    return collect_rows(name, plain_rows(lines), **options)
+    return collect_rows(name, plain_rows(lines), reading)
 
 
-def _pair(row: Row, swap: bool, max_source: int, max_target: int) -> Pair | str:
+def _pair(row: Row, reading: Reading) -> Pair | str:
     """The pair that stands in the row, or the reason why none does."""
     if isinstance(row, str):
         return row
-    source, target = map(normalize, reversed(row) if swap else row)
+    source, target = map(normalize, reversed(row) if reading.swap else row)
     if not (source and target):
         return "empty side"
-    if 0 < max_source < len(source):
+    if 0 < reading.max_source_length < len(source):
         return "source too long"
-    if 0 < max_target < len(target):
+    if 0 < reading.max_target_length < len(target):
         return "target too long"
     return Pair(source, target)
 

@@ -6,16 +6,14 @@ import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from s2s_jax.config import EMBEDDED, DataConfig, Files, files
+from s2s_jax.config import EMBEDDED, DataConfig, Files, Reading, files
 from s2s_jax.data.batching import Examples
 from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, hash_of_pairs, read_pairs
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.reading.download import resolve
-from s2s_jax.data.reading.layout import Layout
 from s2s_jax.data.reading.tables import clean
 from s2s_jax.data.vocabulary import Draw, SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
@@ -115,29 +113,19 @@ def load_corpus(
     """
     if pairs is not None:
         numbered = enumerate((clean(source, target) for source, target in pairs), 1)
-        return collect_rows(IN_MEMORY, numbered, config.num_samples, **_limits(config))
+        return collect_rows(IN_MEMORY, numbered, config)
     if config.data == IN_MEMORY:
         raise UserError("the run was trained on pairs in memory; give them again as its `data`.")
     if config.data != EMBEDDED:
-        return _read(config, config.data, config.num_samples, progress)
+        return _read(config.data, config, progress)
     lines = enumerate(map("\t".join, embedded_pairs(seed)), 1)
-    corpus = collect_pairs(EMBEDDED, lines, num_samples=config.num_samples, **_limits(config))
+    corpus = collect_pairs(EMBEDDED, lines, config)
     by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
     return dataclasses.replace(corpus, always_train=frozenset(by_heart))
 
 
-def _read(config: DataConfig, data: Files, num_samples: int, progress: bool) -> Corpus:
-    paths = tuple(resolve(file, progress) for file in files(data))
-    layout = Layout(config.separator, config.columns, config.quotes, config.encoding)
-    return read_pairs(paths, num_samples, layout=layout, **_limits(config))
-
-
-def _limits(config: DataConfig) -> dict[str, Any]:
-    return {
-        "swap": config.swap,
-        "max_source_length": config.max_source_length,
-        "max_target_length": config.max_target_length,
-    }
+def _read(data: Files, reading: Reading, progress: bool) -> Corpus:
+    return read_pairs(tuple(resolve(file, progress) for file in files(data)), reading)
 
 
 def prepare(
@@ -166,7 +154,8 @@ def prepare(
     """
     corpus = corpus or load_corpus(config, seed, progress, pairs)
     given = {"validation": config.validation, "test": config.test}
-    parts = {name: _read(config, data, 0, progress) for name, data in given.items() if data}
+    all_pairs = dataclasses.replace(config, num_samples=0)
+    parts = {name: _read(data, all_pairs, progress) for name, data in given.items() if data}
     if "validation" in parts:
         training, validation = corpus.pairs, parts["validation"].pairs
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
 
+from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.data.corpus import read_pairs
-from s2s_jax.data.reading.layout import AS_WRITTEN, FIND_OUT, Layout
+from s2s_jax.data.reading.layout import AS_WRITTEN
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import decoded_lines, evaluate, evaluation_lines
@@ -19,8 +21,7 @@ from s2s_jax.runtime.progress_bar import progress_bar
 def judge(
     translator: Translator,
     path: Path,
-    swap: bool,
-    layout: Layout,
+    reading: Reading,
     config: DecodeConfig,
     output: Path | None,
     as_json: bool,
@@ -30,8 +31,7 @@ def judge(
     Args:
       translator: of the run.
       path: of the pairs; every target of a source is a reference.
-      swap: the second column is the source.
-      layout: how the pairs stand in the file.
+      reading: how they stand in it.
       config: how to decode.
       output: file for sources, references and answers; None for none.
       as_json: print one JSON object.
@@ -39,9 +39,10 @@ def judge(
     Raises:
       UserError: if the file cannot be read or has no pair.
     """
-    if layout == FIND_OUT and path.suffix.lower() in (".tsv", ".txt"):
-        layout = AS_WRITTEN
-    corpus = read_pairs(path, swap=swap, layout=layout)
+    as_usual = dataclasses.replace(EVERYTHING, swap=reading.swap)
+    if reading == as_usual and path.suffix.lower() in (".tsv", ".txt"):
+        reading = dataclasses.replace(reading, **AS_WRITTEN)
+    corpus = read_pairs(path, reading)
     for text in corpus.skipped_texts():
         print(f"skipped: {text}", file=sys.stderr)
     training_sources = translator.folder and read_training_sources(translator.folder)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 from s2s_jax.command_line import Parser, add_options, main, typed
-from s2s_jax.config import DataConfig
+from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.decoding.config import DecodeConfig
 
-_LAYOUT = ("columns", "separator", "quotes", "encoding")
+_READING = ("columns", "separator", "quotes", "encoding", "swap")
 
 
 def parser() -> Parser:
@@ -65,9 +66,7 @@ def _add_judging(judging: argparse._ArgumentGroup) -> None:
     judging.add_argument("--evaluate", type=Path, metavar="FILE",
         help="evaluate the run on a file of pairs; --output takes the answers",
     )  # fmt: skip
-    add_options(judging, DataConfig, _LAYOUT)
-    judging.add_argument("--swap", action="store_true",
-        help="the columns of --score and --evaluate are target<TAB>source")  # fmt: skip
+    add_options(judging, Reading, _READING)
 
 
 def _examples() -> str:
@@ -90,13 +89,14 @@ def run() -> int:
         **{name: flags.pop(name) for name in DecodeConfig.options() if name in flags}
     )
 
-    from s2s_jax.data.reading.layout import Layout  # After --help, which needs no JAX.
-    from s2s_jax.serving.serving import DecodeRequest, decode
+    asked = {name: flags.pop(name) for name in _READING if name in flags}
+    reading = dataclasses.replace(EVERYTHING, **asked)
 
-    layout = Layout(**{name: flags.pop(name) for name in _LAYOUT if name in flags})
+    from s2s_jax.serving.serving import DecodeRequest, decode  # After --help, which needs no JAX.
+
     script = Path(sys.argv[0])
     beside = script.resolve().parent if script.name == "decode.py" else None
-    return decode(DecodeRequest(config=config, layout=layout, beside=beside, **flags))
+    return decode(DecodeRequest(config=config, reading=reading, beside=beside, **flags))
 
 
 def entry_point() -> NoReturn:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from s2s_jax.command_line import typed
-from s2s_jax.data.reading.layout import FIND_OUT, Layout
+from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
 from s2s_jax.decoding.translation import Hypothesis, Translation
@@ -44,8 +44,7 @@ class DecodeRequest(NamedTuple):
     json: bool = False
     score: bool = False
     evaluate: Path | None = None
-    swap: bool = False
-    layout: Layout = FIND_OUT
+    reading: Reading = EVERYTHING
     platform: str | None = None
     devices: int | None = None
     export: Path | None = None
@@ -71,8 +70,8 @@ def decode(request: DecodeRequest) -> int:
         if request.evaluate is not None:
             translator = Translator.load(folder, request.step, mesh)
             _name_run(request, translator)
-            columns = (request.evaluate, request.swap, request.layout)
-            return judge(translator, *columns, request.config, request.output, request.json)
+            pairs = (request.evaluate, request.reading)
+            return judge(translator, *pairs, request.config, request.output, request.json)
         chunks, size = _open_input(request, stack)
         translator = Translator.load(folder, request.step, mesh)
         if chunks is None:
@@ -136,7 +135,7 @@ def _check(request: DecodeRequest) -> None:
         )
     if request.score and (config.sample or config.beam > 1):
         raise UserError("--score decodes nothing; leave out --beam and --sample.")
-    if request.swap and request.evaluate is None and not request.score:
+    if request.reading.swap and request.evaluate is None and not request.score:
         raise UserError("--swap is about the columns of --evaluate and --score; give one of them.")
     if request.output is not None and not request.output.absolute().parent.is_dir():
         raise UserError(
@@ -188,7 +187,7 @@ def _answerer(
 
     def respond(lines: list[Line], first: int) -> list[str]:
         if request.score:
-            lines, found = _score(translator, lines, first, config, request.swap)
+            lines, found = _score(translator, lines, first, config, request.reading.swap)
         else:
             found = translator.translate([line.text for line in lines], config, first=first)
         output = []

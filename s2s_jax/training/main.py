@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from s2s_jax.command_line import Parser, add_options, main, typed
+from s2s_jax.config import DataConfig, Reading
 from s2s_jax.errors import spell_options
 from s2s_jax.recipes import SECTIONS, built_in, read_recipe
 
@@ -20,7 +21,8 @@ def parser() -> Parser:
         argument_default=argparse.SUPPRESS,
     )
     data = p.add_argument_group("data", "Defaults are the tutorial's; see the recipes below.")
-    add_options(data, SECTIONS["data"])
+    add_options(data, DataConfig, DataConfig.options().keys() - Reading.options().keys())
+    add_options(p.add_argument_group("how pairs are read from data"), Reading)
     add_options(p.add_argument_group("model"), SECTIONS["model"])
     add_options(p.add_argument_group("training"), SECTIONS["train"])
     _add_run(p.add_argument_group("run"))

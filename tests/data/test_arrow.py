@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from s2s_data_testing import error_of, write
+from s2s_data_testing import error_of, read, write
 
-from s2s_jax.data.corpus import Pair, Skipped, read_pairs
-from s2s_jax.data.reading.layout import Layout
+from s2s_jax.data.corpus import Pair, Skipped
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -17,7 +16,7 @@ RECORDS = [
     {"id": "c", "translation": {"en": "Half.", "fr": None}},
 ]
 PAIRS = [Pair("Go.", "Va !"), Pair("Two lines.", "Deux.")]
-COLUMNS = Layout(columns="en,fr")
+COLUMNS = "en,fr"
 
 
 def save(folder, kind, records=RECORDS, name="data-00000-of-00001"):
@@ -37,22 +36,22 @@ def save(folder, kind, records=RECORDS, name="data-00000-of-00001"):
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 def test_files_are_read(tmp_path, kind):
     path = save(tmp_path, kind)
-    corpus = read_pairs(path, layout=COLUMNS)
+    corpus = read(path, columns=COLUMNS)
     assert corpus.pairs == PAIRS and corpus.form == "fields translation.en and translation.fr"
     assert corpus.skipped == {"no text": Skipped(1, (3,))}
-    assert read_pairs(path, 1, layout=COLUMNS).unread == 2
+    assert read(path, num_samples=1, columns=COLUMNS).unread == 2
     assert "fields id, translation.en, translation.fr; give `columns`" in error_of(path)
 
 
 def test_both_file_formats_of_arrow_are_read(tmp_path):
     path = save(tmp_path, "feather").rename(tmp_path / "a.arrow")
-    assert read_pairs(path, layout=COLUMNS).pairs == PAIRS
+    assert read(path, columns=COLUMNS).pairs == PAIRS
 
 
 def test_two_fields_of_text_need_no_names(tmp_path):
     path = save(tmp_path, "parquet", [{"n": 3, "q": "1+1", "a": "2"}])
-    assert read_pairs(path).pairs == [Pair("1+1", "2")]
-    assert read_pairs(path, layout=Layout(columns="q,n")).pairs == [Pair("1+1", "3")]
+    assert read(path).pairs == [Pair("1+1", "2")]
+    assert read(path, columns="q,n").pairs == [Pair("1+1", "3")]
 
 
 def test_a_saved_dataset_is_read_without_what_was_cached_beside_it(tmp_path):
@@ -61,7 +60,7 @@ def test_a_saved_dataset_is_read_without_what_was_cached_beside_it(tmp_path):
     save(folder, "arrow", name="cache-123")
     state = {"_data_files": [{"filename": name} for name in files]}
     (folder / "state.json").write_text(json.dumps(state))
-    corpus = read_pairs(folder, layout=COLUMNS)
+    corpus = read(folder, columns=COLUMNS)
     assert corpus.pairs == PAIRS and corpus.name == "train" and corpus.lines == [1, 2]
     (tmp_path / "dataset_dict.json").write_text("{}")
     assert "holds the parts train; give one of them" in error_of(tmp_path)
@@ -70,7 +69,7 @@ def test_a_saved_dataset_is_read_without_what_was_cached_beside_it(tmp_path):
 def test_the_parts_of_a_download_are_told_apart(tmp_path):
     for part in ("train-00000-of-00002", "train-00001-of-00002"):
         save(tmp_path, "parquet", [{"a": part, "b": "x"}], part)
-    assert len(read_pairs(tmp_path).pairs) == 2
+    assert len(read(tmp_path).pairs) == 2
     save(tmp_path, "parquet", [{"a": "1", "b": "x"}], "test-00000-of-00001")
     assert "holds several parts" in error_of(tmp_path)
 

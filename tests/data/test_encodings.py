@@ -4,10 +4,9 @@ import gzip
 import re
 
 import pytest
-from s2s_data_testing import error_of, write
+from s2s_data_testing import error_of, read, write
 
-from s2s_jax.data.corpus import Pair, read_pairs
-from s2s_jax.data.reading.layout import Layout
+from s2s_jax.data.corpus import Pair
 
 FRENCH = "Go.\tVa !\nHelp!\tÀ l’aide !\nI won!\tJ’ai gagné !\nWow!\tÇa alors !\n"
 JAPANESE = "こんにちは\thello\nありがとう\tthanks\nソファ\tsofa\n表\ttable\n"
@@ -33,26 +32,24 @@ def test_the_encoding_that_is_named_first_reads_the_file(tmp_path, text, encodin
     line = text.splitlines()[number - 1].replace("\t", "\\t")
     assert f'{encoding} ("{line}")' in message
     named = re.search(r"such as `encoding` (\w+)", message)[1]
-    assert read_pairs(path, layout=Layout(encoding=named)).pairs == pairs(text)
+    assert read(path, encoding=named).pairs == pairs(text)
 
 
 @pytest.mark.parametrize("encoding", ["shift_jis", "utf-16", "utf-16-le", "utf-8", "utf-8-sig"])
 def test_an_encoding_can_be_given(tmp_path, encoding):
     path = write(tmp_path, "a.tsv.gz", gzip.compress(JAPANESE.encode(encoding)))
-    assert read_pairs(path, layout=Layout(encoding=encoding)).pairs == pairs(JAPANESE)
+    assert read(path, encoding=encoding).pairs == pairs(JAPANESE)
 
 
 @pytest.mark.parametrize("encoding", ["utf-9", "rot13", "base64", "\0"])
 def test_an_encoding_that_there_is_not(tmp_path, encoding):
     path = write(tmp_path, "a.tsv", FRENCH.encode("cp1252"))
-    assert "`encoding`" in error_of(path, layout=Layout(encoding=encoding))
+    assert "`encoding`" in error_of(path, encoding=encoding)
 
 
 def test_a_wrong_encoding_names_line_and_byte(tmp_path):
     path = write(tmp_path, "a.tsv", FRENCH.encode("cp1252"))
-    assert "is not ascii: line 2 has the byte 0xc0" in error_of(
-        path, layout=Layout(encoding="ascii")
-    )
+    assert "is not ascii: line 2 has the byte 0xc0" in error_of(path, encoding="ascii")
 
 
 def test_one_broken_line_in_utf8_is_not_taken_for_another_encoding(tmp_path):
@@ -63,7 +60,7 @@ def test_one_broken_line_in_utf8_is_not_taken_for_another_encoding(tmp_path):
 
 def test_lines_that_are_not_read_may_be_anything(tmp_path):
     path = write(tmp_path, "a.tsv", FRENCH.encode() + b"caf\xe9\tx\n")
-    assert read_pairs(path, num_samples=4).pairs == pairs(FRENCH)
+    assert read(path, num_samples=4).pairs == pairs(FRENCH)
 
 
 @pytest.mark.parametrize(

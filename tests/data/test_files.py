@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from s2s_data_testing import GOOD, LINES, PAIRS, error_of, write
+from s2s_data_testing import GOOD, LINES, PAIRS, error_of, read, write
 
-from s2s_jax.data.corpus import Corpus, Pair, Skipped, normalize, read_pairs
+from s2s_jax.data.corpus import Corpus, Pair, Skipped, normalize
 from s2s_jax.data.reading import files as reading
 from s2s_jax.data.reading.lines import MAX_LINE_BYTES
 from s2s_jax.errors import UserError
@@ -57,7 +57,7 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 def outcome(path: Path, **options) -> Corpus | None:
     """The corpus, or None for a UserError, which must then be one line."""
     try:
-        return read_pairs(path, **options)
+        return read(path, **options)
     except UserError as error:
         assert str(error).isprintable() and ";" in str(error)
         return None
@@ -115,14 +115,14 @@ def test_damaged_archives_give_a_corpus_or_one_line(folder, form, edits, keep):
     "content", [GOOD.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + GOOD, GOOD[:-1]]
 )
 def test_line_ends_and_byte_order_mark_change_nothing(tmp_path, content):
-    assert read_pairs(write(tmp_path, "a.txt", content)) == Corpus("a", PAIRS, {}, LINES)
+    assert read(write(tmp_path, "a.txt", content)) == Corpus("a", PAIRS, {}, LINES)
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path):
     path = write(
         tmp_path, "a.txt", "a\u2028b\tc\u2029d\ne\x0bf\tg\nh\x85i\tj\nk\tl\rm\tn\n".encode()
     )
-    corpus = read_pairs(path)
+    corpus = read(path)
     assert corpus.pairs == [Pair("a\u2028b", "c\u2029d")]
     assert corpus.skipped == {"control character": Skipped(3, (2, 3, 4))}
 
@@ -131,14 +131,14 @@ def test_only_a_line_feed_ends_a_line(tmp_path):
 def test_a_line_may_have_exactly_so_many_bytes(tmp_path, end):
     longest = b"a\t" + b"b" * (MAX_LINE_BYTES - 2)
     path = write(tmp_path, "a.txt", b"x\ty\n" + longest + b"b" + end)
-    assert read_pairs(path).skipped == {"line too long": Skipped(1, (2,))}
-    assert len(read_pairs(write(tmp_path, "b.txt", longest + end)).pairs) == 1
+    assert read(path).skipped == {"line too long": Skipped(1, (2,))}
+    assert len(read(write(tmp_path, "b.txt", longest + end)).pairs) == 1
 
 
 def test_a_huge_line_is_not_held_in_memory(tmp_path):
     path = write(tmp_path, "a.txt", b"\xff" * (30 << 20) + b"\na\tb\n")
     tracemalloc.start()
-    corpus = read_pairs(path)
+    corpus = read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert corpus == Corpus("a", [Pair("a", "b")], {"line too long": Skipped(1, (1,))}, [2])
@@ -147,7 +147,7 @@ def test_a_huge_line_is_not_held_in_memory(tmp_path):
 
 @pytest.mark.parametrize("file_name", ["fra.txt.gz", "FRA.GZ", "fra.bin"])
 def test_gzip_is_read_by_suffix_or_content(tmp_path, file_name):
-    corpus = read_pairs(write(tmp_path, file_name, gzip.compress(GOOD) + gzip.compress(b"a\tb")))
+    corpus = read(write(tmp_path, file_name, gzip.compress(GOOD) + gzip.compress(b"a\tb")))
     assert corpus.name.lower() == "fra"
     assert corpus.pairs == [*PAIRS, Pair("a", "b")]
 
@@ -157,7 +157,7 @@ def test_gzip_is_read_by_suffix_or_content(tmp_path, file_name):
 def test_zip_is_read_by_its_one_text(tmp_path, method, file_name):
     members = {"_about.txt": b"x", "folder.txt/": b"", "__MACOSX/._fra.txt": b"x", "a.jpg": b"x"}
     content = zipped({**members, "deep/Fra.TXT": GOOD}, method)
-    assert read_pairs(write(tmp_path, file_name, content)) == Corpus("Fra", PAIRS, {}, LINES)
+    assert read(write(tmp_path, file_name, content)) == Corpus("Fra", PAIRS, {}, LINES)
     assert [path.name for path in tmp_path.iterdir()] == [file_name]  # nothing was unpacked
 
 
@@ -269,7 +269,7 @@ def test_an_archive_may_unpack_to_more_than_memory_should_hold(tmp_path):
     long = b"a\tb\n" + b"a\tb\n" * (1 << 21)
     path = write(tmp_path, "a.gz", gzip.compress(long, compresslevel=1))
     tracemalloc.start()
-    corpus = read_pairs(path, num_samples=1)
+    corpus = read(path, num_samples=1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert corpus.pairs == [Pair("a", "b")] and corpus.unread == 1 << 21

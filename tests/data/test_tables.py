@@ -9,10 +9,9 @@ import shlex
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from s2s_data_testing import error_of, write
+from s2s_data_testing import error_of, read, write
 
-from s2s_jax.data.corpus import Pair, Skipped, normalize, read_pairs
-from s2s_jax.data.reading.layout import Layout
+from s2s_jax.data.corpus import Pair, Skipped, normalize
 
 TEXTS = [
     ("Go.", "Va !"),
@@ -50,13 +49,13 @@ def folder(tmp_path_factory):
 @given(st.lists(st.tuples(fields, fields), min_size=1, max_size=6), st.sampled_from("\t,;|"))
 def test_what_was_written_as_csv_is_read_again(folder, texts, separator):
     content = as_csv(texts, delimiter=separator, quoting=csv.QUOTE_ALL)
-    layout = Layout(separator, "1,2", "csv")
+    layout = {"separator": separator, "columns": "1,2", "quotes": "csv"}
     path = write(folder, "a.csv", content)
     expected = as_read(texts)
     if not expected:
-        assert "empty side" in error_of(path, layout=layout)
+        assert "empty side" in error_of(path, **layout)
     else:
-        assert read_pairs(path, layout=layout).pairs == expected
+        assert read(path, **layout).pairs == expected
 
 
 @given(st.lists(st.tuples(fields, fields), min_size=1, max_size=6))
@@ -67,7 +66,7 @@ def test_what_was_written_as_json_lines_is_read_again(folder, texts):
     if not expected:
         assert "empty side" in error_of(path)
     else:
-        corpus = read_pairs(path)
+        corpus = read(path)
         assert corpus.pairs == expected and corpus.form == "JSON lines, fields a and b"
 
 
@@ -87,9 +86,9 @@ def test_what_was_written_as_json_lines_is_read_again(folder, texts):
     ],
 )
 def test_a_separator_is_found(tmp_path, name, separator, form):
-    corpus = read_pairs(write(tmp_path, name, lines(TEXTS, separator)))
+    corpus = read(write(tmp_path, name, lines(TEXTS, separator)))
     assert (corpus.pairs, corpus.form) == (PAIRS, form)
-    given_ = read_pairs(tmp_path / name, layout=Layout(separator.strip(" ").replace("\t", "\\t")))
+    given_ = read(tmp_path / name, separator=separator.strip(" ").replace("\t", "\\t"))
     assert given_.pairs == PAIRS
 
 
@@ -98,7 +97,7 @@ def test_a_separator_is_found(tmp_path, name, separator, form):
 def test_quoted_fields_are_read_as_they_were_meant(tmp_path, delimiter, quoting):
     texts = [*TEXTS, ("Two\nlines.", "Deux\nlignes."), ("One.", "Un\nou deux.")]
     path = write(tmp_path, "a.csv", as_csv(texts, delimiter=delimiter, quoting=quoting))
-    corpus = read_pairs(path)
+    corpus = read(path)
     assert corpus.pairs == [*PAIRS, Pair("Two lines.", "Deux lignes."), Pair("One.", "Un ou deux.")]
     assert corpus.lines == [1, 2, 3, 4, 5, 8] and not corpus.skipped
 
@@ -106,14 +105,14 @@ def test_quoted_fields_are_read_as_they_were_meant(tmp_path, delimiter, quoting)
 def test_commas_outside_of_a_csv_file_are_asked_about(tmp_path):
     path = write(tmp_path, "a.txt", lines([("Go", "Va"), ("Hi", "Salut")], ", "))
     assert "give `separator` , if" in error_of(path)
-    assert read_pairs(path, layout=Layout(",")).pairs == [Pair("Go", "Va"), Pair("Hi", "Salut")]
+    assert read(path, separator=",").pairs == [Pair("Go", "Va"), Pair("Hi", "Salut")]
 
 
 def test_two_separators_that_divide_all_lines_are_asked_about(tmp_path):
     path = write(tmp_path, "a.csv", b"March 25, 2018;2018-03-25\nMay 7, 1990;1990-05-07\n")
     message = error_of(path)
     assert "semicolons or commas; give `separator` ';' or `separator` ," in message
-    assert len(read_pairs(path, layout=Layout(";")).pairs) == 2
+    assert len(read(path, separator=";").pairs) == 2
 
 
 # Quotes
@@ -130,8 +129,8 @@ def test_two_separators_that_divide_all_lines_are_asked_about(tmp_path):
 def test_quotes_that_enclose_no_field_are_letters(tmp_path, content):
     path = write(tmp_path, "a.tsv", content)
     expected = [Pair(*line.split("\t")) for line in content.decode().splitlines()]
-    assert read_pairs(path).pairs == expected
-    assert read_pairs(path).form == ""
+    assert read(path).pairs == expected
+    assert read(path).form == ""
 
 
 @pytest.mark.parametrize(
@@ -145,14 +144,14 @@ def test_quotes_that_may_enclose_or_not_are_asked_about(tmp_path, content):
     path = write(tmp_path, "a.tsv", content)
     assert "`quotes` csv or `quotes` text" in error_of(path)
     first = content.decode().split("\t")[0]
-    assert read_pairs(path, layout=Layout(quotes="text")).pairs[0].source == first
+    assert read(path, quotes="text").pairs[0].source == first
     enclosed = first[1:-1].replace('""', '"')
-    assert read_pairs(path, layout=Layout(quotes="csv")).pairs[0].source == enclosed
+    assert read(path, quotes="csv").pairs[0].source == enclosed
 
 
 def test_a_quote_that_nothing_closes_costs_no_other_line_in_silence(tmp_path):
     content = b'a,b\nc,"d" e\nf,g\n'
-    corpus = read_pairs(write(tmp_path, "a.csv", content))
+    corpus = read(write(tmp_path, "a.csv", content))
     assert corpus.pairs == [Pair("a", "b"), Pair("f", "g")]
     assert corpus.skipped == {"broken quotes": Skipped(1, (2,))}
 
@@ -165,16 +164,14 @@ def test_numbers_in_the_first_column_are_not_sources(tmp_path):
     path = write(tmp_path, "a.tsv", "".join("\t".join(row) + "\n" for row in rows).encode())
     assert "`columns` 2,4 for 'Go.' and 'Va !'" in error_of(path)
     expected = [Pair("Go.", "Va !"), Pair("Hi.", "Salut !")]
-    assert read_pairs(path, layout=Layout(columns="2,4")).pairs == expected
-    assert read_pairs(path, layout=Layout(columns="4,2")).pairs == [
-        Pair(*p[::-1]) for p in expected
-    ]
+    assert read(path, columns="2,4").pairs == expected
+    assert read(path, columns="4,2").pairs == [Pair(*p[::-1]) for p in expected]
     numbers = [Pair("1", "Go."), Pair("2", "Hi.")]
-    assert read_pairs(path, layout=Layout(columns="1,2")).pairs == numbers
+    assert read(path, columns="1,2").pairs == numbers
 
 
 def test_numbers_are_sources_where_there_is_but_one_more_column(tmp_path):
-    assert read_pairs(write(tmp_path, "a.tsv", b"1\tun\n2\tdeux\n")).pairs[1] == Pair("2", "deux")
+    assert read(write(tmp_path, "a.tsv", b"1\tun\n2\tdeux\n")).pairs[1] == Pair("2", "deux")
 
 
 @pytest.mark.parametrize(
@@ -189,17 +186,17 @@ def test_numbers_are_sources_where_there_is_but_one_more_column(tmp_path):
 def test_a_header_is_asked_about_and_its_names_can_be_given(tmp_path, name, content, columns):
     path = write(tmp_path, name, content)
     assert f"`columns` {shlex.quote(columns)} " in error_of(path)
-    corpus = read_pairs(path, layout=Layout(columns=columns))
+    corpus = read(path, columns=columns)
     assert (corpus.pairs, corpus.lines) == ([Pair("Go.", "Va !")], [2])
     assert "below a header" in corpus.form
-    both = read_pairs(path, layout=Layout(columns="2,3" if content[0] in b"\ti" else "1,2"))
+    both = read(path, columns="2,3" if content[0] in b"\ti" else "1,2")
     assert len(both.pairs) == 2
 
 
 @pytest.mark.parametrize("columns", ["3,1", "0,1", "en,xx", "1", "1,2,3", "1,1", ",", "a,b"])
 def test_columns_that_are_not_there(tmp_path, columns):
     path = write(tmp_path, "a.tsv", b"en\tfr\nGo.\tVa !\n")
-    assert "`columns`" in error_of(path, layout=Layout(columns=columns))
+    assert "`columns`" in error_of(path, columns=columns)
 
 
 # JSON lines
@@ -216,30 +213,30 @@ def test_fields_of_json_lines(tmp_path):
     deep = '{"a": ' * 400 + "1" + "}" * 400 + "\n"
     text = "".join(json.dumps(record) + "\n" for record in records) + '{"broken\n\n' + deep
     path = write(tmp_path, "a.jsonl", text.encode())
-    corpus = read_pairs(path)
+    corpus = read(path)
     assert corpus.pairs == [Pair("Go.", "Va !"), Pair("Two or three.", "Deux.")]
     assert corpus.skipped == {
         "no text": Skipped(2, (3, 8)),
         "control character": Skipped(1, (4,)),
         "broken JSON": Skipped(3, (5, 6, 7)),
     }
-    assert read_pairs(path, layout=Layout(columns="fr,id")).pairs[0] == Pair("Va !", "3")
+    assert read(path, columns="fr,id").pairs[0] == Pair("Va !", "3")
 
 
 def test_a_list_in_json_is_refused_with_what_makes_it_lines(tmp_path):
     content = json.dumps([{"a": "Go.", "b": "Va !"}], indent=1).encode()
     assert "jq -c '.[]'" in error_of(write(tmp_path, "a.json", content))
-    assert read_pairs(write(tmp_path, "b.json", b'{"a": "Go.", "b": "Va !"}\n')).pairs == PAIRS[:1]
+    assert read(write(tmp_path, "b.json", b'{"a": "Go.", "b": "Va !"}\n')).pairs == PAIRS[:1]
 
 
 def test_more_than_two_fields_are_asked_about(tmp_path):
     path = write(tmp_path, "a.jsonl", b'{"q": "1+1", "a": "2", "note": "x"}\n')
     assert "fields q, a, note; give `columns` and two of them, such as q,a" in error_of(path)
-    assert "asks for 'b'" in error_of(path, layout=Layout(columns="q,b"))
-    assert read_pairs(path, layout=Layout(columns="q,a")).pairs == [Pair("1+1", "2")]
+    assert "asks for 'b'" in error_of(path, columns="q,b")
+    assert read(path, columns="q,a").pairs == [Pair("1+1", "2")]
     path = write(tmp_path, "b.jsonl", b'{"q": "1+1", "a": 2}\n')
     assert "needs two fields of text, but has q" in error_of(path)
-    assert read_pairs(path, layout=Layout(columns="q,a")).pairs == [Pair("1+1", "2")]
+    assert read(path, columns="q,a").pairs == [Pair("1+1", "2")]
 
 
 # Two files
@@ -251,12 +248,12 @@ def test_two_files_are_read_line_by_line(tmp_path):
         write(tmp_path, "x.en", "\n".join((*sources, "a\tb", "")).encode()),
         write(tmp_path, "x.fr", "\r\n".join((*targets, "d")).encode()),
     )
-    corpus = read_pairs(paths)
+    corpus = read(paths)
     assert corpus.pairs == [*PAIRS, Pair("a b", "d")]
     assert (corpus.name, corpus.form) == ("x", "the lines of x.en with those of x.fr")
     assert not corpus.skipped
-    assert read_pairs(paths, swap=True).pairs[0] == Pair("Va !", "Go.")
-    assert "one column each; leave out `columns`" in error_of(paths, layout=Layout(columns="1,2"))
+    assert read(paths, swap=True).pairs[0] == Pair("Va !", "Go.")
+    assert "one column each; leave out `columns`" in error_of(paths, columns="1,2")
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 3])
@@ -274,12 +271,12 @@ def test_two_files_must_have_as_many_lines(tmp_path, num_samples):
 @pytest.mark.parametrize("size", [3, 100_000])
 def test_unread_lines_are_counted(tmp_path, size, end):
     text = "\n".join(f"{n}\t{n}" for n in range(size)) + end
-    corpus = read_pairs(write(tmp_path, "a.txt", text.encode()), num_samples=2)
+    corpus = read(write(tmp_path, "a.txt", text.encode()), num_samples=2)
     assert (len(corpus.pairs), corpus.unread, corpus.unread_more) == (2, size - 2, False)
 
 
 def test_unread_lines_are_counted_up_to_a_bound(tmp_path, monkeypatch):
     monkeypatch.setattr("s2s_jax.data.reading.lines._COUNTED_BYTES", 1 << 19)
     text = "".join(f"{n}\t{n}\n" for n in range(200_000))
-    corpus = read_pairs(write(tmp_path, "a.txt", text.encode()), num_samples=2)
+    corpus = read(write(tmp_path, "a.txt", text.encode()), num_samples=2)
     assert 2 < corpus.unread < 199_000 and corpus.unread_more

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unicodedata
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 SUFFIXES = (".txt", ".tsv", "", ".gz", ".txt.gz", ".zip", ".csv", ".jsonl")
@@ -34,6 +35,7 @@ def wrapped(data: bytes) -> tuple[str, bytes]:
 
 def check(data: bytes, folder: Path) -> None:
     """Reads the bytes as a data file; raises whatever a user must never see."""
+    from s2s_jax.config import EVERYTHING
     from s2s_jax.data.corpus import normalize, read_pairs
     from s2s_jax.errors import UserError
 
@@ -42,7 +44,7 @@ def check(data: bytes, folder: Path) -> None:
     path.write_bytes(content)
     limit = len(data) % 7
     try:
-        corpus = read_pairs(path, num_samples=limit, swap=bool(len(data) % 2))
+        corpus = read_pairs(path, replace(EVERYTHING, num_samples=limit, swap=bool(len(data) % 2)))
     except UserError as error:
         message = str(error)
         assert message.isprintable() and len(message) < 2000, repr(message)

@@ -7,17 +7,20 @@ import select
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from s2s_testing import PAIRS, ROOT
 
-from s2s_jax.data.reading.layout import Layout
+from s2s_jax.config import EVERYTHING
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import TRAINING_SOURCES
 from s2s_jax.serving.serving import DecodeRequest, decode
+
+SWAPPED = replace(EVERYTHING, swap=True)
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -160,7 +163,7 @@ def test_a_target_that_was_decoded_scores_what_decoding_said(trained, capsys):
     assert [line.split("\t", 1)[1] for line in decoded] == scored[:3]
     assert scored[3] == "\t"
     swapped = ["\t".join(line.split("\t")[1::-1]) for line in lines]
-    assert answer(capsys, trained[1], *swapped, score=True, swap=True)[0] == scored[:3]
+    assert answer(capsys, trained[1], *swapped, score=True, reading=SWAPPED)[0] == scored[:3]
     as_json, said = answer(capsys, trained[1], *lines, "no tab", score=True, json=True)
     values = [json.loads(line) for line in as_json]
     assert said == []
@@ -229,8 +232,8 @@ def test_pairs_to_evaluate_on_are_read_as_written_or_as_asked(trained, capsys, t
     assert (found["sentences"], said) == (2, [])
     table = tmp_path / "pairs.csv"
     table.write_text("id,fr,en\n7,Il mange.,He eats.\n", "utf-16")
-    layout = Layout(columns="en,fr", encoding="utf-16")
-    assert evaluation(capsys, trained[1], table, layout=layout)[0]["sentences"] == 1
+    reading = replace(EVERYTHING, columns="en,fr", encoding="utf-16")
+    assert evaluation(capsys, trained[1], table, reading=reading)[0]["sentences"] == 1
 
 
 def test_what_was_trained_on_is_named(trained, capsys, tmp_path, data_file):
@@ -243,7 +246,7 @@ def test_what_was_trained_on_is_named(trained, capsys, tmp_path, data_file):
     assert any("16 of 20 sentences were trained on" in line for line in lines)
     swapped = tmp_path / "swapped.txt"
     swapped.write_text("".join(f"{t}\t{s}\nno tab\n" for s, t in PAIRS))
-    again, said = evaluation(capsys, trained[1], swapped, swap=True)
+    again, said = evaluation(capsys, trained[1], swapped, reading=SWAPPED)
     assert without_speed(again) == without_speed(found)
     assert said == ["skipped: no tab: 20 (line 2, 4, 6, 8, 10, ...)"]
 
@@ -269,7 +272,7 @@ def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsy
         ({"evaluate": Path("x"), "config": DecodeConfig(strict=True)}, "--strict"),
         ({"score": True, "config": DecodeConfig(beam=2)}, "--score decodes nothing"),
         ({"score": True, "config": DecodeConfig(sample=True)}, "--score decodes nothing"),
-        ({"texts": ["Go."], "swap": True}, "--swap"),
+        ({"texts": ["Go."], "reading": SWAPPED}, "--swap"),
         (
             {"texts": ["Go."], "output": Path("no/such/out.txt")},
             "--output .* folder .*no/such first",

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from s2s_jax.config import Reading
 from s2s_jax.data.reading.separators import SEPARATORS, find_quotes, find_separator, split_rows
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
@@ -28,43 +29,7 @@ _HEADER = frozenset(_NAMES.split())
 """Words that the names of columns are made of."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the pairs of a data file are laid out.
-
-    Attributes:
-      separator: what stands between columns; empty to find it in the first lines.
-      columns: source and target, by number from 1 or by name, with a comma between them; empty
-        for the first two columns, or the only two fields.
-      quotes: "csv" for fields that may stand in double quotes, "text" for quotes that belong to
-        the text, "auto" to find out.
-      encoding: as Python spells it; empty for UTF-8.
-    """
-
-    separator: str = ""
-    columns: str = ""
-    quotes: str = "auto"
-    encoding: str = ""
-
-    def chosen(self) -> tuple[str, str] | None:
-        """The two columns asked for, if any.
-
-        Raises:
-          UserError: there are not two of them.
-        """
-        if not self.columns:
-            return None
-        names = [name.strip() for name in self.columns.split(",")]
-        if len(set(names)) != 2 or len(names) != 2 or not all(names):
-            raise UserError(
-                f"`columns` must be two numbers or names, not {shown(self.columns, 60)!r}; give for"
-                " example 2,4 or en,fr"
-            )
-        return names[0], names[1]
-
-
-FIND_OUT = Layout()
-AS_WRITTEN = Layout("\t", "1,2", "text")
+AS_WRITTEN = {"separator": "\t", "columns": "1,2", "quotes": "text"}
 """The files of pairs that run folders hold: nothing in them is in question."""
 
 
@@ -99,11 +64,11 @@ class Columns:
 PLAIN = Columns()
 
 
-def find_columns(layout: Layout, name: str, head: Sequence[str]) -> Columns:
+def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
     """The columns of a text.
 
     Args:
-      layout: what the user says of it.
+      reading: what the user says of it.
       name: of the file.
       head: its first lines.
 
@@ -111,15 +76,15 @@ def find_columns(layout: Layout, name: str, head: Sequence[str]) -> Columns:
       UserError: the first lines can be read in several ways, or lack the columns asked for.
     """
     lines = [line for line in head if line.strip()]
-    separator = {"\\t": "\t", "tab": "\t"}.get(layout.separator, layout.separator)
+    separator = {"\\t": "\t", "tab": "\t"}.get(reading.separator, reading.separator)
     separator = separator or find_separator(name, lines[:_ROWS])
-    quoted = layout.quotes == "csv"
-    if layout.quotes == "auto" and len(separator) == 1:
+    quoted = reading.quotes == "csv"
+    if reading.quotes == "auto" and len(separator) == 1:
         quoted = separator in ",;" or find_quotes(name, separator, lines)
     if quoted and (len(separator) != 1 or separator in '"\r\n'):
         raise UserError("`quotes` csv needs a `separator` of one character; give another")
     rows = split_rows(lines[:_ROWS], separator, quoted)
-    if chosen := layout.chosen():
+    if chosen := _wanted(reading.columns):
         return _chosen_columns(chosen, Columns(separator, quoted), rows, name)
     _refuse_numbers(rows, name)
     if len(rows) > 1 and _is_header(rows[0][:2]):
@@ -131,11 +96,11 @@ def find_columns(layout: Layout, name: str, head: Sequence[str]) -> Columns:
     return Columns(separator, quoted)
 
 
-def choose_fields(layout: Layout, names: Sequence[str], name: str) -> tuple[str, str]:
+def choose_fields(columns: str, names: Sequence[str], name: str) -> tuple[str, str]:
     """Two fields of text, of records that name theirs.
 
     Args:
-      layout: what the user says.
+      columns: what the user says, as in `Reading`.
       names: of the fields of text, in order.
       name: of the file.
 
@@ -145,7 +110,7 @@ def choose_fields(layout: Layout, names: Sequence[str], name: str) -> tuple[str,
     listed = shown(", ".join(names) or "none", 120)
     if len(names) < 2:
         raise UserError(f"{shown(name)} needs two fields of text, but has {listed}; add the other")
-    chosen = layout.chosen()
+    chosen = _wanted(columns)
     if chosen is None:
         if len(names) == 2:
             return names[0], names[1]
@@ -163,6 +128,23 @@ def choose_fields(layout: Layout, names: Sequence[str], name: str) -> tuple[str,
             )
         found.append(fits[0])
     return found[0], found[1]
+
+
+def _wanted(columns: str) -> tuple[str, str] | None:
+    """The two columns asked for, if any.
+
+    Raises:
+      UserError: there are not two of them.
+    """
+    if not columns:
+        return None
+    names = [name.strip() for name in columns.split(",")]
+    if len(set(names)) != 2 or len(names) != 2 or not all(names):
+        raise UserError(
+            f"`columns` must be two numbers or names, not {shown(columns, 60)!r}; give for"
+            " example 2,4 or en,fr"
+        )
+    return names[0], names[1]
 
 
 def _chosen_columns(

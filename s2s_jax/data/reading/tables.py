@@ -10,12 +10,11 @@ from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import Any
 
+from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.data.reading.arrow import ArrowData, is_arrow
 from s2s_jax.data.reading.layout import (
-    FIND_OUT,
     PLAIN,
     Columns,
-    Layout,
     choose_fields,
     find_columns,
 )
@@ -51,33 +50,33 @@ class Table:
 
 
 @contextmanager
-def open_table(paths: tuple[Path, ...], layout: Layout = FIND_OUT) -> Iterator[Table]:
+def open_table(paths: tuple[Path, ...], reading: Reading = EVERYTHING) -> Iterator[Table]:
     """Opens data.
 
     Args:
       paths: one file, or the file of the sources and that of the targets.
-      layout: how the pairs stand in it.
+      reading: how the pairs stand in it.
 
     Raises:
       UserError: the data cannot be read, or can be read in several ways.
     """
     if len(paths) == 1 and is_arrow(paths[0]):
-        yield _arrow_table(ArrowData.open(paths[0]), layout)
+        yield _arrow_table(ArrowData.open(paths[0]), reading)
         return
     with ExitStack() as stack:
-        texts = [stack.enter_context(open_lines(path, layout.encoding)) for path in paths]
+        texts = [stack.enter_context(open_lines(path, reading.encoding)) for path in paths]
         if len(texts) == 2:
-            if layout.columns or layout.separator:
+            if reading.columns or reading.separator:
                 raise UserError(
                     "two files have one column each; leave out `columns` and `separator`, or give"
                     " one file"
                 )
             yield _parallel(*texts)
         else:
-            yield _table(texts[0], layout)
+            yield _table(texts[0], reading)
 
 
-def _table(lines: Lines, layout: Layout) -> Table:
+def _table(lines: Lines, reading: Reading) -> Table:
     head = lines.head()
     if 2 * sum("\0" in line for line in head) > len(head):
         raise UserError(
@@ -90,14 +89,14 @@ def _table(lines: Lines, layout: Layout) -> Table:
             f"{shown(lines.path)} is not read as one JSON text: give JSON lines, with an object on"
             " each; for a list of objects, jq -c '.[]' writes them"
         )
-    if isinstance(record := _record(first), dict) and not layout.separator:
+    if isinstance(record := _record(first), dict) and not reading.separator:
         texts = _texts(record)
         # Without being told, a number is no text.
-        names = [key for key, text in texts.items() if layout.columns or isinstance(text, str)]
-        fields = choose_fields(layout, names, lines.name)
+        names = [key for key, text in texts.items() if reading.columns or isinstance(text, str)]
+        fields = choose_fields(reading.columns, names, lines.name)
         form = f"JSON lines, fields {fields[0]} and {fields[1]}"
         return Table(lines.name, _json_rows(lines, fields), form, lines.count_rest)
-    columns = find_columns(layout, lines.name, head)
+    columns = find_columns(reading, lines.name, head)
     rows = _quoted_rows(lines, columns) if columns.quoted else plain_rows(lines, columns)
     return Table(lines.name, rows, str(columns), lines.count_rest)
 
@@ -166,9 +165,9 @@ def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row
             yield number, clean(*found) if len(found) == 2 else "no text"
 
 
-def _arrow_table(data: ArrowData, layout: Layout) -> Table:
+def _arrow_table(data: ArrowData, reading: Reading) -> Table:
     name = data.path.name
-    fields = choose_fields(layout, data.fields(numbers=bool(layout.columns)), name)
+    fields = choose_fields(reading.columns, data.fields(numbers=bool(reading.columns)), name)
     read = 0
 
     def rows() -> Iterator[tuple[int, Row]]:
