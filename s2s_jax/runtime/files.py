@@ -82,6 +82,7 @@ def replacing(path: Path) -> Iterator[Path]:
         # Short, as the name may have full length; with its suffix, which tells some writers what
         # to write.
         temporary = target.with_name(f".{os.getpid()}.tmp{target.suffix[:9]}")
+        temporary.unlink(missing_ok=True)  # A killed process, which had the same id, left it.
         yield temporary
         with contextlib.suppress(FileNotFoundError):
             shutil.copymode(target, temporary)

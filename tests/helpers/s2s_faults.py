@@ -25,7 +25,7 @@ from s2s_jax import command_line
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning
 from s2s_jax.runs.checkpointing import step_path
-from s2s_jax.runs.folder import CONFIG, METRICS, all_steps, holds_run, read_run
+from s2s_jax.runs.folder import CONFIG, EVALUATION, METRICS, all_steps, holds_run, read_run
 from s2s_jax.runs.steps import find_step
 from s2s_jax.serving.main import run as decode
 from s2s_jax.training import saving
@@ -141,6 +141,8 @@ class Action:
             Translator.load(self.run, step)
         if (self.run / METRICS).exists():
             [json.loads(line) for line in (self.run / METRICS).read_text().splitlines()]
+        if (self.run / EVALUATION).exists():
+            json.loads((self.run / EVALUATION).read_text())
 
     def check(self, error, done, answer, wanted):
         """Raises unless a fault was named or did no harm, and the command can be repeated."""
@@ -159,6 +161,7 @@ class Action:
         status, said, complaint_again = self.act(again=True)
         assert status == 0, f"repeated, it says {complaint_again}"
         assert (said == answer) if self.name == "decode" else (self.end() == wanted), "repeated"
+        self.check_folder()
 
 
 def sweep(root, name, stride):

@@ -52,6 +52,21 @@ def test_lines_are_written_whole_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_killed_process_of_the_same_id_left_is_not_written_on(tmp_path):
+    path, target = tmp_path / "config.json", tmp_path / "other"
+    with replacing(path) as temporary:
+        leftover = temporary
+        temporary.touch()
+    leftover.write_text("{half")
+    write_lines(path, ["{}"])
+    assert path.read_text() == "{}\n"
+    target.write_text("a file of the user's")
+    leftover.symlink_to(target)  # As a stranger's archive may hold it.
+    write_lines(path, ["[]"])
+    assert (path.read_text(), target.read_text()) == ("[]\n", "a file of the user's")
+    assert sorted(tmp_path.iterdir()) == [path, target]
+
+
 @pytest.mark.parametrize("place", ["missing/out.txt", "file/out.txt", "folder", "n" * 300])
 def test_a_file_that_cannot_be_written_is_a_user_error(tmp_path, place):
     (tmp_path / "file").touch()
