@@ -20,7 +20,7 @@ def files(data: Files) -> tuple[str, ...]:
     return (data,) if isinstance(data, str) else tuple(data)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Reading(Config):
     """How pairs are read from data; the lengths are in characters after normalization."""
 
