@@ -13,6 +13,7 @@ ORDER = [
     "training",
     "serving",
     "evaluation",
+    "pictures",
     "decoding",
     "runs",
     "model",

@@ -74,13 +74,14 @@ class Vocabulary:
 
     def encode(self, text: str) -> Int32[np.ndarray, " time"]:
         """Ids of a text's symbols; those not in the vocabulary become `<unk>`."""
-        return self._ids_of(self.tokenizer.divide(text))
+        return self.ids_of(self.tokenizer.divide(text))
 
     def sample(self, text: str, alpha: float, seed: int) -> Int32[np.ndarray, " time"]:
         """Like `encode`, for a text that is divided by `Tokenizer.sample`."""
-        return self._ids_of(self.tokenizer.sample(text, alpha, seed))
+        return self.ids_of(self.tokenizer.sample(text, alpha, seed))
 
-    def _ids_of(self, symbols: Iterable[str]) -> Int32[np.ndarray, " time"]:
+    def ids_of(self, symbols: Iterable[str]) -> Int32[np.ndarray, " time"]:
+        """Ids of symbols; those not in the vocabulary become `<unk>`."""
         return np.fromiter((self._ids.get(symbol, self.unk_id) for symbol in symbols), np.int32)
 
     def unseen(self, text: str) -> list[str]:

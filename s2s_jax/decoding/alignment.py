@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,13 +31,16 @@ class Alignment(NamedTuple):
     weights: Float[np.ndarray, "target source"]
 
 
-def align(translator: Translator, text: str, target: str | None = None) -> Alignment:
+def align(
+    translator: Translator, text: str, target: str | Sequence[str] | None = None
+) -> Alignment:
     """The attention of an answer to its text.
 
     Args:
       translator: whose model has attention.
       text: the source.
-      target: the answer; by default the one that greedy search gives.
+      target: the answer, or its symbols as in `Hypothesis.tokens`, without `<eos>` where it was
+        cut off; by default the answer that greedy search gives.
 
     Raises:
       UserError: for a model without attention, and for a source without a known symbol.
@@ -47,8 +51,12 @@ def align(translator: Translator, text: str, target: str | None = None) -> Align
     source = read_sources(run, [text], strict=False, first=1)[0].ids
     if not len(source):
         raise UserError(f"training saw no symbol of {text!r}; there is nothing to align.")
-    answer = translator(text) if target is None else normalize(target)
-    ids = np.append(run.target_vocabulary.encode(answer), np.int32(Vocabulary.eos_id))
+    target = translator(text) if target is None else target
+    if isinstance(target, str):
+        ids = run.target_vocabulary.encode(normalize(target))
+        ids = np.append(ids, np.int32(Vocabulary.eos_id))
+    else:
+        ids = run.target_vocabulary.ids_of(target)
     params = one_copy(translator.params) if translator.mesh else translator.params
     mask = np.ones((1, len(source)), bool)
     found = attention(translator.model, params, source[None], mask, ids[None])

@@ -55,6 +55,10 @@ def _add_streams(streams: argparse._ArgumentGroup) -> None:
     streams.add_argument("--json", action="store_true",
         help="one JSON object per line: source, text, score, log-probabilities, n-best, warnings",
     )  # fmt: skip
+    streams.add_argument("--attention", type=Path, metavar="FILE",
+        help="draw what the answer to each text looked at, and how likely its units were: FILE is "
+        ".html, or with matplotlib .png or .svg",
+    )  # fmt: skip
 
 
 def _add_judging(judging: argparse._ArgumentGroup) -> None:
@@ -78,6 +82,7 @@ def _examples() -> str:
         f"  {decode} --beam 5 --n-best 3 'Go.'    the three best answers\n"
         f"  {decode} --sample --temperature 0.8 --seed 7 'Go.'\n"
         f"  {decode} --input sentences.txt --output out.txt\n"
+        f"  {decode} --attention picture.html 'I won!'\n"
         f"  {decode} --evaluate checkpoints/fra/validation.tsv --beam 5"
     )
 

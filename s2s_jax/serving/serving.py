@@ -26,6 +26,7 @@ from s2s_jax.runtime.devices import DeviceRequest, start
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
 from s2s_jax.serving.conversation import converse
+from s2s_jax.serving.drawing import check_drawing, draw_answers, keep
 from s2s_jax.serving.output import json_line, plain_line, problems_of, score_line
 from s2s_jax.serving.streaming import Line, read_chunks, to_line
 
@@ -48,6 +49,7 @@ class DecodeRequest(NamedTuple):
     platform: str | None = None
     devices: int | None = None
     export: Path | None = None
+    attention: Path | None = None
     beside: Path | None = None
     """Where else to look for `checkpoints/` when there is none here."""
 
@@ -73,11 +75,16 @@ def decode(request: DecodeRequest) -> int:
             pairs = (request.evaluate, request.reading)
             return judge(translator, *pairs, request.config, request.output, request.json)
         chunks, size = _open_input(request, stack)
+        if chunks is None and request.attention is not None:
+            raise UserError("--attention draws the answers to given texts; give some, or --input.")
         translator = Translator.load(folder, request.step, mesh)
         if chunks is None:
             return converse(translator, request.config)
         _name_run(request, translator)
-        _write(_answers(chunks, _answerer(request, translator), size), request.output)
+        found: list[Translation] = []
+        _write(_answers(chunks, _answerer(request, translator, found), size), request.output)
+        if request.attention is not None:
+            draw_answers(translator, found, request.attention)
     return 0
 
 
@@ -135,6 +142,8 @@ def _check(request: DecodeRequest) -> None:
         )
     if request.score and (config.sample or config.beam > 1):
         raise UserError("--score decodes nothing; leave out --beam and --sample.")
+    if request.attention is not None:
+        check_drawing(request.attention, request.evaluate or request.export)
     if request.reading.swap and request.evaluate is None and not request.score:
         raise UserError("--swap is about the columns of --evaluate and --score; give one of them.")
     if request.output is not None and not request.output.absolute().parent.is_dir():
@@ -178,11 +187,14 @@ def _answers(
 
 
 def _answerer(
-    request: DecodeRequest, translator: Translator
+    request: DecodeRequest, translator: Translator, kept: list[Translation]
 ) -> Callable[[list[Line], int], list[str]]:
-    """What turns lines into lines of output; problems go into the JSON or to stderr."""
+    """What turns lines into lines of output; problems go into the JSON or to stderr.
+
+    What is to be drawn is added to `kept`.
+    """
     config = request.config
-    if request.json:
+    if request.json or request.attention is not None:
         config = dataclasses.replace(config, scores=True)
 
     def respond(lines: list[Line], first: int) -> list[str]:
@@ -190,6 +202,8 @@ def _answerer(
             lines, found = _score(translator, lines, first, config, request.reading.swap)
         else:
             found = translator.translate([line.text for line in lines], config, first=first)
+        if request.attention is not None:
+            keep(kept, found)
         output = []
         for number, (line, translation) in enumerate(zip(lines, found, strict=True), first):
             said = problems_of(translation, line.problem)
@@ -201,7 +215,7 @@ def _answerer(
             output.append(
                 score_line(translation)
                 if request.score
-                else plain_line(translation, config.n_best, config.scores)
+                else plain_line(translation, config.n_best, request.config.scores)
             )
         return output
 

@@ -1,0 +1,82 @@
+"""An answer unit by unit: how likely each was, and what attention looked at."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from s2s_jax.decoding.alignment import align
+from s2s_jax.decoding.translation import Translation
+from s2s_jax.decoding.translator import Translator
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import shown
+
+MOST_UNITS = 150
+"""Of a source or an answer; a picture of more could not be read."""
+
+_LONGEST_LABEL = 24
+
+
+class ExplainedAnswer(NamedTuple):
+    """An answer and what the model says of each of its units.
+
+    Attributes:
+      text: the source.
+      source: its units, as the model read them.
+      target: the units of the answer, with `<eos>` unless it was cut off.
+      probabilities: of each unit of the answer, given the source and the units before.
+      weights: attention of each unit of the answer to each of the source; each row adds up to 1.
+        None for a model without attention.
+    """
+
+    text: str
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    weights: Float[np.ndarray, "target source"] | None
+
+
+def explain(translator: Translator, translation: Translation) -> ExplainedAnswer:
+    """What the model says of its best answer to a text.
+
+    Args:
+      translator: that answered.
+      translation: its answers, decoded with `scores`.
+
+    Raises:
+      UserError: for an answer without units, as to a source without a known symbol, and for one
+        that is too long to be read in a picture.
+    """
+    best, text = translation.n_best[0], translation.source
+    if not best.tokens:
+        raise UserError(f"training saw no symbol of {shown(text, 60)!r}; there is nothing to draw.")
+    if translator.run.config.model.attention == "none":
+        source, weights = (), None
+    else:
+        source, _, weights = align(translator, text, best.tokens)
+    for side, units in (("source", source), ("answer", best.tokens)):
+        if len(units) > MOST_UNITS:
+            raise UserError(
+                f"a picture can show {MOST_UNITS} units, but the {side} of {shown(text, 40)!r} has "
+                f"{len(units)}; give a shorter text."
+            )
+    probabilities = tuple(map(math.exp, best.log_probs))
+    return ExplainedAnswer(text, source, best.tokens, probabilities, weights)
+
+
+def label(unit: str) -> str:
+    """A unit as it can stand alone: white space is visible, and a mark stands on a circle."""
+    text = unit.replace(" ", "␣")
+    if text and unicodedata.category(text[0]).startswith("M"):
+        text = f"\N{DOTTED CIRCLE}{text}"
+    return shown(text, _LONGEST_LABEL)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether a text is written from right to left, by its first letter that has a direction."""
+    directions = (unicodedata.bidirectional(character) for character in text)
+    return next((way for way in directions if way in ("L", "R", "AL")), "L") != "L"
