@@ -99,7 +99,7 @@ def measure_training(prepared, units, batch_size, seconds):
         epoch += 1
     if not clock.tokens:
         raise SystemExit("every interval held a compilation; give more --seconds")
-    source, target = examples.lengths().sum(axis=0)
+    source, target = examples.lengths.sum(axis=0)
     shapes = [batch.source.shape + batch.targets.shape for batch in batches.epoch()]
     padded = sum(training_flops(n, s, t, units, sizes[1]) for n, s, _, t in shapes)
     useful = training_flops(1, int(source), int(target), units, sizes[1])

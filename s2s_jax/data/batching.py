@@ -45,7 +45,8 @@ class Batch(NamedTuple):
     target_mask: Bool[np.ndarray, "batch target_time"]
 
 
-class Examples(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Examples:
     """Encoded pairs.
 
     Attributes:
@@ -54,10 +55,11 @@ class Examples(NamedTuple):
       characters: of all targets as text, the end of each counted as one; 0 if unknown.
     """
 
-    sources: list[Int32[np.ndarray, " time"]]
-    targets: list[Int32[np.ndarray, " time"]]
+    sources: list[Int32[np.ndarray, " _"]]
+    targets: list[Int32[np.ndarray, " _"]]
     characters: int = 0
 
+    @functools.cached_property
     def lengths(self) -> Int[np.ndarray, "pairs 2"]:
         """The source and target length of the least bucket that each pair fits into."""
         return np.array(
@@ -130,9 +132,9 @@ class Batches:
     @functools.cached_property
     def buckets(self) -> list[Bucket]:
         """The shapes of the batches in every epoch; the last one fits every pair."""
-        longest = self.examples.lengths().max(axis=0, initial=0)
+        longest = self.examples.lengths.max(axis=0, initial=0)
         choose = pair_buckets if self.over_sources else target_buckets
-        return choose(np.vstack((self.in_epoch(0).lengths(), longest)), self.max_buckets)
+        return choose(np.vstack((self.in_epoch(0).lengths, longest)), self.max_buckets)
 
     @functools.cached_property
     def in_epoch(self) -> Callable[[int], Examples]:
@@ -142,7 +144,7 @@ class Batches:
     def _in_epoch(self, epoch: int) -> Examples:
         if self.draw is None:
             return self.examples
-        longest = self.examples.lengths().max(axis=0, initial=0)
+        longest = self.examples.lengths.max(axis=0, initial=0)
         sources, targets = [], []
         pairs = zip(self.examples.sources, self.examples.targets, strict=True)
         for pair, (source, target) in zip(pairs, self.draw(epoch), strict=True):
@@ -154,7 +156,7 @@ class Batches:
 
     def tokens(self, epoch: int = 0) -> int:
         """The number of target tokens in an epoch, each `<eos>` included."""
-        return int(self.in_epoch(epoch).lengths()[:, 1].sum())
+        return int(self.in_epoch(epoch).lengths[:, 1].sum())
 
     def characters_per_token(self, epoch: int = 0) -> float:
         """Of the targets in an epoch; 1 where a token is a character, 0 if unknown."""
@@ -168,7 +170,7 @@ class Batches:
     def _grouped(self, epoch: int) -> list[tuple[int, Int[np.ndarray, " _"]]]:
         """The index of the bucket and the pairs of each batch of an epoch."""
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
-        bucket_of = first_that_fits(self.buckets, self.in_epoch(epoch).lengths())
+        bucket_of = first_that_fits(self.buckets, self.in_epoch(epoch).lengths)
         pairs = len(bucket_of)
         order = np.arange(pairs) if rng is None else rng.permutation(pairs)
         batches = []

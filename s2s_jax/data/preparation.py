@@ -56,7 +56,7 @@ class Prepared:
     @property
     def longest(self) -> tuple[int, int]:
         """The tokens of the longest source and of the longest target of training."""
-        source, target = self.examples.lengths().max(axis=0)
+        source, target = self.examples.lengths.max(axis=0)
         return int(source), int(target) - 1  # Without its `<eos>`.
 
     @cached_property

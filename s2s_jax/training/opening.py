@@ -63,7 +63,7 @@ def symbol_rows(prepared: Prepared, training: Examples) -> list[tuple[str, str]]
     sides = (prepared.source_vocabulary, prepared.target_vocabulary)
     source, target = (vocabulary.tokenizer.unit for vocabulary in sides)
     unique = [len(vocabulary) - len(SPECIALS) for vocabulary in sides]
-    longest = training.lengths().max(axis=0) - (0, 1)
+    longest = training.lengths.max(axis=0) - (0, 1)
     if source == target:
         rows = [
             (f"Unique {target}", f"source {unique[0]:,}, target {unique[1]:,}"),

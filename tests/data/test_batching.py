@@ -52,7 +52,7 @@ def test_every_pair_is_seen_exactly_once_an_epoch(
 
 @given(LENGTHS, st.integers(1, 9))
 def test_buckets_grow_and_the_last_holds_every_pair(lengths, max_buckets):
-    needed = examples_of(lengths).lengths()
+    needed = examples_of(lengths).lengths
     buckets = target_buckets(needed, max_buckets)
     assert 1 <= len(buckets) <= max_buckets
     assert buckets == sorted(buckets)
@@ -62,7 +62,7 @@ def test_buckets_grow_and_the_last_holds_every_pair(lengths, max_buckets):
 
 @given(LENGTHS, st.integers(1, 9))
 def test_buckets_over_both_lengths_fit_every_pair_and_pad_less_than_one(lengths, max_buckets):
-    needed = examples_of(lengths).lengths()
+    needed = examples_of(lengths).lengths
     buckets = pair_buckets(needed, max_buckets)
     assert 1 <= len(buckets) <= max_buckets
     assert len(set(buckets)) == len(buckets)
@@ -136,12 +136,13 @@ def test_an_epoch_can_be_resumed(first):
 @given(LENGTHS, st.integers(1, 9), st.integers(0, 3), st.integers(1, 5))
 def test_pairs_that_are_drawn_anew_fit_the_same_shapes(lengths, batch_size, epoch, most):
     examples = examples_of(lengths)
-    longest = examples.lengths().max(axis=0) - (0, 1)
+    longest = examples.lengths.max(axis=0) - (0, 1)
 
     def draw(epoch, row):
         """Up to 14 symbols more on each side than the pair has, told by the epoch."""
         more = np.random.default_rng([epoch, row]).integers(15, size=2)
-        return tuple(np.full(n + m, 100 + epoch) for n, m in zip(lengths[row], more, strict=True))
+        sizes = np.add(lengths[row], more)
+        return tuple(np.full(size, 100 + epoch, np.int32) for size in sizes)
 
     def wanted(row):
         drawn = draw(epoch, row)
@@ -172,6 +173,6 @@ def test_padding_is_masked_and_rows_keep_their_ids():
 
 def test_types_are_those_of_the_device():
     examples = examples_of([(2, 3)])
-    bucket = target_buckets(examples.lengths())[0]
+    bucket = target_buckets(examples.lengths)[0]
     batch = make_batch(examples, np.array([0]), 2, bucket)
     assert [x.dtype for x in batch] == [np.int32, bool, np.int32, np.int32, bool]

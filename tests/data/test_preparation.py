@@ -45,7 +45,8 @@ def test_vocabularies_are_those_of_the_training_part(data_file, tokens):
 def test_encoded_pairs_decode_to_their_text(data_file):
     prepared = of_file(data_file)
     examples = prepared.encode(prepared.training)
-    for pair, source, target in zip(prepared.training, *examples[:2], strict=True):
+    rows = zip(prepared.training, examples.sources, examples.targets, strict=True)
+    for pair, source, target in rows:
         assert prepared.source_vocabulary.decode(source) == pair.source
         assert prepared.target_vocabulary.decode(target) == pair.target
         assert source.dtype == target.dtype == np.int32
@@ -196,7 +197,8 @@ def test_sources_are_filled_up_as_the_encoder_has_it(data_file):
     filled = dataclasses.replace(prepared, source_encoder=encoder).encode(prepared.training)
     space = prepared.source_vocabulary.symbols.index(" ")
     assert {len(source) for source in filled.sources} == {30}
-    for source, plain in zip(filled.sources, prepared.encode(prepared.training)[0], strict=True):
+    plain_sources = prepared.encode(prepared.training).sources
+    for source, plain in zip(filled.sources, plain_sources, strict=True):
         np.testing.assert_array_equal(source[: len(plain)], plain)
         assert (source[len(plain) :] == space).all()
 

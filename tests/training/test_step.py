@@ -52,7 +52,7 @@ def test_padding_and_batch_size_change_neither_loss_nor_gradient():
 
 def test_the_batches_of_an_epoch_teach_what_all_pairs_at_once_teach():
     """However they are divided: every token weighs the same."""
-    state, tokens = make_state(MODEL, CONFIG), EXAMPLES.lengths()[:, 1].sum()
+    state, tokens = make_state(MODEL, CONFIG), EXAMPLES.lengths[:, 1].sum()
 
     def gradient(batches):
         batches = list(batches.epoch())
