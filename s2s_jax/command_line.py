@@ -81,6 +81,14 @@ def add_options(
         )
 
 
+def add_devices(group: argparse._ActionsContainer) -> None:
+    """Adds the flags of the devices that a process takes."""
+    group.add_argument("--platform", choices=["cpu", "gpu", "tpu"],
+        help="kind of device (default: the best that JAX finds)")  # fmt: skip
+    group.add_argument("--devices", type=int, metavar="N",
+        help="how many in each process (default: all that JAX finds)")  # fmt: skip
+
+
 def main(run: Callable[[], int]) -> NoReturn:
     """Runs a command and exits with its status; a user's mistake is one line, not a traceback."""
     _quiet_libraries()

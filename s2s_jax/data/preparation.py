@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -15,9 +14,9 @@ from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, hash_
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.reading.download import resolve
 from s2s_jax.data.reading.tables import clean
+from s2s_jax.data.splitting import split_pairs
 from s2s_jax.data.vocabulary import Draw, SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
-from s2s_jax.runtime.files import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,68 +171,3 @@ def prepare(
         encoder = dataclasses.replace(encoders[0], vocabulary=source)
         encoders = encoder, encoders[1].extended(targets)
     return Prepared(corpus, training, validation, *encoders, parts)
-
-
-def split_pairs(
-    pairs: Sequence[Pair],
-    fraction: float,
-    how: str,
-    seed: int,
-    always_train: Collection[Pair] = (),
-) -> tuple[list[Pair], list[Pair]]:
-    """Divides the pairs into (training, validation), each in the order given.
-
-    Args:
-      pairs: what to divide.
-      fraction: the share for validation, at least 0 and less than 1; 0 means none.
-      how: "source" draws whole source sentences at random, so that none stands on both sides;
-        "tail" takes the last pairs, as Keras's `validation_split` does.
-      seed: decides which sources are drawn.
-      always_train: pairs whose sources are never held out.
-
-    Raises:
-      UserError: an argument is out of its range, or a part would be left empty.
-    """
-    if how not in ("source", "tail"):
-        raise UserError(f"`split` must be source or tail, but is {shown(how, 40)!r}; choose one")
-    if not 0 <= fraction < 1:
-        raise UserError(
-            f"`validation_split` must be at least 0 and less than 1, not {fraction}; give 0.2"
-        )
-    if seed < 0:
-        raise UserError(f"`seed` must be 0 or more, but is {seed}; give 0 or more")
-    if fraction == 0:
-        return list(pairs), []
-    kept = {pair.source for pair in pairs if pair in always_train}
-    free = [place for place, pair in enumerate(pairs) if pair.source not in kept]
-    if how == "tail":
-        first = int(len(pairs) * (1 - fraction))
-        held_out = {place for place in free if place >= first}
-    else:
-        drawn = _draw_sources([pairs[place] for place in free], fraction * len(pairs), seed)
-        held_out = {place for place in free if pairs[place].source in drawn}
-    training = [pair for place, pair in enumerate(pairs) if place not in held_out]
-    validation = [pair for place, pair in enumerate(pairs) if place in held_out]
-    if not training or not validation:
-        sources = len({pair.source for pair in pairs})
-        raise UserError(
-            f"`validation_split` {fraction} with `split` {how} must leave pairs on both sides, but"
-            f" of {len(pairs)} pairs ({sources} distinct sources) it takes {len(training)} for"
-            f" training and {len(validation)} for validation; use more pairs, another fraction, or"
-            " `validation_split` 0"
-        )
-    return training, validation
-
-
-def _draw_sources(pairs: Sequence[Pair], wanted: float, seed: int) -> set[str]:
-    """Sources that together have as many pairs as wanted, or all but one of the sources."""
-    counts = Counter(pair.source for pair in pairs)  # in the order of the file, so reproducible
-    sources = list(counts)
-    drawn: set[str] = set()
-    held = 0
-    for index in np.random.default_rng(seed).permutation(len(sources))[:-1]:
-        if held >= round(wanted):
-            break
-        drawn.add(sources[index])
-        held += counts[sources[index]]
-    return drawn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, NotRequired, TypedDict, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,17 @@ decoder looks up of the sources, and never changes: any pytree of arrays `[sourc
 none. Greedy search and sampling have one row a source. Beam search has several, the hypotheses of
 a source in consecutive rows: row `r` reads memory row `r // (rows // sources)`.
 """
+
+
+class Limits(TypedDict):
+    """Where every way of decoding ends: arguments of `greedy_decode` and the others."""
+
+    eos_id: int
+    pad_id: int
+    max_length: Int[Array, ""] | int
+    capacity: int
+    ended: NotRequired[Bool[Array, " batch"] | None]
+
 
 _FEWEST = 64  # Rows; a smaller loop gains nothing and costs a compilation.
 

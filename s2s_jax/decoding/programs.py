@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, UInt32
 
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.beam import BeamResult, beam_search
-from s2s_jax.decoding.greedy import StepFn, greedy_decode
+from s2s_jax.decoding.greedy import Limits, StepFn, greedy_decode
 from s2s_jax.decoding.sampling import sample_decode
 from s2s_jax.model.seq2seq import Seq2Seq
 
@@ -31,16 +31,6 @@ class _Start(NamedTuple):
     carry: PyTree
     memory: PyTree
     first_tokens: jax.Array
-
-
-class _Limits(TypedDict):
-    """Where every way of decoding ends."""
-
-    eos_id: int
-    pad_id: int
-    max_length: jax.Array
-    capacity: int
-    ended: jax.Array
 
 
 def _start(
@@ -63,7 +53,7 @@ def _start(
     return _Start(step_fn, carry, memory, first_tokens)
 
 
-def _limits(capacity: int, mask: Bool[Array, "batch time"], limit: Int[Array, ""] | int) -> _Limits:
+def _limits(capacity: int, mask: Bool[Array, "batch time"], limit: Int[Array, ""] | int) -> Limits:
     return {
         "eos_id": Vocabulary.eos_id,
         "pad_id": Vocabulary.pad_id,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
-from s2s_jax.decoding.greedy import Carry, Memory, StepFn, greedy_decode
+from s2s_jax.decoding.greedy import Carry, Limits, Memory, StepFn, greedy_decode
 
 
 def sample_decode(
@@ -20,12 +22,8 @@ def sample_decode(
     top_k: Int[Array, ""] | int = 0,
     top_p: Float[Array, ""] | float = 1.0,
     truncate: bool = True,
-    eos_id: int,
-    pad_id: int,
-    max_length: Int[Array, ""] | int,
-    capacity: int,
-    ended: Bool[Array, " batch"] | None = None,
-) -> Int[Array, "batch {capacity}"]:
+    **limits: Unpack[Limits],
+) -> Int[Array, "batch capacity"]:
     """Draws each token from the decoder's distribution.
 
     The likeliest token after Gumbel noise is added to the logits is a draw from their softmax
@@ -43,11 +41,7 @@ def sample_decode(
       top_p: of these, draw among the fewest likeliest that together reach this probability
         (Holtzman et al. 2020); 1 among all.
       truncate: false if `top_k` is 0 and `top_p` is 1, which saves a sort at every step.
-      eos_id: as for `greedy_decode`, and so are the arguments below.
-      pad_id: fills the places behind `<eos>`.
-      max_length: steps after which rows that have not ended are cut off.
-      capacity: the static length of the result.
-      ended: rows to leave alone from the start.
+      **limits: as for `greedy_decode`.
 
     Returns:
       Ids, as from `greedy_decode`.
@@ -72,11 +66,7 @@ def sample_decode(
         (keys, jnp.zeros(len(first_tokens), jnp.int32), carry),
         memory,
         first_tokens,
-        eos_id=eos_id,
-        pad_id=pad_id,
-        max_length=max_length,
-        capacity=capacity,
-        ended=ended,
+        **limits,
     )
 
 

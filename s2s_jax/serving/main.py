@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from s2s_jax.command_line import Parser, add_options, main, typed
+from s2s_jax.command_line import Parser, add_devices, add_options, main, typed
 from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.decoding.config import DecodeConfig
 
@@ -30,10 +30,7 @@ def parser() -> Parser:
     p.add_argument("--step", metavar="best|latest|N",
         help="which saved step (default: best, by validation loss)")  # fmt: skip
     add_options(p, DecodeConfig, ("max_length", "batch_size", "strict"))
-    p.add_argument("--platform", choices=["cpu", "gpu", "tpu"],
-        help="kind of device (default: the best that JAX finds)")  # fmt: skip
-    p.add_argument("--devices", type=int, metavar="N",
-        help="how many of them (default: all that JAX finds)")  # fmt: skip
+    add_devices(p)
     p.add_argument("--export", type=Path, metavar="FILE",
         help="write the greedy decoder as one file that needs JAX but not this package, and stop",
     )  # fmt: skip

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import NoReturn
 
-from s2s_jax.command_line import Parser, add_options, main, typed
+from s2s_jax.command_line import Parser, add_devices, add_options, main, typed
 from s2s_jax.config import DataConfig, Reading
 from s2s_jax.errors import spell_options
 from s2s_jax.recipes import SECTIONS, built_in, read_recipe
@@ -26,7 +26,7 @@ def parser() -> Parser:
     add_options(p.add_argument_group("model"), SECTIONS["model"])
     add_options(p.add_argument_group("training"), SECTIONS["train"])
     _add_run(p.add_argument_group("run"))
-    _add_devices(p.add_argument_group("devices", "By default all that JAX finds are used."))
+    _add_devices(p.add_argument_group("devices", "The batch size is that of all together."))
     return p
 
 
@@ -52,9 +52,7 @@ def _add_run(run: argparse._ArgumentGroup) -> None:
 
 
 def _add_devices(devices: argparse._ArgumentGroup) -> None:
-    devices.add_argument("--platform", choices=["cpu", "gpu", "tpu"], help="kind of device")
-    devices.add_argument("--devices", type=int, metavar="N",
-        help="how many in each process; the batch size is that of all together")  # fmt: skip
+    add_devices(devices)
     devices.add_argument("--coordinator", metavar="HOST:PORT",
         help="address of process 0, to train in several processes; TPU pods and SLURM need no "
         "flags")  # fmt: skip

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from s2s_data_testing import PAIRS
 
 from s2s_jax.data.corpus import Pair
-from s2s_jax.data.preparation import split_pairs
+from s2s_jax.data.splitting import split_pairs
 from s2s_jax.errors import UserError
 
 some_pairs = st.lists(
@@ -64,11 +64,6 @@ def test_split_never_empties_training():
 @pytest.mark.parametrize(
     ("pairs", "fraction", "how", "seed", "words"),
     [
-        (PAIRS, 1.0, "source", 0, "`validation_split` must be at least 0 and less than 1"),
-        (PAIRS, -0.1, "tail", 0, "`validation_split` must be"),
-        (PAIRS, float("nan"), "tail", 0, "`validation_split` must be"),
-        (PAIRS, 0.2, "random", 0, "`split` must be source or tail"),
-        (PAIRS, 0.2, "source", -1, "`seed`"),
         (PAIRS, 0.1, "source", 0, "`validation_split` 0"),
         (PAIRS, 0.9, "tail", 0, "`validation_split` 0"),
         (PAIRS[1:], 0.5, "source", 0, "1 distinct sources"),
