@@ -36,7 +36,7 @@ def jax_steps(flags) -> Callable[[], None]:
     from s2s_jax.data.batching import Batch
     from s2s_jax.model.seq2seq import Seq2Seq
     from s2s_jax.training.fitting.state import make_state
-    from s2s_jax.training.fitting.step import train_step
+    from s2s_jax.training.fitting.step import compiled_steps
 
     model = Seq2Seq(ModelConfig(*SYMBOLS, flags.units), dtype=getattr(jnp, flags.precision))
     state = make_state(model, TrainConfig())
@@ -44,8 +44,9 @@ def jax_steps(flags) -> Callable[[], None]:
     batch = Batch(source, source > 0, target[:, :-1], target[:, 1:], target[:, 1:] > 0)
     batches = jax.device_put(jax.tree.map(lambda x: np.stack([x] * flags.dispatch), batch))
     tokens = np.float32(flags.batch_size * TARGET)
+    step = compiled_steps(None).train
     several = jax.jit(
-        lambda state, batches: jax.lax.scan(lambda s, b: train_step(s, b, tokens), state, batches)
+        lambda state, batches: jax.lax.scan(lambda s, b: step(s, b, tokens), state, batches)
     )
 
     def take():

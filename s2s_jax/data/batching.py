@@ -189,6 +189,19 @@ class Batches:
             return batches
         return [batches[i] for i in _interleave([k for k, _ in batches], rng)]
 
+    def shapes(self, epoch: int = 0, first: int = 0, rows: int | None = None) -> list[Batch]:
+        """An empty batch of each shape in an epoch, in the order in which the shapes come.
+
+        Args:
+          epoch: its number, from 0.
+          first: skip so many batches.
+          rows: of each batch (None: all).
+        """
+        kinds = dict.fromkeys(k for k, _ in self._grouped(epoch)[first:])
+        none = np.arange(0)
+        rows = self.batch_size if rows is None else rows
+        return [make_batch(self.examples, none, rows, self.buckets[k]) for k in kinds]
+
     def epoch(self, epoch: int = 0, first: int = 0, share: slice | None = None) -> Iterator[Batch]:
         """The batches of an epoch.
 

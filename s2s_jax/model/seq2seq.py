@@ -14,12 +14,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.model.attention import Memory
 from s2s_jax.model.decoder import Decoder
-from s2s_jax.model.dropout import RowKeys
 from s2s_jax.model.encoders import Encoder
 from s2s_jax.model.recurrence import Carry
 
@@ -44,7 +43,7 @@ class Seq2Seq(nn.Module):
         source: Int[Array, "batch source_time"],
         source_mask: Bool[Array, "batch source_time"],
         target_inputs: Int[Array, "batch target_time"],
-        dropout_keys: RowKeys | None = None,
+        dropout_keys: UInt32[Array, "batch 2 sites words"] | None = None,
     ) -> Float[Array, "batch target_time vocab"]:
         """Teacher-forced training: the decoder reads the reference, shifted right.
 
@@ -52,14 +51,15 @@ class Seq2Seq(nn.Module):
           source: ids.
           source_mask: true on real tokens.
           target_inputs: `<bos>` and the ids of the reference.
-          dropout_keys: draw what is dropped; None, as outside training, drops nothing.
+          dropout_keys: draw what is dropped, as `row_keys` returns them; None, as outside
+            training, drops nothing.
 
         Returns:
           Logits of the next token after each of `target_inputs`.
         """
         read, write = None, None
         if dropout_keys is not None:
-            read, write = (jax.vmap(jax.random.fold_in, (0, None))(dropout_keys, i) for i in (0, 1))
+            read, write = dropout_keys[:, 0], dropout_keys[:, 1]
         return self.decoder(*self.encoder(source, source_mask, read), target_inputs, write)
 
     def encode(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,42 +17,22 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from s2s_jax.runtime.devices import AXIS
 
 
-class Devices(NamedTuple):
-    """What a step asks of the devices that share its batch.
-
-    Attributes:
-      total: adds sums up over the devices.
-      place: of this device among them, and of its rows in the batch.
-    """
-
-    total: Callable[[Any], Any]
-    place: Callable[[], jax.Array | int]
-
-
-ALONE = Devices(total=lambda sums: sums, place=lambda: 0)
-"""One device, which has all rows."""
-
-ON_MESH = Devices(
-    total=functools.partial(jax.lax.psum, axis_name=AXIS),
-    place=functools.partial(jax.lax.axis_index, AXIS),
-)
-"""Those of a mesh, inside `data_parallel`."""
-
-
 def data_parallel(step: Callable[..., Any], mesh: Mesh, scalars: int = 0) -> Callable[..., Any]:
     """Runs `step` on all devices at once, each with its rows of the batch.
 
-    The devices exchange sums only where the step asks for their `total`. Left to itself, XLA would
+    The devices exchange sums only where the step asks for their total. Left to itself, XLA would
     exchange them at every step of the backward scan.
 
     Args:
-      step: `(state, batch, *scalars, devices) -> results`, which must be the same on all devices.
+      step: `(state, batch, *scalars, total) -> results`, which must be the same on all devices;
+        `total` adds sums up over them.
       mesh: the devices.
       scalars: how many numbers the step takes beside state and batch.
     """
+    total = functools.partial(jax.lax.psum, axis_name=AXIS)
     # With check_vma JAX would sum the gradients of replicated parameters a second time.
     return jax.shard_map(
-        lambda *arguments: step(*arguments, ON_MESH),
+        lambda *arguments: step(*arguments, total),
         mesh=mesh,
         in_specs=(PartitionSpec(), PartitionSpec(AXIS), *[PartitionSpec()] * scalars),
         out_specs=PartitionSpec(),

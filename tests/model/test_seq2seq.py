@@ -9,7 +9,7 @@ import pytest
 from s2s_jax.config import ModelConfig
 from s2s_jax.errors import UserError
 from s2s_jax.model import decoder, encoders
-from s2s_jax.model.dropout import dropout
+from s2s_jax.model.dropout import dropout, row_keys
 from s2s_jax.model.recurrence import plain_unroll, product
 from s2s_jax.model.seq2seq import Seq2Seq
 
@@ -285,7 +285,7 @@ def test_without_keys_nothing_is_dropped_and_with_them_each_row_has_its_own_draw
     model, plain = Seq2Seq(config), Seq2Seq(dataclasses.replace(config, dropout=0.0))
     params = init(model, *batch)
     np.testing.assert_array_equal(apply(model, params, *batch), apply(plain, params, *batch))
-    keys = jax.random.split(jax.random.key(1), BATCH)
+    keys = row_keys(jax.random.key(1), BATCH, config)
     dropped = apply(model, params, *batch, keys)
     assert (np.abs(dropped - apply(model, params, *batch)).max(axis=(1, 2)) > 1e-3).all()
     for row in range(BATCH):  # As on a device of its own.
@@ -296,7 +296,7 @@ def test_without_keys_nothing_is_dropped_and_with_them_each_row_has_its_own_draw
 
 @pytest.mark.parametrize("dim", [1, 20])
 def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(dim):
-    keys = jax.random.split(jax.random.key(0), 50)
+    keys = row_keys(jax.random.key(0), 50, ModelConfig(11, 13))[:, 0]
     dropped = np.asarray(dropout(jnp.ones((400 // dim, 50, dim)), 0.3, keys, 0))
     assert set(np.unique(dropped)) == {0, np.float32(1 / 0.7)}
     # 20,000 draws: five standard errors are 0.016.

@@ -17,7 +17,6 @@ from s2s_jax.data.batching import Batches, Examples
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.devices import AXIS
 from s2s_jax.runtime.parallel import (
-    ON_MESH,
     deal,
     one_copy,
     place,
@@ -26,9 +25,10 @@ from s2s_jax.runtime.parallel import (
     share,
 )
 from s2s_jax.training.fitting.state import make_state
-from s2s_jax.training.fitting.step import compiled_steps, train_step
+from s2s_jax.training.fitting.step import compiled_steps
 
 ROWS = 10
+STEPS = compiled_steps(None)
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +52,28 @@ def copy(tree):
 def test_shares_of_a_batch_teach_what_all_of_it_teaches(problem):
     (state, batch), devices = problem, 5
     # vmap names an axis as a mesh does, and needs one device.
-    step = functools.partial(train_step.__wrapped__, devices=ON_MESH)
-    shares = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
+    total = functools.partial(jax.lax.psum, axis_name=AXIS)
+    step = functools.partial(STEPS.gradient.__wrapped__, total=total)
+    shares = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), STEPS.rows(state, batch))
     found, sums = jax.jit(jax.vmap(step, in_axes=(None, 0, None), axis_name=AXIS))(
         state, shares, 30.0
     )
-    wanted, wanted_sums = train_step(copy(state), batch, 30.0)
+    wanted, wanted_sums = STEPS.gradient(state, STEPS.rows(state, batch), 30.0)
     for each in range(devices):
         np.testing.assert_allclose([x[each] for x in sums], wanted_sums, rtol=1e-6)
         jax.tree.map(
             lambda f, w, k=each: np.testing.assert_allclose(f[k], w, rtol=1e-5, atol=1e-7),
-            found.params,
-            wanted.params,
+            found,
+            wanted,
         )
 
 
 def test_a_mesh_of_one_device_gives_the_same_bits(problem):
     state, batch = problem
     mesh = jax.make_mesh((1,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:1])
-    divided, _ = compiled_steps(mesh)
-    found = divided(replicate(copy(state), mesh), place(batch, mesh), 30.0, None)
-    jax.tree.map(np.testing.assert_array_equal, found, train_step(copy(state), batch, 30.0))
+    divided = compiled_steps(mesh)
+    found = divided.train(replicate(copy(state), mesh), place(batch, mesh), 30.0)
+    jax.tree.map(np.testing.assert_array_equal, found, STEPS.train(copy(state), batch, 30.0))
 
 
 def test_one_device_is_left_alone(problem):

@@ -14,9 +14,10 @@ from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step,
 from s2s_jax.runs.folder import all_steps, read_run
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import make_state
-from s2s_jax.training.fitting.step import eval_step, train_step
+from s2s_jax.training.fitting.step import compiled_steps
 
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
+train_step, eval_step = compiled_steps(None).train, compiled_steps(None).evaluate
 EVERYTHING = {
     "latent_dim": 8, "dropout": 0.1, "batch_size": 8, "optimizer": "adamw", "weight_decay": 0.1,
     "clip_norm": 0.5, "schedule": "cosine", "warmup": 3, "label_smoothing": 0.1, "ema": 0.9,

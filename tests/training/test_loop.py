@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import math
+import types
 from typing import NamedTuple
 
 import jax
@@ -17,7 +18,7 @@ from s2s_jax.training.fitting import loop
 from s2s_jax.training.fitting.loop import MOST_SKIPPED, NotFinite, fit, validation_sums
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import make_state
-from s2s_jax.training.fitting.step import train_step
+from s2s_jax.training.fitting.step import compiled_steps
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
@@ -26,6 +27,7 @@ EVERYTHING = TrainConfig(
     epochs=3, batch_size=4, seed=1, optimizer="adamw", weight_decay=0.1, clip_norm=0.5,
     schedule="cosine", warmup=5, label_smoothing=0.1, ema=0.9,
 )  # fmt: skip
+train_step = compiled_steps(None).train
 DROPPING = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.2))
 
 
@@ -342,7 +344,8 @@ def test_the_device_is_kept_busy_and_never_by_more_than_a_few_batches(monkeypatc
         most.append(unread[0])
         return (state, Unread(unread)) if part == "training" else Unread(unread)
 
-    monkeypatch.setattr(loop, "compiled_steps", lambda mesh: (step, step))
+    steps = types.SimpleNamespace(train=step, evaluate=step, gradient=step)
+    monkeypatch.setattr(loop, "compiled_steps", lambda mesh: steps)
     monkeypatch.setattr(loop.jax, "device_get", lambda sums: sums.read())
     source = Batches(draw(200, 0), 4)
     if part == "training":

@@ -12,12 +12,14 @@ from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.training.fitting.state import dropout_key, make_optimizer, make_state
-from s2s_jax.training.fitting.step import eval_step, objective, train_step
+from s2s_jax.training.fitting.step import compiled_steps, objective
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
 
 EXAMPLES = draw(30, 0)
+STEPS = compiled_steps(None)
+train_step, eval_step = STEPS.train, STEPS.evaluate
 
 
 def wide(batch_size):
@@ -87,8 +89,9 @@ def test_one_compilation_per_shape(caplog):
             for batch in batches.epoch(epoch):
                 eval_step(state, batch)
                 state, _ = train_step(state, batch, 9.0)
-    for step in (train_step, eval_step):
+    for step in (STEPS.gradient, STEPS.evaluate):
         assert compiled.count(step.__name__) == len(batches.buckets)
+    assert compiled.count(STEPS.update.__name__) == 1  # It depends on no length.
 
 
 def test_rmsprop_is_keras_s():
@@ -146,14 +149,8 @@ def test_a_plain_step_is_what_flax_and_optax_make_of_the_gradient():
     state = make_state(MODEL, TrainConfig(optimizer="adamw", clip_norm=0.5))
     (batch,) = wide(64).epoch()
 
-    @jax.jit
-    def by_flax(state, batch):
-        gradients, _ = jax.grad(objective, has_aux=True)(
-            state.params, state.apply_fn, batch, np.float32(200)
-        )
-        return state.apply_gradients(grads=gradients)
-
-    wanted = by_flax(state, batch)
+    _, gradient = loss_and_gradient(state.params, state.apply_fn, batch, np.float32(200))
+    wanted = jax.jit(lambda state, found: state.apply_gradients(grads=found))(state, gradient)
     found, _ = train_step(state, batch, np.float32(200))
     jax.tree.map(
         np.testing.assert_array_equal,

@@ -17,6 +17,7 @@ from s2s_jax.config import TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
+from s2s_jax.training.fitting.ahead import Await, compiled_ahead, nothing_ahead
 from s2s_jax.training.fitting.progress import TrainingProgress, epoch_metrics, is_over
 from s2s_jax.training.fitting.schedules import is_scheduled, rate_share
 from s2s_jax.training.fitting.state import TrainingState
@@ -64,11 +65,17 @@ def _add(total: Sums, sums: Sums) -> Sums:
     return Sums(*(float(x) + float(y) for x, y in zip(total, sums, strict=True)))
 
 
-def validation_sums(state: TrainingState, batches: Batches, mesh: Mesh | None = None) -> Sums:
-    """Totals over all real target tokens of `batches`."""
-    _, step = compiled_steps(mesh)
+def validation_sums(
+    state: TrainingState,
+    batches: Batches,
+    mesh: Mesh | None = None,
+    wait: Await = nothing_ahead,
+) -> Sums:
+    """Totals over all real target tokens of `batches`; `wait` as in `train_epoch`."""
+    step = compiled_steps(mesh).evaluate
     total, in_flight = Sums(0.0, 0.0, 0.0), deque[Sums]()
     for batch in batches.epoch(share=share(batches.batch_size, mesh)):
+        wait(step, batch)
         in_flight.append(step(state, place(batch, mesh)))
         if len(in_flight) == _IN_FLIGHT:
             total = _add(total, jax.device_get(in_flight.popleft()))
@@ -109,12 +116,13 @@ def train_epoch(
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = _never,
     mesh: Mesh | None = None,
+    wait: Await = nothing_ahead,
 ) -> tuple[TrainingState, TrainingProgress, bool]:
     """Trains the rest of one epoch.
 
     The sums of a batch are read while later ones run, so that the device does not wait for the
     host. What is saved or returned has none in flight. `rate` gives the share of the learning rate
-    after so many updates; None stands for all of it.
+    after so many updates; None stands for all of it. `wait` is called before each step.
 
     Returns:
       The state, how far it came, and whether the epoch is complete.
@@ -138,12 +146,13 @@ def train_epoch(
             rows = batches.rows(diverged.epoch)[diverged.batch - 1]
             raise NotFinite(diverged.step, rows)
 
-    step, _ = compiled_steps(mesh)
+    steps = compiled_steps(mesh)
     mean_tokens = np.float32(batches.tokens(progress.epoch) / len(batches))
     rows = share(batches.batch_size, mesh)
     for batch in batches.epoch(progress.epoch, progress.batch, rows):
         scale = None if rate is None else np.float32(rate(progress.step + len(in_flight)))
-        state, sums = step(state, place(batch, mesh), mean_tokens, scale)
+        wait(steps.gradient, batch)
+        state, sums = steps.train(state, place(batch, mesh), mean_tokens, scale)
         in_flight.append(sums)
         # After the last batch the epoch is complete, and is judged and saved as such.
         if progress.batch + len(in_flight) == len(batches):
@@ -200,24 +209,29 @@ def fit(
         should_stop=should_stop,
         mesh=mesh,
     )
-    while not is_over(progress, config):
-        share_at = functools.partial(
-            rate_share, config, config.epochs * len(training), progress.history
-        )
-        rate = share_at if is_scheduled(config) else None
-        state, progress, complete = train_rest(state, progress, rate=rate)
-        if not complete:
-            save(state, progress, None)
-            break
-        sums = validation_sums(state, validation, mesh) if validation else None
-        per_token = training.characters_per_token(progress.epoch)
-        characters = (per_token, validation.characters_per_token())
-        metrics = epoch_metrics(progress, sums, characters)
-        metrics["learning_rate"] = config.learning_rate * share_at(progress.step - 1)
-        progress = progress.after_epoch(metrics)
-        save(state, progress, metrics.get("val_loss"))
-        for listener in listeners:
-            listener.on_epoch(metrics)
-        if should_stop():
-            break
+    steps, parts = compiled_steps(mesh), []
+    if not is_over(progress, config):
+        parts.append((steps.gradient, training, progress.epoch, progress.batch))
+        parts.append((steps.evaluate, validation, 0, 0))
+    with compiled_ahead(steps, state, parts, mesh) as wait:
+        while not is_over(progress, config):
+            share_at = functools.partial(
+                rate_share, config, config.epochs * len(training), progress.history
+            )
+            rate = share_at if is_scheduled(config) else None
+            state, progress, complete = train_rest(state, progress, rate=rate, wait=wait)
+            if not complete:
+                save(state, progress, None)
+                break
+            sums = validation_sums(state, validation, mesh, wait) if validation else None
+            per_token = training.characters_per_token(progress.epoch)
+            characters = (per_token, validation.characters_per_token())
+            metrics = epoch_metrics(progress, sums, characters)
+            metrics["learning_rate"] = config.learning_rate * share_at(progress.step - 1)
+            progress = progress.after_epoch(metrics)
+            save(state, progress, metrics.get("val_loss"))
+            for listener in listeners:
+                listener.on_epoch(metrics)
+            if should_stop():
+                break
     return state, progress

@@ -12,6 +12,7 @@ import optax
 from flax import struct
 from flax.training.train_state import TrainState
 
+from s2s_jax.config import ModelConfig
 from s2s_jax.config.training import PARTS, TrainConfig
 from s2s_jax.model.seq2seq import Seq2Seq
 
@@ -25,6 +26,7 @@ class TrainingState(TrainState):
       smoothing: of the labels, in the objective.
       decay: of the average.
       parts: of a batch, computed one after another.
+      config: of the model.
     """
 
     key: jax.Array | None = None
@@ -32,6 +34,7 @@ class TrainingState(TrainState):
     smoothing: float = struct.field(pytree_node=False, default=0.0)
     decay: float = struct.field(pytree_node=False, default=0.0)
     parts: int = struct.field(pytree_node=False, default=1)
+    config: ModelConfig = struct.field(pytree_node=False, kw_only=True)
 
     @property
     def judged(self) -> Any:
@@ -117,6 +120,7 @@ def make_state(model: Seq2Seq, config: TrainConfig) -> TrainingState:
         smoothing=config.label_smoothing,
         decay=config.ema,
         parts=config.accumulate,
+        config=model.config,
     ).with_params(variables["params"])
     # A Python int would be compiled for once as a constant and once as an array.
     return state.replace(step=jnp.int32(0))

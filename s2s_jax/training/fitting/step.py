@@ -1,19 +1,30 @@
-"""One optimizer step, compiled: the gradient of the loss, and what the optimizer makes of it."""
+"""One optimizer step: the gradient of the loss, and what the optimizer makes of it.
+
+Each is compiled by itself. The gradient is compiled for each shape of a batch; the keys that
+dropout draws with, and the update, depend on no lengths and are compiled once.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from s2s_jax.data.batching import Batch
+from s2s_jax.model.dropout import row_keys
 from s2s_jax.model.losses import Sums, cross_entropy, token_sums
-from s2s_jax.runtime.parallel import ALONE, Devices, data_parallel
+from s2s_jax.runtime.devices import AXIS
+from s2s_jax.runtime.parallel import data_parallel
 from s2s_jax.training.fitting.state import TrainingState
+
+
+def _as_it_is(sums: Any) -> Any:
+    """The total over one device."""
+    return sums
 
 
 def _logits(
@@ -21,21 +32,6 @@ def _logits(
 ) -> jax.Array:
     inputs = batch.source, batch.source_mask, batch.target_inputs
     return apply_fn({"params": params}, *inputs, *keys)
-
-
-def dropout_keys(key: jax.Array, step: jax.Array | int, rows: jax.Array) -> jax.Array:
-    """A key for each row of a batch, by its place in all of it: the devices do not matter.
-
-    Args:
-      key: the data of the run's key.
-      step: updates before this one.
-      rows: places in the batch, `[rows]`.
-
-    Returns:
-      Typed keys `[rows]`.
-    """
-    of_step = jax.random.fold_in(jax.random.wrap_key_data(key), step)
-    return jax.vmap(jax.random.fold_in, (None, 0))(of_step, rows)
 
 
 def objective(
@@ -63,18 +59,9 @@ def objective(
 
 
 def _gradients(
-    state: TrainingState, batch: Batch, mean_tokens: jax.Array, devices: Devices
+    state: TrainingState, batch: Batch, mean_tokens: jax.Array, *keys: jax.Array
 ) -> tuple[Any, Sums]:
-    """The gradient and the reported sums of this device's rows, summed over `state.parts`."""
-    first, rows = devices.place() * len(batch.source), len(batch.source)
-    if state.parts > 1:
-        # Rows of padding, which have no weight, make the parts equal.
-        padding = -rows % state.parts
-        batch = jax.tree.map(lambda x: jnp.pad(x, ((0, padding), (0, 0))), batch)
-        rows += padding
-    keys = ()
-    if state.key is not None:
-        keys = (dropout_keys(state.key, state.step, first + jnp.arange(rows)),)
+    """The gradient and the reported sums of these rows, summed over `state.parts`."""
 
     def gradient(batch: Batch, *keys: jax.Array) -> tuple[Any, Sums]:
         compute = jax.grad(objective, has_aux=True)
@@ -82,9 +69,13 @@ def _gradients(
 
     if state.parts == 1:
         return gradient(batch, *keys)
-    parts = jax.tree.map(
-        lambda x: x.reshape(state.parts, rows // state.parts, *x.shape[1:]), (batch, *keys)
-    )
+
+    def divided(x: jax.Array) -> jax.Array:
+        # Rows of padding, which have no weight, make the parts equal.
+        x = jnp.pad(x, ((0, -len(x) % state.parts), *[(0, 0)] * (x.ndim - 1)))
+        return x.reshape(state.parts, -1, *x.shape[1:])
+
+    parts = jax.tree.map(divided, (batch, *keys))
     nothing = jax.tree.map(
         lambda x: jnp.zeros(x.shape, x.dtype),
         jax.eval_shape(gradient, *jax.tree.map(lambda x: x[0], parts)),
@@ -95,14 +86,20 @@ def _gradients(
     return total
 
 
-def _train_step(
+def _gradient_step(
     state: TrainingState,
-    batch: Batch,
+    rows: tuple[Any, ...],
     mean_tokens: jax.Array,
-    rate: jax.Array | None = None,
-    devices: Devices = ALONE,
+    total: Callable[[Any], Any] = _as_it_is,
+) -> tuple[Any, Sums]:
+    """Of a batch and, with dropout, the keys of its rows."""
+    batch, *keys = rows
+    return total(_gradients(state, batch, mean_tokens, *keys))
+
+
+def _update_step(
+    state: TrainingState, gradients: Any, sums: Sums, rate: jax.Array | None
 ) -> tuple[TrainingState, Sums]:
-    gradients, sums = devices.total(_gradients(state, batch, mean_tokens, devices))
     # One branch or the other: choosing between new and old values element by element costs 4 %.
     squares = [jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradients)]
     finite = jnp.isfinite(sums.loss) & jnp.isfinite(sum(squares))
@@ -114,27 +111,68 @@ def _train_step(
     )
 
 
-def _eval_step(state: TrainingState, batch: Batch, devices: Devices = ALONE) -> Sums:
+def _eval_step(state: TrainingState, batch: Batch, total: Callable[[Any], Any] = _as_it_is) -> Sums:
     logits = _logits(state.apply_fn, state.judged, batch)
-    return devices.total(token_sums(logits, batch.targets, batch.target_mask))
+    return total(token_sums(logits, batch.targets, batch.target_mask))
 
 
-train_step = jax.jit(_train_step, donate_argnums=0)
-"""One optimizer step: state, batch, mean real target tokens of a batch, share of the learning rate
-(None for all of it) -> new state, the batch's sums. The old state is gone.
+def _dropout_keys(state: TrainingState, rows: int) -> jax.Array:
+    """Of the rows of a batch, as the model takes them."""
+    key = jax.random.wrap_key_data(state.key)
+    return row_keys(jax.random.fold_in(key, state.step), rows, state.config)
 
-Where the loss or the gradient is not finite, parameters and optimizer state stay as they were and
-the sums are zero.
-"""
 
-eval_step = jax.jit(_eval_step)
-"""The sums of one batch, parameters left alone."""
+class Steps(NamedTuple):
+    """The compiled steps of training, for batches that are divided over a mesh or are not.
+
+    Attributes:
+      keys: state, rows of a batch -> the keys that dropout draws with.
+      gradient: state, batch and keys, mean real target tokens of a batch -> gradient, sums.
+      update: state, gradient, sums, share of the learning rate -> state, sums. The old state is
+        gone.
+      evaluate: state, batch -> the sums of the batch, with the parameters that are judged.
+    """
+
+    keys: Callable[..., Any]
+    gradient: Callable[..., Any]
+    update: Callable[..., Any]
+    evaluate: Callable[..., Any]
+
+    def train(
+        self, state: TrainingState, batch: Batch, mean_tokens: Any, rate: Any = None
+    ) -> tuple[TrainingState, Sums]:
+        """One optimizer step.
+
+        Where the loss or the gradient is not finite, parameters and optimizer state stay as they
+        were and the sums are zero.
+
+        Args:
+          state: is gone afterwards.
+          batch: on the devices, as `place` puts it there.
+          mean_tokens: real target tokens of a batch, in the mean.
+          rate: the share of the learning rate; None for all of it.
+
+        Returns:
+          The next state, and the sums of the batch.
+        """
+        gradients, sums = self.gradient(state, self.rows(state, batch), mean_tokens)
+        return self.update(state, gradients, sums, rate)
+
+    def rows(self, state: TrainingState, batch: Batch) -> tuple[Any, ...]:
+        """The batch and, with dropout, the keys of its rows."""
+        return (batch,) if state.key is None else (batch, self.keys(state, len(batch.source)))
 
 
 @functools.lru_cache(maxsize=8)
-def compiled_steps(mesh: Mesh | None) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """`train_step` and `eval_step`, for batches divided over a mesh."""
+def compiled_steps(mesh: Mesh | None) -> Steps:
+    """The steps for batches divided over a mesh; None for one device."""
+    keys = functools.partial(jax.jit, _dropout_keys, static_argnums=1)
+    update = functools.partial(jax.jit, _update_step, donate_argnums=0)
     if mesh is None:
-        return train_step, eval_step
-    divided = jax.jit(data_parallel(_train_step, mesh, scalars=2), donate_argnums=0)
-    return divided, jax.jit(data_parallel(_eval_step, mesh))
+        return Steps(keys(), jax.jit(_gradient_step), update(), jax.jit(_eval_step))
+    return Steps(
+        keys(out_shardings=NamedSharding(mesh, PartitionSpec(AXIS))),
+        jax.jit(data_parallel(_gradient_step, mesh, scalars=1)),
+        update(out_shardings=NamedSharding(mesh, PartitionSpec())),
+        jax.jit(data_parallel(_eval_step, mesh)),
+    )

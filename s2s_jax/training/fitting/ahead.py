@@ -1,0 +1,77 @@
+"""The steps of a run, compiled ahead of the batches that need them, several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from s2s_jax.data.batching import Batch, Batches
+from s2s_jax.runtime.parallel import place, share
+from s2s_jax.training.fitting.state import TrainingState
+from s2s_jax.training.fitting.step import Steps
+
+Await = Callable[[Callable[..., Any], Batch], None]
+"""Waits until one of the `Steps` is compiled for the shape of a batch, if it is being compiled."""
+
+
+def nothing_ahead(step: Callable[..., Any], batch: Batch) -> None:
+    """An `Await` where each step is compiled when it is first called."""
+
+
+@contextlib.contextmanager
+def compiled_ahead(
+    steps: Steps,
+    state: TrainingState,
+    parts: Sequence[tuple[Callable[..., Any], Batches, int, int]],
+    mesh: Mesh | None,
+) -> Iterator[Await]:
+    """Compiles in the background while the block runs, on all processors.
+
+    A shape is compiled once: a jitted function that is called finds what was compiled of it.
+
+    Args:
+      steps: those of the run.
+      state: the one that it starts from.
+      parts: a step to compile, for the shapes of which batches, from which epoch and batch of it
+        on; in the order in which they are needed.
+      mesh: the devices that share each batch; None for one device.
+    """
+    like = jax.eval_shape(lambda state: state, state)
+    if mesh is not None:
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        like = jax.tree.map(lambda x: x.update(sharding=everywhere), like)
+    with ThreadPoolExecutor(os.cpu_count(), "compiling") as pool:
+        compiling = {}
+        for step, batches, epoch, first in parts:
+            rows = share(batches.batch_size, mesh)
+            for empty in batches.shapes(epoch, first, rows.stop - rows.start):
+                batch = place(empty, mesh)
+                # Keys are drawn here: in the threads, the state would be gone.
+                given = (like, batch)
+                if step is steps.gradient:
+                    given = (like, steps.rows(state, batch), np.float32(1))
+                compiling[_key(step, empty)] = pool.submit(_compile, step, given)
+
+        def wait(step: Callable[..., Any], batch: Batch) -> None:
+            if future := compiling.get(_key(step, batch)):
+                future.result()
+
+        try:
+            yield wait
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _compile(step: Any, given: tuple[Any, ...]) -> None:
+    step.lower(*given).compile()
+
+
+def _key(step: Callable[..., Any], batch: Batch) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    return id(step), batch.source.shape, batch.targets.shape

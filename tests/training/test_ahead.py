@@ -1,0 +1,110 @@
+"""Steps are compiled ahead of their batches: each shape once, and none that is not needed."""
+
+import logging
+import re
+import threading
+
+import jax
+import numpy as np
+import pytest
+from s2s_testing import draw
+
+from s2s_jax.config import ModelConfig, TrainConfig
+from s2s_jax.data.batching import Batches
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.training.fitting.ahead import compiled_ahead
+from s2s_jax.training.fitting.loop import fit
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.state import make_state
+from s2s_jax.training.fitting.step import compiled_steps
+
+MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8, dropout=0.1))
+CONFIG = TrainConfig(epochs=2, batch_size=4, seed=1)
+TRAINING, VALIDATION = Batches(draw(30, 0), 4, 1), Batches(draw(7, 1), 4)
+STEPS = compiled_steps(None)
+
+
+@pytest.fixture
+def compiled(caplog):
+    """Returns what was compiled since it was last called, by any thread: names of functions."""
+    jax.clear_caches()
+    # The context manager of this name is for the thread alone that enters it.
+    jax.config.update("jax_log_compiles", True)
+    caplog.set_level(logging.WARNING)
+
+    def names():
+        found = [
+            re.match(r"Compiling (?:jit\()?(\w+)", record.getMessage()) for record in caplog.records
+        ]
+        caplog.clear()
+        return [match[1] for match in found if match]
+
+    yield names
+    jax.config.update("jax_log_compiles", False)
+
+
+def train():
+    return fit(
+        make_state(MODEL, CONFIG), TrainingProgress(), TRAINING, VALIDATION, CONFIG,
+        save=lambda *_: None,
+    )  # fmt: skip
+
+
+def test_a_run_compiles_each_step_once_for_each_of_its_shapes(compiled):
+    assert len(TRAINING.shapes()) > 1
+    train()
+    names = compiled()
+    assert names.count(STEPS.gradient.__name__) == len(TRAINING.shapes())
+    assert names.count(STEPS.evaluate.__name__) == len(VALIDATION.shapes())
+    assert names.count(STEPS.update.__name__) == names.count(STEPS.keys.__name__) == 1
+    train()
+    assert compiled() == []  # In the same process, another run of these settings.
+
+
+def test_what_a_step_needs_was_compiled_in_a_thread_and_awaited(compiled):
+    state = make_state(MODEL, CONFIG)
+    parts = [(STEPS.gradient, TRAINING, 0, 0)]
+    with compiled_ahead(STEPS, state, parts, None) as wait:
+        for batch in TRAINING.epoch(0):
+            wait(STEPS.gradient, batch)
+            compiled()
+            STEPS.gradient(state, STEPS.rows(state, batch), np.float32(1))
+            assert STEPS.gradient.__name__ not in compiled()
+    assert not [t for t in threading.enumerate() if t.name.startswith("compiling")]
+
+
+def test_a_run_that_is_stopped_leaves_the_rest_uncompiled(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+    class Slow:
+        """A step that takes as long to compile as the test wants."""
+
+        def __init__(self):
+            self.asked, self.go = [], threading.Event()
+
+        def lower(self, *_):
+            self.asked.append(1)
+            self.go.wait(60)
+            return self
+
+        def compile(self):
+            return self
+
+    step = Slow()
+    many = [(step, Batches(draw(30, n), size, 1), 0, 0) for n, size in enumerate(range(1, 9))]
+    shapes = sum(len(batches.shapes()) for _, batches, _, _ in many)
+    threading.Timer(0.2, step.go.set).start()
+    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), many, None):
+        pass
+    assert len(step.asked) < shapes
+
+
+def test_what_fails_to_compile_fails_where_it_is_needed():
+    class Broken:
+        def lower(self, *_):
+            raise MemoryError("too large")
+
+    step, state = Broken(), make_state(MODEL, CONFIG)
+    failing = compiled_ahead(STEPS, state, [(step, TRAINING, 0, 0)], None)
+    with failing as wait, pytest.raises(MemoryError, match="too large"):
+        wait(step, TRAINING.shapes()[0])
