@@ -118,6 +118,7 @@ def _eval_step(state: TrainingState, batch: Batch, total: Callable[[Any], Any] =
 
 def _dropout_keys(state: TrainingState, rows: int) -> jax.Array:
     """Of the rows of a batch, as the model takes them."""
+    assert state.key is not None
     key = jax.random.wrap_key_data(state.key)
     return row_keys(jax.random.fold_in(key, state.step), rows, state.config)
 
