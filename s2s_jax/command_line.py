@@ -23,6 +23,7 @@ _CONSOLE = {
     "train.py": "s2s-train",
     "decode.py": "s2s-decode",
     "-m s2s_jax.keras": "s2s-keras",
+    "-m s2s_jax.pictures": "s2s-plot",
 }
 
 _show_warning = warnings.showwarning

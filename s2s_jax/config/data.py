@@ -80,6 +80,9 @@ class DataConfig(Reading):
     test: Files = option(
         "", most_values=2, metavar="PATH", help="evaluate on this data as well, at the end"
     )
+    licence: str = option(
+        "", metavar="NAME", help="licence of the data, such as cc-by-2.0, for the run's README.md"
+    )
     tokens: str = option(
         "char",
         choices=TOKENS,

@@ -9,11 +9,11 @@
     training_sources.bin        hashes of the sources trained on, see `fingerprint`
     evaluation.json             figures, written when a run has finished
     validation.tsv, test.tsv    source, reference and answer of every pair of these parts
+    curves.png, README.md       the learning curves and the card, see `pictures/presentation`
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
 
 `config.json` also holds a SHA-256 of itself and of each vocabulary, which holds that of what its
-tokenizer learned. This module is about the
-files; `steps` and `checkpointing` are about the steps.
+tokenizer learned. Of the steps know `steps` and `checkpointing`.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 from jax.sharding import Mesh
 
 from s2s_jax.config import RunConfig
@@ -18,12 +20,15 @@ from s2s_jax.errors import UserError
 from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
 from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate
 from s2s_jax.evaluation.fingerprint import read_training_sources
+from s2s_jax.pictures.presentation import present
 from s2s_jax.runs.folder import TEST, VALIDATION, write_evaluation
+from s2s_jax.runs.history import best_epoch
 from s2s_jax.runtime.devices import is_main, of_this_process
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.memory import release_freed_memory
 from s2s_jax.training.fitting.loop import MOST_SKIPPED, NotFinite
-from s2s_jax.training.fitting.progress import TrainingProgress, best_epoch
+from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.opening import device_text
 from s2s_jax.training.report import TrainingReport
 
 _TRIED = 100  # Training pairs, where no validation sentence is answered rightly.
@@ -58,6 +63,7 @@ def finish(
                 write_lines(folder / file, decoded_lines(found[name].answers))
     if is_main():
         write_evaluation(folder, _record(found))
+        present(folder, _facts(prepared, translator, mesh))
     judged = next(iter(found.values()), None)
     known = [answer.source for answer in judged.answers if answer.exact] if judged else []
     known = known or _learnt(translator, prepared.training)
@@ -71,6 +77,17 @@ def finish(
         report.say(other)
     report.finished(folder, _shown(known))
     return translator
+
+
+def _facts(prepared: Prepared, translator: Translator, mesh: Mesh | None) -> dict[str, str]:
+    """What the card of a run says that its folder does not."""
+    pairs = (len(prepared.training), len(prepared.validation), len(prepared.test))
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(translator.params))
+    return {
+        "pairs": "{:,} for training, {:,} for validation, {:,} for the test".format(*pairs),
+        "parameters": f"{parameters:,}",
+        "trained on": f"{device_text(mesh)}; {os.cpu_count()} CPU cores",
+    }
 
 
 def _judge(translator: Translator, pairs: Sequence[Pair], report: TrainingReport) -> Evaluation:

@@ -48,7 +48,9 @@ def _add_run(run: argparse._ArgumentGroup) -> None:
     run.add_argument("--step", metavar="STEP",
         help="which step of that run: best, latest or a number (default: best)")  # fmt: skip
     run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
-    run.add_argument("--summary", action="store_true", help="print the model and stop")
+    run.add_argument("--summary", nargs="?", const=True, type=Path, metavar="FILE",
+        help="print the model and stop; or draw it to FILE, .svg or .png with matplotlib, or .mmd "
+        "for a block of Mermaid in a README")  # fmt: skip
 
 
 def _add_devices(devices: argparse._ArgumentGroup) -> None:
@@ -91,13 +93,19 @@ def run() -> int:
     flags = vars(parser().parse_args())
 
     # After --help, which needs no JAX.
+    from s2s_jax.pictures.drawing import check_suffix
+    from s2s_jax.pictures.models import SUFFIXES, write_model
     from s2s_jax.training.api import train
     from s2s_jax.training.planning import request_for
     from s2s_jax.training.report import TrainingReport
     from s2s_jax.training.run import TrainingInterrupted, summarize
 
-    if flags.pop("summary", False):
-        summarize(request_for(flags), TrainingReport())
+    if asked := flags.pop("summary", None):
+        if asked is not True:
+            check_suffix("summary", asked, SUFFIXES)
+        config = summarize(request_for(flags), TrainingReport(quiet=asked is not True))
+        if asked is not True:
+            write_model(config, asked)
         return 0
     try:
         train(**flags, verbose=True)

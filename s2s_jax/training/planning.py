@@ -25,6 +25,7 @@ from s2s_jax.training.starting import Start, continued, read_start, settings_aft
 _MAY_CHANGE = {"epochs", "patience", "save_every", "precision"}
 # The pairs must stay the same, but where and how they are kept may change.
 _MAY_CHANGE |= {"data", "validation", "test", "columns", "separator", "quotes", "encoding"}
+_MAY_CHANGE |= {"licence"}
 
 
 class Request(NamedTuple):

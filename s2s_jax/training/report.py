@@ -6,13 +6,13 @@ import contextlib
 import datetime
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, TimeRemainingColumn
+from rich.progress import ProgressColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,10 +20,12 @@ from s2s_jax.command_line import command
 from s2s_jax.config import TrainConfig
 from s2s_jax.evaluation.evaluation import Evaluation, evaluation_lines
 from s2s_jax.evaluation.figures import Answer
-from s2s_jax.runtime.progress_bar import progress_bar
-from s2s_jax.training.fitting.progress import TrainingProgress, best_epoch
+from s2s_jax.runs.history import best_epoch
+from s2s_jax.runtime.progress_bar import Bar, progress_bar, sparkline
+from s2s_jax.training.fitting.progress import TrainingProgress
 
 _EXAMPLES = 10
+_CURVE = 40  # Columns, beside the figures in a terminal of 79.
 
 
 class TrainingReport:
@@ -51,7 +53,7 @@ class TrainingReport:
         """Whether a person looks, so that bars are drawn."""
         return (self.console.is_terminal or self._in_jupyter) and not self.console.quiet
 
-    def bar(self, *figures: ProgressColumn | str) -> Progress:
+    def bar(self, *figures: ProgressColumn | str) -> Bar:
         """A progress bar above the lines; for a person only."""
         console = self.console if self.console.is_terminal else None
         return progress_bar(*figures, console=console, enabled=self.is_watched)
@@ -125,6 +127,8 @@ class TrainingReport:
                 f"  {metrics['skipped_updates']:,} updates skipped: their loss or gradient was not "
                 "finite"
             )
+        if self.console.is_terminal and not self.console.options.ascii_only:
+            self._bar.below = curve_lines(self._history)
         self._bar.update(self._task, completed=self._batches * metrics["epoch"])
 
     def examples(self, title: str, answers: Sequence[Answer]) -> None:
@@ -170,3 +174,15 @@ class TrainingReport:
         """What to type to resume a run that was stopped."""
         self.say(f"Stopped; what was reached is saved in {folder}. To resume:")
         self.say("  " + command("train.py", folder, "--resume"))
+
+
+def curve_lines(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The losses of two epochs or more as small curves, a line for each part."""
+    key = "nats_per_character" if "nats_per_character" in history[-1] else "loss"
+    lines = []
+    for part, name in (("training", key), ("validation", f"val_{key}")):
+        values = [epoch[name] for epoch in history if epoch.get(name) is not None]
+        if len(values) > 1:
+            curve = sparkline(values, _CURVE)
+            lines.append(f"{part:<10} {values[0]:7.3f} {curve} {values[-1]:.3f}")
+    return tuple(lines)

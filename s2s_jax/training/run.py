@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from s2s_jax.config import DataConfig, RunConfig, TrainConfig
+from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.data.buckets import MAX_BUCKETS
 from s2s_jax.data.preparation import Prepared
@@ -187,13 +187,14 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
     return TrainedRun(folder, progress.history, translator)
 
 
-def summarize(request: Request, report: TrainingReport) -> None:
-    """Prints the model that `carry_out` would train; writes nothing."""
+def summarize(request: Request, report: TrainingReport) -> ModelConfig:
+    """Prints the model that `carry_out` would train, and returns its sizes; writes nothing."""
     folder = choose_folder(request)
     saved = read_run(folder) if request.resume and holds_run(folder) else None
     config, prepared = configure(request, saved, report.is_watched, wanted_start(request, saved))
     training = _training_batches(config, prepared)
     report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
+    return config.model
 
 
 def _training_batches(config: RunConfig, prepared: Prepared) -> Batches:

@@ -20,6 +20,7 @@ import numpy as np
 from s2s_jax.config import RunConfig
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.pictures.presentation import withdraw
 from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step
 from s2s_jax.runs.folder import (
     EVALUATION,
@@ -110,6 +111,7 @@ class Saver:
                 write_metrics(self._folder, step.record["history"])
                 for name in (EVALUATION, VALIDATION, TEST):  # They are of an earlier step.
                     (self._folder / name).unlink(missing_ok=True)
+                withdraw(self._folder)
                 del self._waiting[0]
         # Tensorstore raises ValueError, RuntimeError, ... when a disk is full.
         except Exception as error:

@@ -17,7 +17,7 @@ from s2s_testing import ROOT
 from s2s_jax.data.embedded import embedded_pairs
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUN = ("python train.py", "python decode.py", "python -m s2s_jax.keras", "python examples/")
+RUN = ("python train.py", "python decode.py", "python -m s2s_jax", "python examples/")
 TRIED_ELSEWHERE = {
     r"python3 -m venv|pip install|uv run": "the suite itself is run in such an environment",
     r"python bench/": "tests/test_bench.py",

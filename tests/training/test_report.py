@@ -7,7 +7,7 @@ from s2s_jax.command_line import command
 from s2s_jax.evaluation.figures import Answer
 from s2s_jax.model.losses import Sums
 from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.report import TrainingReport, curve_lines
 
 METRICS = {
     "epoch": 3, "loss": 1.23456, "accuracy": 0.5, "val_loss": 2.0, "val_accuracy": 0.25,
@@ -56,6 +56,25 @@ def test_the_best_epoch_so_far_is_marked_and_named_at_the_end(report, tmp_path):
     lines = printed(report).splitlines()
     assert [line.endswith("best") for line in lines if "  loss" in line] == [True, False, False]
     assert any("the best of 5 epochs is number 3" in line for line in lines)
+
+
+def test_the_losses_are_a_curve_below_the_bar_of_a_terminal(report):
+    with report.training(batches=1, epochs=9, progress=TrainingProgress()):
+        for epoch, loss in enumerate((2.0, None, 1.0), 1):
+            report.on_epoch(METRICS | {"epoch": epoch, "loss": loss, "val_loss": 2 * epoch})
+        report._bar.refresh()
+    text = printed(report)
+    for line in ("training     2.000 █▁ 1.000", "validation   2.000 ▁▅█ 6.000"):
+        assert (line in text) == report.console.is_terminal
+    lines = [line for line in text.splitlines() if "s  best" in line or "val_accuracy" in line]
+    assert len(lines) == 3  # The lines of the epochs are as ever.
+
+
+def test_curves_fit_beside_their_figures():
+    history = [{"nats_per_character": 1e2 / n, "val_nats_per_character": n} for n in range(1, 999)]
+    lines = curve_lines(history)
+    assert len(lines) == 2 and max(map(len, lines)) <= 79
+    assert curve_lines(history[:1]) == ()
 
 
 @pytest.mark.parametrize("report", [False], indirect=True)

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import re
@@ -55,6 +56,16 @@ def test_the_test_part_is_judged_beside_the_validation_part(request_for, tmp_pat
     lines = [line.split("\t") for line in (tmp_path / "run" / "test.tsv").read_text().splitlines()]
     answers = Translator.load(tmp_path / "run")(["He eats.", "Tom!"])
     assert lines == [["He eats.", "Il mange.", answers[0]], ["Tom!", "Thom !", answers[1]]]
+
+
+def test_a_finished_run_has_a_card_and_its_curves(request_for, tmp_path, capsys):
+    carry_out(request_for(epochs=1), TrainingReport())
+    card = (tmp_path / "run" / "README.md").read_text("utf-8")
+    (parameters,) = re.findall(r"Parameters +([\d,]+)", capsys.readouterr().out)
+    assert f"| parameters | {parameters} |" in card
+    assert "16 for training, 4 for validation" in card and "CPU cores" in card
+    drawn = importlib.util.find_spec("matplotlib") is not None
+    assert (tmp_path / "run" / "curves.png").exists() == drawn == ("curves.png" in card)
 
 
 def test_a_run_does_not_write_over_its_data(request_for, tmp_path):

@@ -9,8 +9,10 @@ import pytest
 from s2s_steps_testing import OPT_STATE, PARAMS, found, kept, make_params, same
 
 from s2s_jax.errors import RunWarning, UserError
+from s2s_jax.pictures import CARD, CURVES
+from s2s_jax.pictures.card import _OURS
 from s2s_jax.runs.checkpointing import restore_params
-from s2s_jax.runs.folder import METRICS, STEPS
+from s2s_jax.runs.folder import EVALUATION, METRICS, STEPS
 from s2s_jax.training import saving
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.saving import Saver
@@ -38,6 +40,13 @@ def test_what_can_be_saved_is_saved_in_silence(tmp_path):
     assert kept(tmp_path) == [1]
     assert (tmp_path / METRICS).read_text() == '{"val_loss": 1.0}\n'
     saver.finish(lambda: False)
+
+
+def test_what_is_out_of_date_after_a_step_is_taken_away(tmp_path):
+    for name in (EVALUATION, CURVES, CARD):
+        (tmp_path / name).write_text(_OURS + "\n")
+    Saver(tmp_path)(state(), progress(1), 1.0)
+    assert {path.name for path in tmp_path.iterdir()} == {METRICS, STEPS}
 
 
 def test_a_full_disk_is_said_and_what_was_there_stays_whole(small_disk):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import jax
 
 from s2s_jax.config import RunConfig, TrainConfig
 from s2s_jax.model.losses import Sums
+from s2s_jax.runs.history import best_epoch
 
 _LEARNED = 10  # Epochs in a row without a mistake: one alone may be luck.
 
@@ -100,13 +101,6 @@ def epoch_metrics(
     metrics["seconds"] = round(progress.seconds, 3)
     metrics["target_tokens_per_second"] = round(progress.sums.tokens / progress.seconds, 1)
     return metrics
-
-
-def best_epoch(history: Sequence[Mapping[str, Any]]) -> int:
-    """The number of the epoch with the least loss, from 1; that of the validation part if any."""
-    losses = [epoch.get("val_loss", epoch["loss"]) for epoch in history]
-    known = [math.inf if loss is None else loss for loss in losses]
-    return known.index(min(known)) + 1
 
 
 def out_of_patience(progress: TrainingProgress, patience: int) -> bool:
