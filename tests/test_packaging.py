@@ -50,6 +50,7 @@ def test_the_wheel_has_all_that_the_package_needs(wheel):
         described = archive.read(metadata).decode()
     package = ROOT / "s2s_jax"
     wanted = {*package.rglob("*.py"), *package.rglob("*.toml"), package / "py.typed"}
+    wanted |= set((package / "serving/web/page").iterdir())
     assert names == {path.relative_to(ROOT).as_posix() for path in wanted}
     assert f"\nVersion: {s2s_jax.__version__}\n" in described
     assert "\nAuthor: s2s_jax contributors\n" in described

@@ -125,7 +125,8 @@ def _check(field: dataclasses.Field, value: Any) -> None:
     about, kind = _option(field), kind_of(field)
     fits = isinstance(value, (int, float) if kind is float else kind)
     fits = fits and (kind is bool or not isinstance(value, bool))
-    fits = fits and (kind is not float or math.isfinite(value))
+    # Compared, not `isfinite`, which fails for whole numbers beyond what a float holds.
+    fits = fits and (kind is not float or -math.inf < value < math.inf)
     wanted = _KINDS.get(kind, kind.__name__)
     if about.choices:
         wanted = "one of " + ", ".join(filter(None, about.choices))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from s2s_jax.data.corpus import normalize
 from s2s_jax.data.vocabulary import Vocabulary
-from s2s_jax.decoding.programs import attention
+from s2s_jax.decoding.programs import score_and_attend
 from s2s_jax.decoding.sources import read_sources
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
@@ -59,7 +59,8 @@ def align(
         ids = run.target_vocabulary.ids_of(target)
     params = one_copy(translator.params) if translator.mesh else translator.params
     mask = np.ones((1, len(source)), bool)
-    found = attention(translator.model, params, source[None], mask, ids[None])
+    _, found = score_and_attend(translator.model, params, source[None], mask, ids[None])
+    assert found is not None  # The model has attention.
     read, written = run.source_vocabulary.symbols, run.target_vocabulary.symbols
     sides = tuple(read[i] for i in source), tuple(written[i] for i in ids)
     return Alignment(*sides, np.asarray(found[0]))

@@ -27,11 +27,13 @@ _MAX_LOGITS = 2**24  # and the logits of given targets.
 class HypothesisIds(NamedTuple):
     """A hypothesis in ids: `<eos>` included where it was reached, then padding.
 
-    `ranked` is what beam search ranks it by; None where nothing was ranked.
+    `ranked` is what beam search ranks it by, and `log_prob` its log-probability in nats; None
+    where nothing was ranked.
     """
 
     ids: Int32[np.ndarray, " time"]
     ranked: float | None = None
+    log_prob: float | None = None
 
 
 def decode_rows(
@@ -55,26 +57,26 @@ def decode_rows(
       mesh: the devices that share the batches; None for one device.
     """
     answers: list[list[HypothesisIds]] = [[] for _ in rows]
-    capacity, devices = _power_of_two(capacity or limit), 1 if mesh is None else mesh.size
+    capacity, devices = power_of_two(capacity or limit), 1 if mesh is None else mesh.size
     # Sorted by length, so that batches pad little and end together.
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
     while order and len(rows[order[-1]]) == 0:
         order.pop()
     while order:
-        length = _power_of_two(max(len(rows[order[0]]), _SHORTEST))
+        length = power_of_two(max(len(rows[order[0]]), _SHORTEST))
         room = devices * min(_MAX_WRITTEN // (config.beam * capacity), _MAX_TOKENS // length)
         at_most = max(1, min(config.batch_size // config.beam, room))
         chosen, order = order[:at_most], order[at_most:]
         size, sharing = fit_rows(len(chosen), at_most, devices)
         batch = pad([rows[i] for i in chosen], size, length)
         where = (params, mesh) if sharing == devices else (one_copy(params), None)
-        found = _decode_batch(model, *where, config, capacity, limit, *batch)
+        found = decode_batch(model, *where, config, capacity, limit, *batch)
         for i, answer in zip(chosen, found, strict=False):
             answers[i] = answer
     return answers
 
 
-def _decode_batch(
+def decode_batch(
     model: Seq2Seq,
     params: PyTree,
     mesh: Mesh | None,
@@ -87,16 +89,16 @@ def _decode_batch(
     """The answers to each row of a padded batch."""
     if config.beam > 1:
         static = (model, capacity, config.beam, config.n_best)
-        shared = (limit, config.length_penalty)
+        shared = (limit, float(config.length_penalty))
         found = run_rows(beam, static, params, (source, mask), shared, mesh)
         # A small vocabulary may not have as many answers as there are slots.
         return [
             [
-                HypothesisIds(ids, float(ranked))
-                for ids, ranked in zip(*row, strict=True)
+                HypothesisIds(ids, float(ranked), float(log_prob))
+                for ids, log_prob, ranked in zip(*row, strict=True)
                 if ranked > -np.inf
             ]
-            for row in zip(np.asarray(found.tokens), np.asarray(found.ranked), strict=True)
+            for row in zip(*map(np.asarray, found), strict=True)
         ]
     if config.sample:
         top_k = min(config.top_k, model.config.target_vocab_size)
@@ -144,17 +146,17 @@ def score_rows(
     """
     scores = [np.empty(0, np.float32)] * len(targets)
     order = sorted(range(len(targets)), key=lambda i: (len(targets[i]), len(sources[i])))[::-1]
-    longest = _power_of_two(max(map(len, sources), default=1))
+    longest = power_of_two(max(map(len, sources), default=1))
     vocab, devices = model.config.target_vocab_size, 1 if mesh is None else mesh.size
     while order:
-        length = _power_of_two(max(len(targets[order[0]]), _SHORTEST))
+        length = power_of_two(max(len(targets[order[0]]), _SHORTEST))
         room = devices * min(_MAX_SCORED // (longest + length), _MAX_LOGITS // (length * vocab))
         at_most = max(1, min(batch_size, room))
         chosen, order = order[:at_most], order[at_most:]
         size, sharing = fit_rows(len(chosen), at_most, devices)
         held, where = (params, mesh) if sharing == devices else (one_copy(params), None)
         widest = max(_SHORTEST, *(len(sources[i]) for i in chosen))
-        source, mask = pad([sources[i] for i in chosen], size, _power_of_two(widest))
+        source, mask = pad([sources[i] for i in chosen], size, power_of_two(widest))
         target, _ = pad([targets[i] for i in chosen], size, length)
         found = run_rows(score, (model,), held, (source, mask, target), (), where)
         for i, row in zip(chosen, np.asarray(found), strict=False):
@@ -169,10 +171,10 @@ def fit_rows(rows: int, at_most: int, devices: int) -> tuple[int, int]:
     """
     if rows < devices:
         devices = 1
-    each = min(-(-at_most // devices), _power_of_two(-(-rows // devices)))
+    each = min(-(-at_most // devices), power_of_two(-(-rows // devices)))
     return each * devices, devices
 
 
-def _power_of_two(n: int) -> int:
+def power_of_two(n: int) -> int:
     """The least power of two that is at least n."""
     return 1 << max(n - 1, 0).bit_length()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -141,17 +141,20 @@ def score(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def attention(
+def score_and_attend(
     model: Seq2Seq,
     params: PyTree,
     source: Int[Array, "batch source_time"],
     mask: Bool[Array, "batch source_time"],
     target: Int[Array, "batch target_time"],
-) -> Float[Array, "batch target_time source_time"]:
-    """As `score`, the attention of each target token to the source; for a model that has it."""
+) -> tuple[Float[Array, "batch target_time"], Float[Array, "batch target_time source_time"] | None]:
+    """As `score`, and the attention of each target token to the source; None without attention."""
     variables, inputs = {"params": params}, (source, mask, _shifted(target))
-    found: Any = model.apply(variables, *inputs, mutable=["intermediates"])
-    return found[1]["intermediates"]["decoder"]["attention"]["weights"][0]
+    logits, found = cast(Any, model.apply(variables, *inputs, mutable=["intermediates"]))
+    log_probs = jnp.take_along_axis(jax.nn.log_softmax(logits), target[:, :, None], axis=2)
+    if model.config.attention == "none":
+        return log_probs[:, :, 0], None
+    return log_probs[:, :, 0], found["intermediates"]["decoder"]["attention"]["weights"][0]
 
 
 def _shifted(target: Int[Array, "batch time"]) -> Int[Array, "batch time"]:

@@ -20,14 +20,13 @@ from s2s_jax.decoding.translation import Hypothesis
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError, spell_options
 from s2s_jax.runtime.cache import cache_folder
-from s2s_jax.serving.output import problems_of, score_columns
+from s2s_jax.serving.output import SURE, UNSURE, problems_of, score_columns
 
 _SEARCHING = ("beam", "n_best")
 _DRAWING = ("temperature", "top_k", "top_p", "seed")
 _SETTINGS = (*_SEARCHING, "length_penalty", *_DRAWING, "max_length")
 _LEAVING = (":q", ":quit", ":exit")
 _HISTORY_LENGTH = 1000
-_SURE, _UNSURE = 0.9, 0.5  # Probabilities above which a symbol is not coloured, or yellow.
 _NAMED = 5  # Symbols named where there are no colours.
 
 
@@ -172,7 +171,7 @@ def _help(console: Console, config: DecodeConfig) -> None:
     print("  :q                 leave")
     print("  now: " + described(config))
     if _shows_colours(console):
-        print(f"  Symbols less likely than {_SURE:.0%} are yellow, than {_UNSURE:.0%} red.")
+        print(f"  Symbols less likely than {SURE:.0%} are yellow, than {UNSURE:.0%} red.")
     if config.n_best > 1:
         print("  Before each answer stand what ranks it and its log-probability.")
 
@@ -213,7 +212,7 @@ def coloured(hypothesis: Hypothesis, joiner: str = "") -> Text:
     if not hypothesis.log_probs:
         return Text(hypothesis.text)
     line = Text(joiner).join(
-        Text(symbol, "" if prob >= _SURE else "yellow" if prob >= _UNSURE else "red")
+        Text(symbol, "" if prob >= SURE else "yellow" if prob >= UNSURE else "red")
         for symbol, prob in _probabilities(hypothesis)
     )
     return line[len(line.plain) - len(hypothesis.text) :]  # Less what Tokenizer.join left out.
@@ -221,7 +220,7 @@ def coloured(hypothesis: Hypothesis, joiner: str = "") -> Text:
 
 def unsure_symbols(hypothesis: Hypothesis) -> str:
     """The symbols that the model was least sure of, in their order, with their probabilities."""
-    unsure = [(symbol, prob) for symbol, prob in _probabilities(hypothesis) if prob < _SURE]
+    unsure = [(symbol, prob) for symbol, prob in _probabilities(hypothesis) if prob < SURE]
     bound = sorted(prob for _, prob in unsure)[:_NAMED][-1:]
     named = [f"{symbol.strip()!r} {prob:.0%}" for symbol, prob in unsure if prob <= bound[0]]
     more = len(unsure) - len(named)

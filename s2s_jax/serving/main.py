@@ -6,10 +6,12 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from s2s_jax.command_line import Parser, add_devices, add_options, main, typed
 from s2s_jax.config import EVERYTHING, Reading
+from s2s_jax.config.options import Config
+from s2s_jax.config.web import WebConfig
 from s2s_jax.decoding.config import DecodeConfig
 
 _READING = ("columns", "separator", "quotes", "encoding", "swap")
@@ -24,8 +26,9 @@ def parser() -> Parser:
         argument_default=argparse.SUPPRESS,
     )
     p.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="sentences to decode")
-    p.add_argument("--checkpoint", type=Path, metavar="DIR",
-        help="run folder (default: the newest in checkpoints/, here or beside decode.py)",
+    p.add_argument("--checkpoint", type=Path, metavar="DIR", action="append",
+        help="run folder (default: the newest in checkpoints/, here or beside decode.py); --web "
+        "takes several",
     )  # fmt: skip
     p.add_argument("--step", metavar="best|latest|N",
         help="which saved step (default: best, by validation loss)")  # fmt: skip
@@ -40,6 +43,10 @@ def parser() -> Parser:
     drawing = ("sample", "temperature", "top_k", "top_p", "seed")
     add_options(p.add_argument_group("sampling"), DecodeConfig, drawing)
     _add_judging(p.add_argument_group("scores and evaluation"))
+    page = p.add_argument_group("page")
+    page.add_argument("--web", action="store_true",
+        help="serve a page to try the model, and its HTTP interface, until Ctrl-C")  # fmt: skip
+    add_options(page, WebConfig)
     return p
 
 
@@ -80,16 +87,21 @@ def _examples() -> str:
         f"  {decode} --sample --temperature 0.8 --seed 7 'Go.'\n"
         f"  {decode} --input sentences.txt --output out.txt\n"
         f"  {decode} --attention picture.html 'I won!'\n"
-        f"  {decode} --evaluate checkpoints/fra/validation.tsv --beam 5"
+        f"  {decode} --evaluate checkpoints/fra/validation.tsv --beam 5\n"
+        f"  {decode} --web                        a page to try the model"
     )
+
+
+def _taken(flags: dict[str, Any], config: type[Config]) -> dict[str, Any]:
+    """The flags that belong to a configuration, taken out of the others."""
+    return {name: flags.pop(name) for name in config.options() if name in flags}
 
 
 def run() -> int:
     """Does what the command line asks for."""
     flags = vars(parser().parse_args())
-    config = DecodeConfig(
-        **{name: flags.pop(name) for name in DecodeConfig.options() if name in flags}
-    )
+    config = DecodeConfig(**_taken(flags, DecodeConfig))
+    page = WebConfig(**_taken(flags, WebConfig))
 
     asked = {name: flags.pop(name) for name in _READING if name in flags}
     reading = dataclasses.replace(EVERYTHING, **asked)
@@ -98,7 +110,9 @@ def run() -> int:
 
     script = Path(sys.argv[0])
     beside = script.resolve().parent if script.name == "decode.py" else None
-    return decode(DecodeRequest(config=config, reading=reading, beside=beside, **flags))
+    flags |= {"checkpoints": tuple(flags.pop("checkpoint", ()))}
+    request = DecodeRequest(config=config, page=page, reading=reading, beside=beside, **flags)
+    return decode(request)
 
 
 def entry_point() -> NoReturn:

@@ -8,6 +8,9 @@ from typing import Any
 from s2s_jax.decoding.translation import Hypothesis, Translation
 from s2s_jax.errors import spell_options
 
+SURE, UNSURE = 0.9, 0.5
+"""Probabilities from which on a symbol is not coloured, or yellow; others are red."""
+
 _DECIMALS = 6  # What single precision holds.
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import os
 import shlex
@@ -14,9 +13,10 @@ from typing import NamedTuple, cast
 
 from s2s_jax.command_line import typed
 from s2s_jax.config import EVERYTHING, Reading
+from s2s_jax.config.web import WebConfig
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
-from s2s_jax.decoding.translation import Hypothesis, Translation
+from s2s_jax.decoding.translation import Translation
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.judging import judge
@@ -25,11 +25,12 @@ from s2s_jax.runtime.cache import keep_compiled_programs
 from s2s_jax.runtime.devices import DeviceRequest, start
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
+from s2s_jax.serving.answering import answerer
 from s2s_jax.serving.conversation import converse
 from s2s_jax.serving.drawing import check_drawing, draw_answers, keep
-from s2s_jax.serving.output import json_line, plain_line, problems_of, score_line
 from s2s_jax.serving.streaming import Line, read_chunks, to_line
 
+_WEB_PACKAGES = "starlette uvicorn"
 _CHUNK = 4096  # Lines decoded together: enough to sort by length, while memory stays flat.
 
 
@@ -38,7 +39,7 @@ class DecodeRequest(NamedTuple):
 
     texts: list[str]
     config: DecodeConfig
-    checkpoint: Path | None = None
+    checkpoints: tuple[Path, ...] = ()
     step: str = "best"
     input: str | None = None
     output: Path | None = None
@@ -50,6 +51,8 @@ class DecodeRequest(NamedTuple):
     devices: int | None = None
     export: Path | None = None
     attention: Path | None = None
+    web: bool = False
+    page: WebConfig = WebConfig()
     beside: Path | None = None
     """Where else to look for `checkpoints/` when there is none here."""
 
@@ -61,9 +64,11 @@ def decode(request: DecodeRequest) -> int:
       UserError: if the request cannot be fulfilled; an output file is then left as it was.
     """
     _check(request)
+    if request.web:
+        return _serve(request)
     keep_compiled_programs()
     mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
-    folder = _run_folder(request)
+    (folder,) = _run_folders(request)
     if request.export is not None:
         export(Translator.load(folder, request.step), request.export, request.config.max_length)
         print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
@@ -81,16 +86,39 @@ def decode(request: DecodeRequest) -> int:
         if chunks is None:
             return converse(translator, request.config)
         _name_run(request, translator)
-        found: list[Translation] = []
-        _write(_answers(chunks, _answerer(request, translator, found), size), request.output)
+        drawn: list[Translation] = []
+        answer = answerer(
+            translator, request.config,
+            json=request.json, score=request.score, swap=request.reading.swap,
+            keep=None if request.attention is None else lambda found: keep(drawn, found),
+        )  # fmt: skip
+        _write(_answers(chunks, answer, size), request.output)
         if request.attention is not None:
-            draw_answers(translator, found, request.attention)
+            draw_answers(translator, drawn, request.attention)
+    return 0
+
+
+def _serve(request: DecodeRequest) -> int:
+    """Serves the page until Ctrl-C."""
+    try:
+        from s2s_jax.serving.web.server import check_share, listen, serve
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"--web needs {error.name}: pip install {_WEB_PACKAGES}, or s2s-jax[web]."
+        ) from None
+    if request.page.share:
+        check_share()
+    with listen(request.page) as server:
+        keep_compiled_programs()
+        start(DeviceRequest(request.platform, 1), alone=True)
+        folders = _run_folders(request)
+        serve([Translator.load(folder, request.step) for folder in folders], request.page, server)
     return 0
 
 
 def _name_run(request: DecodeRequest, translator: Translator) -> None:
     """Tells a person which run answers, unless they chose it; a script's stderr stays empty."""
-    if request.checkpoint is None and sys.stderr.isatty():
+    if not request.checkpoints and sys.stderr.isatty():
         print(f"run: {translator.origin} (choose with --checkpoint)", file=sys.stderr)
 
 
@@ -104,27 +132,36 @@ def _write(answers: Iterator[list[str]], output: Path | None) -> None:
         sys.stdout.flush()  # Whoever asked may wait for this answer before asking again.
 
 
-def _run_folder(request: DecodeRequest) -> Path:
-    """The run asked for, or the newest.
+def _run_folders(request: DecodeRequest) -> tuple[Path, ...]:
+    """The runs asked for, or the newest.
 
     Raises:
       UserError: if there is none, or a file was given, such as a model of Keras.
     """
-    folder = request.checkpoint
-    if folder is None:
+    if not request.checkpoints:
         beside = request.beside
-        return newest_run(ROOT if beside is None or any(ROOT.glob("*/steps")) else beside / ROOT)
-    if folder.suffix in (".h5", ".hdf5", ".keras") and not folder.is_dir():
-        imports = f"{typed('-m s2s_jax.keras')} import {shlex.quote(str(folder))} --data FILE"
-        raise UserError(f"--checkpoint {folder} is a model of Keras; first import it: {imports}")
-    if folder.is_file():
-        raise UserError(f"--checkpoint must be the folder of a run, but {folder} is a file.")
-    return folder
+        root = ROOT if beside is None or any(ROOT.glob("*/steps")) else beside / ROOT
+        return (newest_run(root),)
+    for folder in request.checkpoints:
+        if folder.suffix in (".h5", ".hdf5", ".keras") and not folder.is_dir():
+            imports = f"{typed('-m s2s_jax.keras')} import {shlex.quote(str(folder))} --data FILE"
+            raise UserError(
+                f"--checkpoint {folder} is a model of Keras; first import it: {imports}"
+            )
+        if folder.is_file():
+            raise UserError(f"--checkpoint must be the folder of a run, but {folder} is a file.")
+    return request.checkpoints
 
 
 def _check(request: DecodeRequest) -> None:
     """Raises for flags that contradict each other and for an output that cannot be written."""
     config = request.config
+    if request.web:
+        return _check_web(request)
+    if request.page != WebConfig():
+        raise UserError("--host, --port and --share are about the page; give --web with them.")
+    if len(request.checkpoints) > 1:
+        raise UserError("one run answers; give --checkpoint once, or --web to choose on a page.")
     if request.texts and request.input is not None:
         raise UserError("give sentences or --input, not both.")
     if request.evaluate is not None and (request.texts or request.input is not None):
@@ -151,6 +188,17 @@ def _check(request: DecodeRequest) -> None:
             f"--output {request.output} needs a folder that exists; make "
             f"{request.output.absolute().parent} first."
         )
+
+
+def _check_web(request: DecodeRequest) -> None:
+    """Raises for flags that a page has no use for."""
+    page = {"config", "page", "web", "checkpoints", "step", "platform", "beside"}
+    plain = DecodeRequest([], DecodeConfig())
+    for name in request._fields:
+        if name not in page and getattr(request, name) != getattr(plain, name):
+            raise UserError(f"--web serves a page and nothing else; leave out {name}.")
+    if request.config != plain.config:
+        raise UserError("the page of --web has its own settings; leave out those of decoding.")
 
 
 def _open_input(
@@ -184,65 +232,3 @@ def _answers(
             bar.advance(
                 task, sum(len(line.text.encode(errors="surrogatepass")) + 1 for line in lines)
             )
-
-
-def _answerer(
-    request: DecodeRequest, translator: Translator, kept: list[Translation]
-) -> Callable[[list[Line], int], list[str]]:
-    """What turns lines into lines of output; problems go into the JSON or to stderr.
-
-    What is to be drawn is added to `kept`.
-    """
-    config = request.config
-    if request.json or request.attention is not None:
-        config = dataclasses.replace(config, scores=True)
-
-    def respond(lines: list[Line], first: int) -> list[str]:
-        if request.score:
-            lines, found = _score(translator, lines, first, config, request.reading.swap)
-        else:
-            found = translator.translate([line.text for line in lines], config, first=first)
-        if request.attention is not None:
-            keep(kept, found)
-        output = []
-        for number, (line, translation) in enumerate(zip(lines, found, strict=True), first):
-            said = problems_of(translation, line.problem)
-            if request.json:
-                output.append(json_line(translation, said))
-                continue
-            for warning in said:
-                print(f"line {number}: {warning}", file=sys.stderr)
-            output.append(
-                score_line(translation)
-                if request.score
-                else plain_line(translation, config.n_best, request.config.scores)
-            )
-        return output
-
-    return respond
-
-
-def _score(
-    translator: Translator, lines: list[Line], first: int, config: DecodeConfig, swap: bool
-) -> tuple[list[Line], list[Translation]]:
-    """The scores of lines of two columns; a line of one column has none and a problem."""
-    columns = [line.text.split("\t") for line in lines]
-    pairs = [(row[swap], row[not swap]) if len(row) > 1 else None for row in columns]
-    if config.strict and None in pairs:
-        raise UserError(f"line {first + pairs.index(None)} needs source<TAB>target; add a tab.")
-    scored = iter(
-        translator.score(
-            [pair or ("", "") for pair in pairs],
-            batch_size=config.batch_size, strict=config.strict, first=first,
-        )
-    )  # fmt: skip
-    lines = [
-        line if pair is not None or line.problem
-        else line._replace(problem="no tab between source and target; it has no score")
-        for line, pair in zip(lines, pairs, strict=True)
-    ]  # fmt: skip
-    found = [
-        translation if pair is not None else Translation(line.text, (), (Hypothesis(""),))
-        for line, pair, translation in zip(lines, pairs, scored, strict=True)
-    ]
-    return lines, found

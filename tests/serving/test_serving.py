@@ -72,7 +72,9 @@ def test_strange_text_goes_in_and_out_whatever_the_locale(trained, tmp_path):
 
 def answer(capsys, folder, *texts, config=None, **options):
     """What decode.py prints for texts, and its warnings."""
-    request = DecodeRequest(list(texts), config or DecodeConfig(), checkpoint=folder, **options)
+    request = DecodeRequest(
+        list(texts), config or DecodeConfig(), checkpoints=(folder,) if folder else (), **options
+    )
     assert decode(request) == 0
     printed = capsys.readouterr()
     return printed.out.split("\n")[:-1], printed.err.splitlines()

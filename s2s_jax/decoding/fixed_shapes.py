@@ -1,0 +1,112 @@
+"""Answers in batches of fixed shapes, with all that there is to see in them, for a service.
+
+A service must compile nothing while people wait, so nothing of a batch's shape may depend on what
+they ask: rows and lengths are given, and answers have room for the longest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from s2s_jax.data.batching import pad
+from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.decoding.alignment import Alignment
+from s2s_jax.decoding.batches import HypothesisIds, decode_batch, power_of_two
+from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.programs import score_and_attend
+from s2s_jax.decoding.sources import Source
+from s2s_jax.decoding.translation import Hypothesis, Translation
+from s2s_jax.decoding.translator import Translator
+
+_MOST_WRITTEN = 512  # Tokens of an answer.
+_MOST_ROWS = 64
+# What bounds the memory of a batch: the logits of its answers, and the tokens of its sources.
+_MOST_LOGITS, _MOST_READ = 2**24, 2**14
+
+
+class Answered(NamedTuple):
+    """A text, the answers to it, and what the best of them rests on.
+
+    Attributes:
+      translation: its best answer has symbols and their log-probabilities.
+      scores: the log-probability of each answer, in nats.
+      alignment: the attention of the best answer; None for a model without attention and for a
+        text without a known symbol.
+    """
+
+    translation: Translation
+    scores: tuple[float, ...]
+    alignment: Alignment | None
+
+
+def batch_sizes(translator: Translator, length: int) -> list[int]:
+    """The numbers of rows that batches of sources of `length` tokens are padded to, ascending."""
+    logits = _capacity(translator) * translator.model.config.target_vocab_size
+    most = min(_MOST_ROWS, _MOST_LOGITS // logits, _MOST_READ // length)
+    return [1] + [rows for rows in (8, 64) if rows <= most]
+
+
+def answer_batch(
+    translator: Translator, sources: Sequence[Source], config: DecodeConfig, rows: int, length: int
+) -> list[Answered]:
+    """The answers to a batch of texts, on one device.
+
+    What is compiled depends on the model, `rows`, `length`, and on `beam`, `n_best` and the kind
+    of search alone. Answers end at the longest of training, or at 512 tokens.
+
+    Args:
+      translator: of the run.
+      sources: the texts, at most `rows`.
+      config: how to decode.
+      rows: of the padded batch.
+      length: of its sources.
+    """
+    model, params = translator.model, translator.params
+    source, mask = pad([source.ids for source in sources], rows, length)
+    capacity = _capacity(translator)
+    limit = min(translator.run.config.max_length, _MOST_WRITTEN)
+    found = decode_batch(model, params, None, config, capacity, limit, source, mask)
+    # A row without ids has no answer: the search ends before it begins.
+    target = np.stack([row[0].ids for row in found])
+    log_probs, weights = score_and_attend(model, params, source, mask, target)
+    attended = [None] * rows if weights is None else np.asarray(weights)
+    each = zip(sources, found, np.asarray(log_probs), attended, strict=False)
+    return [_answered(translator, *row) for row in each]
+
+
+def _capacity(translator: Translator) -> int:
+    return power_of_two(min(translator.run.config.max_length, _MOST_WRITTEN))
+
+
+def _answered(
+    translator: Translator,
+    source: Source,
+    answers: list[HypothesisIds],
+    log_probs: Float[np.ndarray, " capacity"],
+    weights: Float[np.ndarray, "capacity length"] | None,
+) -> Answered:
+    """One row of a batch."""
+    if not len(source.ids):
+        nothing = Translation(source.text, source.unseen, (Hypothesis(""),), source.doubts)
+        return Answered(nothing, (0.0,), None)
+    run = translator.run
+    vocabulary, eos = run.target_vocabulary, Vocabulary.eos_id
+    written = [answer.ids[answer.ids != Vocabulary.pad_id] for answer in answers]
+    best = [float(x) for x in log_probs[: len(written[0])]]
+    tokens = tuple(vocabulary.symbols[i] for i in written[0])
+    details = [(tokens, tuple(best))] + [((), ())] * (len(answers) - 1)
+    hypotheses = tuple(
+        Hypothesis(vocabulary.decode(ids), eos in ids, *detail, answer.ranked)
+        for ids, detail, answer in zip(written, details, answers, strict=True)
+    )
+    scores = tuple(sum(best) if a.log_prob is None else a.log_prob for a in answers)
+    alignment = None
+    if weights is not None:
+        read = tuple(run.source_vocabulary.symbols[i] for i in source.ids)
+        alignment = Alignment(read, tokens, weights[: len(tokens), : len(read)])
+    translation = Translation(source.text, source.unseen, hypotheses, source.doubts)
+    return Answered(translation, scores, alignment)

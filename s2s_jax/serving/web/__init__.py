@@ -1,0 +1,1 @@
+"""A page to try a model, and its HTTP interface: decode.py --web."""
