@@ -21,6 +21,7 @@ from s2s_jax.decoding.translation import Hypothesis, Translation, warn_of_proble
 from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import Run, read_run
+from s2s_jax.runs.hub import local_folder
 from s2s_jax.runs.steps import restore_newest
 from s2s_jax.runtime.parallel import replicate
 
@@ -67,7 +68,8 @@ class Translator:
         """Reads a run folder.
 
         Args:
-          folder: a run folder, as train.py leaves it.
+          folder: a run folder, as train.py leaves it, or hf://user/name for one on the Hugging
+            Face Hub.
           step: "best" (by validation loss), "latest", or a step's number.
           mesh: this process's devices, which share each batch; None for one device.
 
@@ -77,7 +79,7 @@ class Translator:
         Raises:
           UserError: if the folder holds no run, or a damaged one.
         """
-        folder = Path(folder)
+        folder = local_folder(folder)
         run = read_run(folder)
         shapes = param_shapes(run.config.model)
         number, params = restore_newest(folder, step, lambda n: restore_params(folder, n, shapes))

@@ -55,7 +55,8 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
     yield f"An LSTM sequence-to-sequence model, from {sides[0]} to {sides[1]}, trained with s2s_jax"
     yield from (f"{__version__}.", "", "```python", "from s2s_jax import Translator", "")
     asked = examples[0][0] if examples else "..."
-    yield f"translator = Translator.load({json.dumps(name, ensure_ascii=False)})"
+    where = json.dumps(name, ensure_ascii=False)
+    yield f'translator = Translator.load({where})  # or "hf://<user>/<name>"'
     yield f"translator({json.dumps(asked, ensure_ascii=False)})"
     yield from ("```", "", "## Data", "")
     yield from _table(("", ""), [("data", ", ".join(_names(config))), *facts.items()])

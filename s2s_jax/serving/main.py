@@ -27,8 +27,8 @@ def parser() -> Parser:
     )
     p.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="sentences to decode")
     p.add_argument("--checkpoint", type=Path, metavar="DIR", action="append",
-        help="run folder (default: the newest in checkpoints/, here or beside decode.py); --web "
-        "takes several",
+        help="run folder, or hf://user/name on the Hugging Face Hub (default: the newest in "
+        "checkpoints/, here or beside decode.py); --web takes several",
     )  # fmt: skip
     p.add_argument("--step", metavar="best|latest|N",
         help="which saved step (default: best, by validation loss)")  # fmt: skip
