@@ -14,6 +14,9 @@ WEIGHT_DECAY = 0.004
 SCHEDULES = ("constant", "cosine", "inverse-sqrt", "plateau")
 """How the learning rate changes; see `training/fitting/schedules.py`."""
 
+SELECTIONS = ("loss", "error")
+"""What the best epoch has the least of, in the validation part."""
+
 PARTS = ("encoder", "decoder")
 """The parts of a model, as its parameters name them."""
 
@@ -88,10 +91,16 @@ class TrainConfig(Config):
         metavar="PART",
         help="leave the weights of the encoder or of the decoder as they are",
     )
+    select: str = option(
+        "loss",
+        choices=SELECTIONS,
+        help="the best epoch has the least validation loss, or the fewest wrong greedy answers to "
+        "the validation part (of equals, the least loss)",
+    )
     patience: int = option(
         0, least=0, metavar="N",
-        help="stop after N epochs without a better validation loss or, where nothing is held out, "
-        "training loss; 0 = never",
+        help="stop after N epochs without a better one by --select or, where nothing is held out, "
+        "by training loss; 0 = never",
     )  # fmt: skip
     save_every: int = option(
         0, least=0, metavar="N",

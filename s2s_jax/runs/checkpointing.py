@@ -38,6 +38,7 @@ def save_step(
     record: Mapping[str, Any],
     val_loss: float | None,
     average: Any = None,
+    val_error: float | None = None,
 ) -> None:
     """Saves one step of a run, unless that very step is there already, and reads it back.
 
@@ -48,6 +49,7 @@ def save_step(
       record: how far training had come, in plain values; its "step" is the step's number.
       val_loss: None in the middle of an epoch and without a validation part.
       average: the average of the parameters, a tree like them; None where none is kept.
+      val_error: the error rate that counts before the loss, if any does.
 
     Raises:
       Damaged: when it was not written whole; nothing is left of it.
@@ -61,6 +63,8 @@ def save_step(
         saved = {item: _to_saved(tree) for item, tree in trees.items()}
         hashes = {item: hashes_of_arrays(arrays) for item, arrays in saved.items()}
         record = {**record, "val_loss": val_loss, "hashes": hashes}
+        if val_error is not None:
+            record["val_error"] = val_error
         record["hashes"]["progress"] = hash_of_json(record)
         path.parent.mkdir(parents=True, exist_ok=True)
         _checkpointer().save(
@@ -121,14 +125,19 @@ def restore_state(
     return restored["params"], restored["opt_state"], restored["record"]
 
 
-def read_val_loss(folder: Path, step: int) -> float | None:
-    """The validation loss that a step was saved with.
+def read_rank(folder: Path, step: int) -> tuple[float, float] | None:
+    """What the best step has the least of: the error rate, 0 where none counts, then the loss.
+
+    Returns:
+      Those of the validation part; None for a step that was saved without.
 
     Raises:
       Damaged: when the step is not what was saved.
       UserError: when it cannot be read now.
     """
-    return _reading(folder, step, lambda: _read_record(folder, step))["val_loss"]
+    record = _reading(folder, step, lambda: _read_record(folder, step))
+    loss = record["val_loss"]
+    return None if loss is None else (record.get("val_error", 0.0), loss)
 
 
 def _reading(folder: Path, step: int, read: Callable[[], _Read]) -> _Read:
@@ -176,6 +185,7 @@ def _restore(folder: Path, step: int, like: Mapping[str, Any]) -> dict[str, Any]
         record = _read_record(folder, step)
         hashes = record.pop("hashes")
         del record["val_loss"]
+        record.pop("val_error", None)
         restored: dict[str, Any] = {"record": record}
         for item, tree in like.items():
             saved = _read_arrays(step_path(folder, step) / item, wanted := _forms(tree))

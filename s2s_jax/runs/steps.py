@@ -1,6 +1,6 @@
 """The steps of a run: which there are, which is meant, and which to fall back on.
 
-The step of the best validation loss and the two latest are kept, so that there is one to fall
+The best step, by `read_rank`, and the two latest are kept, so that there is one to fall
 back on when another is damaged.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from s2s_jax.errors import Damaged, RunWarning, UserError
-from s2s_jax.runs.checkpointing import read_val_loss, step_path
+from s2s_jax.runs.checkpointing import read_rank, step_path
 from s2s_jax.runs.folder import STEPS, all_steps
 from s2s_jax.runtime.files import is_there
 
@@ -109,19 +109,19 @@ def set_aside(folder: Path, steps: Iterable[int]) -> None:
 
 
 def _best_step(folder: Path) -> tuple[int | None, dict[int, str]]:
-    """The earliest step of the least validation loss; and what is wrong with damaged ones."""
-    losses: dict[int, float] = {}
+    """The earliest step of the least `read_rank`; and what is wrong with damaged ones."""
+    ranks: dict[int, tuple[float, float]] = {}
     failures: dict[int, str] = {}
     for step in all_steps(folder):
         try:
-            loss = read_val_loss(folder, step)
+            rank = read_rank(folder, step)
         except Damaged as error:
             if is_there(step_path(folder, step)):
                 failures[step] = str(error)
         else:
-            if loss is not None:
-                losses[step] = loss
-    return min(losses, key=lambda step: losses[step], default=None), failures
+            if rank is not None:
+                ranks[step] = rank
+    return min(ranks, key=lambda step: ranks[step], default=None), failures
 
 
 def _warn(message: str) -> None:

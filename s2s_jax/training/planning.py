@@ -18,7 +18,7 @@ from s2s_jax.recipes import SECTIONS, default_recipe, read_recipe
 from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
 from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
-from s2s_jax.training.fitting.schedules import check_schedule
+from s2s_jax.training.fitting.schedules import check_watched
 from s2s_jax.training.starting import Start, continued, read_start, settings_after
 
 # On resume. The state does not depend on these; precision may differ between devices.
@@ -205,7 +205,7 @@ def _configure_new(
         source_vocab_size=len(prepared.source_vocabulary),
         target_vocab_size=len(prepared.target_vocabulary),
     )
-    check_schedule(train, bool(prepared.validation))
+    check_watched(train, bool(prepared.validation))
     source, target = prepared.longest
     config = RunConfig(data, model, train, target + 1, prepared.data_hash, source)
     return config if start is None else continued(config, start), prepared

@@ -114,7 +114,8 @@ class TrainingReport:
     def on_epoch(self, metrics: dict[str, Any]) -> None:
         """Prints one line for an epoch, which fits a narrow terminal; `metrics.jsonl` has all."""
         text = f"epoch {self._epoch(metrics['epoch'] - 1)}"
-        judged = ("val_loss", "val_accuracy") if "val_loss" in metrics else ("accuracy",)
+        second = "val_error" if "val_error" in metrics else "val_accuracy"
+        judged = ("val_loss", second) if "val_loss" in metrics else ("accuracy",)
         for name in ("loss", *judged):
             text += f"  {name} {math.nan if metrics[name] is None else metrics[name]:.4f}"
         seconds = metrics["seconds"]

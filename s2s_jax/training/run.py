@@ -59,6 +59,7 @@ from s2s_jax.training.planning import (
 )
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.saving import Saver, restore_together
+from s2s_jax.training.selection import error_rate_of
 from s2s_jax.training.starting import Start, note_sources, save_start
 
 
@@ -149,7 +150,9 @@ def _own_folder(
                     create_run(folder, job.run)
                 if base is not None:
                     validation = _validation_batches(config.train, job.prepared)
-                    job.report.started(base.origin, save_start(folder, config, base, validation))
+                    error_of = error_rate_of(job.run, job.prepared.validation, job.mesh)
+                    loss = save_start(folder, config, base, validation, error_of)
+                    job.report.started(base.origin, loss)
                 note_sources(folder, config, base, (p.source for p in job.prepared.training))
         yield
 
@@ -234,6 +237,7 @@ def _fit(
                     listeners=[report, *listeners],
                     should_stop=lambda: signal() is not None,
                     mesh=job.mesh,
+                    error_of=error_rate_of(job.run, job.prepared.validation, job.mesh),
                 )
             except NotFinite as stopped:
                 raise not_finite(stopped, job.prepared) from None

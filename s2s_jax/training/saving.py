@@ -47,6 +47,14 @@ class _Step(NamedTuple):
     record: dict[str, Any]
     val_loss: float | None
     average: Any
+    val_error: float | None
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What the best step has the least of, as `checkpointing.read_rank` has it."""
+        if self.val_loss is None:
+            return math.inf, math.inf
+        return self.val_error or 0.0, self.val_loss
 
 
 class Saver:
@@ -70,7 +78,9 @@ class Saver:
         """Saves the steps that wait, then this one."""
         arrays = jax.device_get((state.params, state.opt_state, state.average))
         params, opt_state, average = jax.tree.map(np.array, arrays)
-        self._waiting.append(_Step(params, opt_state, progress.to_record(), val_loss, average))
+        error = None if val_loss is None else progress.history[-1].get("val_error")
+        record = progress.to_record()
+        self._waiting.append(_Step(params, opt_state, record, val_loss, average, error))
         if self._try():
             return
         warnings.warn(
@@ -80,7 +90,7 @@ class Saver:
             ),
             stacklevel=2,
         )
-        best = min(self._waiting, key=lambda s: math.inf if s.val_loss is None else s.val_loss)
+        best = min(self._waiting, key=lambda step: step.rank)
         self._waiting = [s for s in self._waiting if s is best or s is self._waiting[-1]]
 
     def finish(self, should_stop: Callable[[], bool]) -> None:

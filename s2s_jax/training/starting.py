@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from s2s_jax.runs.folder import Run, read_run
 from s2s_jax.runs.steps import restore_newest
 from s2s_jax.training.fitting.loop import mean_loss
 from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.fitting.state import make_state
+from s2s_jax.training.fitting.state import TrainingState, make_state
 
 _GENTLER = 10  # How much lower the learning rate is, so that what was learned stays.
 _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an import.
@@ -139,7 +139,13 @@ def note_sources(
         write_training_sources(folder, sources, earlier)
 
 
-def save_start(folder: Path, config: RunConfig, start: Start, validation: Batches) -> float | None:
+def save_start(
+    folder: Path,
+    config: RunConfig,
+    start: Start,
+    validation: Batches,
+    error_of: Callable[[TrainingState], float] | None = None,
+) -> float | None:
     """Saves the first step of a run: the weights that it starts from.
 
     Args:
@@ -147,6 +153,7 @@ def save_start(folder: Path, config: RunConfig, start: Start, validation: Batche
       config: of the new run.
       start: the run to start from.
       validation: the validation part of the new data.
+      error_of: the error rate that counts before the loss, if any does; see `selection`.
 
     Returns:
       The validation loss before training in nats per target token; None without a validation part.
@@ -155,7 +162,8 @@ def save_start(folder: Path, config: RunConfig, start: Start, validation: Batche
     state = state.with_params(extended(start.params, state.params))
     loss = mean_loss(state, validation) if validation else None
     record = TrainingProgress().to_record()
-    save_step(folder, state.params, state.opt_state, record, loss, state.average)
+    error = None if error_of is None else error_of(state)
+    save_step(folder, state.params, state.opt_state, record, loss, state.average, error)
     return loss
 
 

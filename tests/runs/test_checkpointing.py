@@ -89,6 +89,20 @@ def test_the_best_and_the_two_latest_steps_are_kept_and_no_other(tmp_path):
         assert (found(tmp_path, "best"), found(tmp_path, "latest")) == (best, step)
 
 
+def test_where_errors_are_counted_they_come_before_the_loss(tmp_path):
+    """A step within an epoch has neither and is not the best."""
+    losses = [3.0, None, 4.0, 2.0, 2.0, None, 1.0]
+    errors = [0.5, None, 0.2, 0.2, 0.2, None, 0.3]
+    for step, (loss, error) in enumerate(zip(losses, errors, strict=True), 1):
+        record = TrainingProgress(step).to_record()
+        save_step(tmp_path, PARAMS, OPT_STATE, record, loss, val_error=error)
+        prune_steps(tmp_path)
+    assert kept(tmp_path) == [4, 6, 7]
+    assert found(tmp_path, "best") == 4
+    record = restore_state(tmp_path, 4, PARAMS, OPT_STATE)[2]
+    assert TrainingProgress.from_record(record) == TrainingProgress(4)
+
+
 def test_within_one_process_the_same_steps_are_kept(tmp_path):
     for step, val_loss in enumerate([3.0, 1.0, 2.0, None, None], 1):
         save_step(tmp_path, PARAMS, OPT_STATE, TrainingProgress(step).to_record(), val_loss)

@@ -5,7 +5,7 @@ import orbax.checkpoint as ocp
 import pytest
 from s2s_old_runs import OLD_RUNS, open_old_run
 
-from s2s_jax.runs.checkpointing import read_val_loss
+from s2s_jax.runs.checkpointing import read_rank
 from s2s_jax.runs.folder import all_steps
 from s2s_jax.runs.steps import find_step
 
@@ -58,6 +58,6 @@ def test_an_old_run_answers_and_resumes_as_it_did(tmp_path, run_here, name):
 
 def test_the_best_step_of_a_run_without_hashes_is_found(tmp_path):
     folder = open_old_run("unhashed", tmp_path).folder
-    losses = {step: read_val_loss(folder, step) for step in all_steps(folder)}
-    assert len(losses) > 1 and None not in losses.values()
-    assert find_step(folder, "best") == min(losses, key=losses.get) < max(losses)
+    ranks = {step: read_rank(folder, step) for step in all_steps(folder)}
+    assert len(ranks) > 1 and None not in ranks.values()
+    assert find_step(folder, "best") == min(ranks, key=ranks.get) < max(ranks)

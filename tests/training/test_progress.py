@@ -2,7 +2,12 @@ import json
 import math
 
 from s2s_jax.model.losses import Sums
-from s2s_jax.training.fitting.progress import TrainingProgress, epoch_metrics, out_of_patience
+from s2s_jax.runs.history import best_epoch
+from s2s_jax.training.fitting.progress import (
+    TrainingProgress,
+    epoch_metrics,
+    out_of_patience,
+)
 
 
 def after(losses, **options):
@@ -58,6 +63,17 @@ def test_patience_ends_what_is_learned_by_heart_where_nothing_is_held_out():
     assert not ends([1.0, 0.9, 1.0])
     assert not ends([1.0])
     assert not ends([0.5, 1.0, 1.0], "val_loss")
+
+
+def test_where_errors_are_counted_they_come_before_the_loss():
+    progress = TrainingProgress(step=8, epoch=2, batch=8, seconds=4.0)
+    assert epoch_metrics(progress, Sums(8.0, 3.0, 4.0), error=0.25)["val_error"] == 0.25
+    pairs = [(0.5, 1.0), (0.4, 3.0), (0.4, 2.0), (0.4, 2.0), (0.6, 0.5)]
+    history = tuple({"loss": 9.0, "val_loss": loss, "val_error": error} for error, loss in pairs)
+    assert [best_epoch(history[:n]) for n in range(1, 6)] == [1, 2, 3, 3, 3]
+    assert best_epoch([{**epoch, "val_loss": None} for epoch in history]) == 2
+    ends = [out_of_patience(TrainingProgress(epoch=n, history=history[:n]), 2) for n in (4, 5)]
+    assert ends == [False, True]
 
 
 def test_patience_counts_anew_from_where_it_was_asked_to():

@@ -46,6 +46,14 @@ def test_a_run_without_validation_shows_none(report):
     assert "accuracy 0.5000" in printed(report)
 
 
+def test_errors_stand_in_the_line_where_they_choose_the_best_epoch(report):
+    with report.training(9, 100, TrainingProgress()):
+        report.on_epoch(METRICS | {"val_error": 0.125, "epoch": 100, "seconds": 12.3})
+    wanted = "epoch 100/100  loss 1.2346  val_loss 2.0000  val_error 0.1250  12.3 s  best"
+    assert wanted in printed(report)
+    assert len(wanted) <= 79
+
+
 def test_the_best_epoch_so_far_is_marked_and_named_at_the_end(report, tmp_path):
     earlier = [METRICS | {"epoch": 1, "val_loss": 3.0}, METRICS | {"epoch": 2, "val_loss": 2.5}]
     progress = TrainingProgress(epoch=2, history=tuple(earlier))

@@ -49,6 +49,20 @@ def test_what_is_out_of_date_after_a_step_is_taken_away(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {METRICS, STEPS}
 
 
+def test_of_those_that_wait_the_one_of_the_fewest_errors_is_kept(tmp_path, monkeypatch):
+    saver = Saver(tmp_path)
+    figures = [(0.5, 1.0), (0.2, 3.0), (0.4, 0.5), (None, None)]
+    with monkeypatch.context() as failing:
+        failing.setattr(saving, "save_step", lambda *_: 1 / 0)
+        for step, (error, loss) in enumerate(figures, 1):
+            history = ({"val_loss": loss, "val_error": error},)
+            with pytest.warns(RunWarning, match="could not be saved"):
+                saver(state(40 + step), TrainingProgress(step, history=history), loss)
+    saver(state(45), TrainingProgress(5), None)
+    assert kept(tmp_path) == [2, 4, 5]
+    assert found(tmp_path, "best") == 2
+
+
 def test_a_full_disk_is_said_and_what_was_there_stays_whole(small_disk):
     saver = Saver(small_disk)
     saver(state(), progress(1), 3.0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from s2s_jax.config import TrainConfig
 from s2s_jax.config.training import SCHEDULES
 from s2s_jax.errors import UserError
-from s2s_jax.training.fitting.schedules import PLATEAU_EPOCHS, check_schedule, rate_share
+from s2s_jax.training.fitting.schedules import PLATEAU_EPOCHS, check_watched, rate_share
 
 
 def shares(steps, history=(), **options):
@@ -65,9 +65,16 @@ def test_plateau_halves_where_losses_stand_still_and_asks_the_history_alone():
 
 def test_plateau_needs_a_loss_to_watch():
     config = TrainConfig(schedule="plateau")
-    check_schedule(config, validation=True)
+    check_watched(config, validation=True)
     with pytest.raises(UserError, match="`schedule` plateau needs a validation part"):
-        check_schedule(config, validation=False)
+        check_watched(config, validation=False)
+
+
+def test_errors_can_only_be_counted_in_a_validation_part():
+    config = TrainConfig(select="error")
+    check_watched(config, validation=True)
+    with pytest.raises(UserError, match=r"`select` error needs a validation part.*`validation`"):
+        check_watched(config, validation=False)
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,7 @@ def fit(
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = _never,
     mesh: Mesh | None = None,
+    error_of: Callable[[TrainingState], float] | None = None,
 ) -> tuple[TrainingState, TrainingProgress]:
     """Trains until `config.epochs` are completed, patience runs out, or `should_stop` says so.
 
@@ -193,6 +194,7 @@ def fit(
       listeners: are told how it goes.
       should_stop: asked after every batch and every epoch (Ctrl-C, SIGTERM).
       mesh: the devices that share each batch, the state on all of them; None for one device.
+      error_of: the error rate that the best epoch has the least of; None where the loss counts.
 
     Returns:
       The last state and how far it has come.
@@ -226,7 +228,8 @@ def fit(
             sums = validation_sums(state, validation, mesh, wait) if validation else None
             per_token = training.characters_per_token(progress.epoch)
             characters = (per_token, validation.characters_per_token())
-            metrics = epoch_metrics(progress, sums, characters)
+            error = None if error_of is None else error_of(state)
+            metrics = epoch_metrics(progress, sums, characters, error)
             metrics["learning_rate"] = config.learning_rate * share_at(progress.step - 1)
             progress = progress.after_epoch(metrics)
             save(state, progress, metrics.get("val_loss"))

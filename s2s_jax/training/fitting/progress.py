@@ -78,6 +78,7 @@ def epoch_metrics(
     progress: TrainingProgress,
     validation: Sums | None,
     characters: tuple[float, float] = (0, 0),
+    error: float | None = None,
 ) -> dict[str, Any]:
     """One line of `metrics.jsonl` from an epoch's totals.
 
@@ -88,6 +89,8 @@ def epoch_metrics(
       progress: at the end of the epoch.
       validation: the totals of the validation part, if there is one.
       characters: per token, in the training and in the validation part; 0 where unknown.
+      error: the share of wrong answers to the validation part, where the best epoch is the one of
+        the least.
     """
     metrics: dict[str, Any] = {"epoch": progress.epoch + 1}
     parts = {"": progress.sums} if validation is None else {"": progress.sums, "val_": validation}
@@ -96,6 +99,8 @@ def epoch_metrics(
         metrics[f"{prefix}accuracy"] = _mean(sums.correct, sums.tokens)
         if per_token:
             metrics[f"{prefix}nats_per_character"] = _mean(sums.loss, sums.tokens * per_token)
+    if error is not None:
+        metrics["val_error"] = error
     if progress.skipped:
         metrics["skipped_updates"] = progress.skipped
     metrics["seconds"] = round(progress.seconds, 3)

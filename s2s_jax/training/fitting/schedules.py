@@ -24,14 +24,21 @@ def is_scheduled(config: TrainConfig) -> bool:
     return config.schedule != "constant" or config.warmup > 0
 
 
-def check_schedule(config: TrainConfig, validation: bool) -> None:
-    """Refuses plateau without a validation part.
+def check_watched(config: TrainConfig, validation: bool) -> None:
+    """Refuses what watches a validation part where there is none.
 
     Raises:
-      UserError: when there is no loss to watch.
+      UserError: for such a setting.
     """
-    if config.schedule == "plateau" and not validation:
+    if validation:
+        return
+    if config.schedule == "plateau":
         raise UserError("`schedule` plateau needs a validation part.")
+    if config.select == "error":
+        raise UserError(
+            "`select` error needs a validation part; give `validation`, a `validation_split` above "
+            "0, or leave it out."
+        )
 
 
 def rate_share(
