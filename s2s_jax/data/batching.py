@@ -1,6 +1,6 @@
 """Pairs of ids -> padded batches of a few static shapes.
 
-Each new shape costs a compilation, and each padded position is computed in vain. So pairs go
+Each new shape costs a compilation, and each padded position is wasted work. So pairs go
 into a handful of buckets, each with one source and one target length, chosen for the data at
 hand. A batch holds pairs of one bucket, and those left over in smaller ones, and is padded
 to its bucket's lengths.
@@ -194,7 +194,7 @@ class Batches:
 
         Args:
           epoch: its number, from 0.
-          first: skip so many batches.
+          first: skip this many batches.
           rows: of each batch (None: all).
         """
         kinds = dict.fromkeys(k for k, _ in self._grouped(epoch)[first:])
@@ -207,7 +207,7 @@ class Batches:
 
         Args:
           epoch: its number, from 0.
-          first: skip so many batches (to resume within an epoch).
+          first: skip this many batches (to resume within an epoch).
           share: only these rows of each batch; those beyond its end are empty (None: all rows).
         """
         share = share or slice(0, self.batch_size)

@@ -1,6 +1,6 @@
 """The subwords of SentencePiece, as exact texts.
 
-The library normalizes, drops and escapes much by default. Here nothing is lost: whatever text is
+By default the library normalizes, drops and escapes a lot. Here nothing is lost: whatever text is
 made of characters that were learned comes back as it was.
 """
 
@@ -31,7 +31,7 @@ _SPECIAL_PIECES = {name: f"\ufddf{name}" for name in ("pad", "bos", "eos", "unk"
 
 def _sentencepiece() -> ModuleType:
     try:
-        import sentencepiece  # Here, since most runs do without it.
+        import sentencepiece  # Here, since most runs do not need it.
     except ImportError:
         raise UserError(
             "subwords need sentencepiece; install it with: pip install sentencepiece"

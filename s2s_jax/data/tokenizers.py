@@ -70,7 +70,7 @@ class Tokenizer:
     def _pattern(self) -> re.Pattern[str] | regex.Pattern[str]:
         if not self.unicode:
             return re.compile(self.pattern)
-        import regex  # Here, since most runs do without it.
+        import regex  # Here, since most runs do not need it.
 
         return regex.compile(self.pattern)
 
@@ -139,7 +139,7 @@ class Subwords(Tokenizer):
         return "".join(symbols).removeprefix(" ")
 
     def symbols(self, texts: Iterable[str]) -> list[str]:
-        # What the model has not learned, as when a run goes on with other texts, stands alone.
+        # Symbols the model has not learned, as in the new data of a fine-tuned run, stand alone.
         return [*self._model.subwords, *sorted(self._model.unseen(texts))]
 
     def to_dict(self) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Translator:
 
         Args:
           texts: one text or a sequence of them.
-          n_best: if given, each answer is the list of the best ones, so many at most, best first.
+          n_best: if given, each answer is a list of at most this many, best first.
           **options: the other options of `DecodeConfig`.
 
         Warns:

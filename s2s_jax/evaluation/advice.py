@@ -34,7 +34,7 @@ def weakness(evaluation: Evaluation) -> str:
 
 
 def forgetting(right: int, tried: int) -> str:
-    """What is plainly wrong where so many of the pairs tried, all trained on, are known."""
+    """What is wrong if the model knows only `right` of `tried` training pairs; empty if enough."""
     if right >= tried / 2:
         return ""
     known = f"{right:,} of {tried:,} pairs that were trained on are answered rightly"

@@ -23,7 +23,7 @@ from s2s_jax.config.options import Config, nearest, refuse_unknown
 from s2s_jax.errors import UserError, quote_options
 
 FEW_PAIRS = 100
-"""For up to so many the tutorial's settings make too few updates to learn anything."""
+"""Up to this number, the tutorial's settings make too few updates to learn anything."""
 
 SECTIONS: dict[str, type[Config]] = {
     "data": DataConfig,
@@ -48,7 +48,7 @@ def built_in() -> dict[str, Traversable]:
 
 
 def default_recipe(data: Files, pairs: int) -> str:
-    """The name of the recipe for some data of so many pairs, where none is asked for."""
+    """The name of the default recipe for data with this number of pairs."""
     if data == EMBEDDED:
         return "embedded"
     return "small" if pairs <= FEW_PAIRS else "tutorial"

@@ -115,7 +115,7 @@ def restore_params(folder: Path, step: int, like: Any) -> Any:
 def restore_state(
     folder: Path, step: int, params: Any, opt_state: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """What the optimizer goes on with, in trees like those given, and the record of a step.
+    """The parameters and optimizer state of a step, in trees like those given, and its record.
 
     Raises:
       Damaged: when it is not what was saved, or of another shape.

@@ -109,7 +109,7 @@ def make_folder(folder: Path) -> None:
 
 
 def create_run(folder: Path, run: Run) -> None:
-    """Begins a run folder in the place of a run that was there before; other files stay.
+    """Begins a run folder, replacing a run that is in it; other files stay.
 
     The old run is removed when the new folder is complete, and comes back if it cannot be made.
     """

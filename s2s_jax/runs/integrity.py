@@ -18,7 +18,7 @@ Form = tuple[tuple[int, ...], np.dtype]
 
 
 def hash_of_json(values: Any) -> str:
-    """SHA-256 of plain values, whatever the order of the keys or the white space in a file."""
+    """SHA-256 of plain values, regardless of key order and of white space in a file."""
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

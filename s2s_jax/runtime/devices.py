@@ -24,7 +24,7 @@ AXIS = "batch"
 PLATFORMS = ("cpu", "gpu", "tpu")
 
 _STEPS_UNHEARD = 8
-"""Of several processes, one that gets a signal may train so many steps before all know of it."""
+"""With several processes: steps between two checks whether any of them received a signal."""
 
 _TPU_FILES = ("/dev/accel*", "/dev/vfio/[0-9]*")
 """Through which programs reach a TPU, up to version 4 and since."""

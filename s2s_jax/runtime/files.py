@@ -1,4 +1,4 @@
-"""Files: replaced whole, kept from being read; and text fit for their names and for messages."""
+"""Files: replaced atomically, read with faults told from damage; text for names and messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORE
 
 
 def stand_in(start: bytes) -> str:
-    """What lies in the place of a file that was never fetched, and the remedy; empty if it is none.
+    """What these bytes are instead of the file that was meant, with the remedy; else empty.
 
     Args:
       start: the first bytes of the file, at least a hundred if it has as many.

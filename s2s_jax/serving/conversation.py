@@ -98,7 +98,7 @@ def is_setting(text: str) -> bool:
 def changed(config: DecodeConfig, text: str) -> DecodeConfig:
     """The configuration after a line such as ":beam 5".
 
-    What draws turns the beam off, and the other way round: a person means the last thing said.
+    Sampling turns the beam off and vice versa: the latest setting wins.
 
     Raises:
       UserError: for what is no setting, and for a value out of its range.

@@ -21,12 +21,12 @@ Data = _Name | Sequence[_Name] | Iterable[tuple[str, str]]
 
 
 class _Callback(NamedTuple):
-    """A listener that hears of epochs alone."""
+    """A listener that passes epochs on to a function, and ignores steps."""
 
     call: Callable[[dict[str, Any]], object]
 
     def on_step(self, progress: TrainingProgress) -> None:
-        """Is not passed on."""
+        """Does nothing."""
 
     def on_epoch(self, metrics: dict[str, Any]) -> None:
         self.call(dict(metrics))

@@ -31,8 +31,8 @@ _MAY_CHANGE |= {"licence"}
 class Request(NamedTuple):
     """What the user asked for; the mappings hold the fields of the configurations given.
 
-    `more` resumes, too: so many epochs are trained from where the run is. `pairs` take the place
-    of a data file. `start_from` and `step` name the run and the step whose weights a new run begins
+    `more` resumes as well, and trains that many epochs from there. `pairs` take the place of a data
+    file. `start_from` and `step` name the run and the step whose weights a new run begins
     with.
     """
 

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a training run; plain lines where nobody looks."""
+"""What a training run prints: bars and tables on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class TrainingReport:
             self.say(line)
 
     def nothing_to_do(self, folder: Path, config: TrainConfig, progress: TrainingProgress) -> None:
-        """Why a finished run is not trained, and what to type to train it longer."""
+        """Says why a finished run is not trained, and which command trains it longer."""
         reason = f"has the {progress.epoch} epochs asked for"
         if progress.epoch < config.epochs:
             epochs = f"{progress.epoch} of {config.epochs} epochs"
@@ -163,7 +163,7 @@ class TrainingReport:
         self.finished(folder)
 
     def finished(self, folder: Path, sources: Sequence[str] = ()) -> None:
-        """How long it took, and what to type next, with sources that are answered rightly."""
+        """Prints the time it took and the next command, with sources that the model knows."""
         if self._history:
             taken = datetime.timedelta(seconds=round(time.monotonic() - self._begun))
             best, epochs = best_epoch(self._history), len(self._history)
@@ -172,7 +172,7 @@ class TrainingReport:
         self.say("  " + command("decode.py", folder, *sources))
 
     def stopped(self, folder: Path) -> None:
-        """What to type to resume a run that was stopped."""
+        """Prints the command that resumes a stopped run."""
         self.say(f"Stopped; what was reached is saved in {folder}. To resume:")
         self.say("  " + command("train.py", folder, "--resume"))
 

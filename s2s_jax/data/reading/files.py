@@ -52,7 +52,7 @@ def open_regular(path: Path) -> IO[bytes]:
         if stat.S_ISDIR(status.st_mode):
             raise UserError(f"a file is needed, but {shown(path)} is a folder; name a file in it")
         if not stat.S_ISREG(status.st_mode):
-            # Opening a FIFO would wait for ever.
+            # Opening a FIFO would wait forever.
             raise UserError(
                 f"an ordinary file is needed, but {shown(path)} is a pipe or a device;"
                 " write its content to a file first"

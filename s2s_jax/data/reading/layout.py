@@ -30,7 +30,7 @@ _HEADER = frozenset(_NAMES.split())
 
 
 AS_WRITTEN = {"separator": "\t", "columns": "1,2", "quotes": "text"}
-"""The files of pairs that run folders hold: nothing in them is in question."""
+"""For the files of pairs in run folders, whose format is known."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Columns:
     header: bool = False
 
     def __str__(self) -> str:
-        """What a person is told of it; empty for plain tab-separated pairs."""
+        """The layout in words; empty for plain tab-separated pairs."""
         if self == PLAIN:
             return ""
         text = f"columns {self.source + 1} and {self.target + 1}"

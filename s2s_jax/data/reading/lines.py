@@ -49,7 +49,7 @@ class Lines:
         return [line.decode("utf-8", "replace") for line in lines]
 
     def count_rest(self) -> tuple[int, bool]:
-        """How many lines are left, and whether that is all: only so many bytes are looked at."""
+        """How many lines are left, and whether that is exact: only part of a long rest is read."""
         count, end, seen = len(self._ahead), self._rest, 0
         try:
             for chunk in self._chunks:

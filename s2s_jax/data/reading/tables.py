@@ -26,7 +26,7 @@ Row = tuple[str, str] | str
 """Source and target as they stand, or the reason why a line has none."""
 
 _DEEPEST = 8  # Objects within objects, of which the texts have names.
-# Unicode's category Cc is fixed for ever; a tab is no fault of a text. Lone surrogates, which
+# Unicode's category Cc never changes; a tab is fine in a text. Lone surrogates, which
 # JSON can spell, have no place in a text file.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -38,7 +38,7 @@ class Table:
     Attributes:
       name: of the file.
       rows: the number of each line (from 1), and what stands on it.
-      form: what a person is told of its layout; empty for plain tab-separated pairs.
+      form: its layout in words; empty for plain tab-separated pairs.
       count_rest: gives the number of lines that were not asked for, and whether that is all of
         them.
     """

@@ -26,7 +26,7 @@ class TrainingProgress:
       batch: batches done of the epoch after that (0 at an epoch's end).
       sums: loss, right answers and tokens of those batches.
       skipped: those batches whose loss or gradient was not finite, and which changed nothing.
-      skipped_in_row: the last so many batches were skipped, those of earlier epochs included.
+      skipped_in_row: how many of the latest batches were skipped, counted across epochs.
       seconds: training time of those batches.
       history: the metrics of each completed epoch, as in `metrics.jsonl`.
       patience_from: patience counts from the end of this epoch on.
@@ -111,7 +111,7 @@ def epoch_metrics(
 def out_of_patience(progress: TrainingProgress, patience: int) -> bool:
     """Whether the last `patience` epochs brought no better loss; with 0 it never runs out.
 
-    Without a validation part the loss of what was learned by heart falls for ever: there it also
+    Without a validation part the loss of memorized pairs keeps falling: there patience also
     runs out after a few epochs in which every token was right.
     """
     if not patience or not progress.history:

@@ -14,7 +14,7 @@ from s2s_jax.config import TrainConfig
 from s2s_jax.errors import UserError
 
 PLATEAU_EPOCHS = 2
-"""After so many epochs without a better validation loss, plateau halves the rate."""
+"""Epochs without a better validation loss after which plateau halves the rate."""
 
 _LAST = 0.01  # What cosine ends at.
 
@@ -76,7 +76,7 @@ def rate_share(
 
 
 def _plateaus(losses: Sequence[float | None]) -> int:
-    """How often so many epochs in a row were no better than the best before them."""
+    """How often `PLATEAU_EPOCHS` epochs in a row were no better than the best before them."""
     best, waited, plateaus = math.inf, 0, 0
     for loss in losses:
         waited += 1

@@ -45,8 +45,8 @@ def objective(
     """What training minimizes, and beside it what is reported of the batch.
 
     The objective is the cross-entropy over `mean_tokens`. What it is divided by is the same for
-    all batches of an epoch, so that every token weighs as much, be it in a batch of short
-    sentences or of long ones; Keras divides by a constant too. `smoothing` is that of
+    all batches of an epoch, so that every token weighs the same in batches of short and
+    of long sentences; Keras divides by a constant too. `smoothing` is that of
     `cross_entropy`, and `keys` are those of dropout, where the model has it.
 
     Returns:
