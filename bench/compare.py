@@ -1,8 +1,10 @@
-"""s2s_jax beside its peers: training, decoding, scaling, and the time to a loss.
+"""s2s_jax beside its peers: training, translators, decoding, scaling, and the time to a loss.
 
     pip install -e '.[bench]'
     python bench/compare.py training --data fra.txt
+    python bench/compare.py translator --data fra.txt --torch-python torchvenv/bin/python
     python bench/compare.py decoding --data fra.txt --checkpoint checkpoints/fra
+    python bench/compare.py beam --data fra.txt --translator checkpoints/translator
     python bench/compare.py scaling --data fra.txt
     python bench/compare.py time-to-loss --data fra.txt --to-loss 1.39
     python bench/compare.py all --data fra.txt
@@ -22,11 +24,13 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+import beams
 import decoding
 import scaling
 import time_to_loss
 import training
-from processes import HERE, Failed, missing
+import translator
+from processes import HERE, Failed, missing, version_of
 from report import (
     Grid,
     Rounds,
@@ -40,8 +44,16 @@ from report import (
     write_section,
 )
 
-ROUNDS = {"training": 3, "decoding": 3, "scaling": 1, "time-to-loss": 1}
-EPOCHS = {"training": 4, "decoding": 10, "scaling": 0, "time-to-loss": 100}
+ROUNDS = {"training": 3, "translator": 1, "decoding": 3, "beam": 3, "scaling": 1, "time-to-loss": 1}
+EPOCHS = {
+    "training": 4,
+    "translator": 4,
+    "decoding": 10,
+    "beam": 2,
+    "scaling": 0,
+    "time-to-loss": 100,
+}
+PAIRS = dict.fromkeys(ROUNDS, 10_000) | {"translator": 0, "beam": 0}
 TABLES = tuple(ROUNDS)
 
 
@@ -51,13 +63,19 @@ class Item(NamedTuple):
     label: str
     packages: tuple[str, ...]
     measure: Callable[[], dict[str, Any]]
+    python: str = sys.executable
 
 
 def peers(table: Any, flags: argparse.Namespace, *more: Any) -> list[Item]:
     """The peers of a table that were asked for, and s2s_jax last."""
     names = [name for name in table.PEERS if flags.only is None or name in flags.only]
     items = [
-        Item(peer.label, peer.packages, lambda name=name: table.run_peer(name, flags, *more))
+        Item(
+            peer.label,
+            peer.packages,
+            lambda name=name: table.run_peer(name, flags, *more),
+            peer.python(flags),
+        )
         for name, peer in ((name, table.PEERS[name]) for name in names)
     ]
     return [*items, Item(training.OURS, (), lambda: table.run_ours(flags, *more))]
@@ -71,8 +89,9 @@ def compare(
 ) -> None:
     """Measures all items round after round, and keeps the results after each."""
     facts = conditions(shown_command("bench/compare.py", sys.argv[1:]))
+    facts["versions"] |= version_of("torch", flags.torch_python)
     results: dict[str, Rounds] = {item.label: [] for item in items}
-    problems = {item.label: missing(item.packages) for item in items}
+    problems = {item.label: missing(item.packages, item.python) for item in items}
     begun, done, total = time.perf_counter(), 0, flags.rounds * len(items)
     for number in range(1, flags.rounds + 1):
         for item in items:
@@ -104,12 +123,22 @@ def measure(table: str, flags: argparse.Namespace) -> None:
     """One table."""
     if table == "training":
         compare(table, peers(training, flags), lambda r: training.grid(r, flags), flags)
+    elif table == "translator":
+        with tempfile.TemporaryDirectory() as folder:
+            parts = translator.prepare(flags, Path(folder))
+            items = peers(translator, flags, parts)
+            compare(table, items, lambda r: translator.grid(r, flags), flags)
     elif table == "decoding":
         with tempfile.TemporaryDirectory() as folder:
             print("decoding: preparing sentences and weights", file=sys.stderr)
             task = decoding.prepare(flags, Path(folder))
             items = peers(decoding, flags, task)
             compare(table, items, lambda r: decoding.grid(r, task), flags)
+    elif table == "beam":
+        with tempfile.TemporaryDirectory() as folder:
+            task = beams.prepare(flags, Path(folder))
+            items = peers(beams, flags, task)
+            compare(table, items, lambda r: beams.grid(r, task), flags)
     elif table == "scaling":
         items = [
             Item(name, (), lambda name=name: scaling.run_setting(name, flags))
@@ -123,11 +152,11 @@ def measure(table: str, flags: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The flags; those without a default have one of their own in each table."""
-    everyone = sorted({*training.PEERS, *decoding.PEERS})
+    everyone = sorted({*training.PEERS, *translator.PEERS, *decoding.PEERS, *beams.PEERS})
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("table", choices=[*TABLES, "all"])
     p.add_argument("--data", required=True, help="fra.txt of manythings.org/anki")
-    p.add_argument("--num-samples", type=int, default=10_000, metavar="N")
+    p.add_argument("--num-samples", type=int, metavar="N", help=f"0 for all; by default {PAIRS}")
     p.add_argument("--epochs", type=int, metavar="N", help=f"by default {EPOCHS}")
     p.add_argument("--rounds", type=int, metavar="N", help=f"by default {ROUNDS}")
     p.add_argument("--batch-size", type=int, default=64, metavar="N")
@@ -136,6 +165,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seconds", type=float, default=8, help="for each figure of decoding, scaling")
     p.add_argument("--sentences", type=int, default=2048, metavar="N", help="to be decoded")
     p.add_argument("--checkpoint", type=Path, help="run to decode with (default: trained anew)")
+    p.add_argument("--translator", type=Path, help="run for the beam (default: trained anew)")
+    p.add_argument("--to-chrf", type=float, default=55, help="of the translators")
+    p.add_argument("--torch-python", default=sys.executable, help="the Python that has PyTorch")
     p.add_argument("--to-loss", type=float, default=1.39, help="in nats per real target token")
     p.add_argument("--json", type=Path, default=HERE / "results.json")
     p.add_argument("--results", type=Path, default=HERE / "RESULTS.md")
@@ -149,8 +181,9 @@ def main() -> int:
         own = {
             "epochs": EPOCHS[table] if flags.epochs is None else flags.epochs,
             "rounds": ROUNDS[table] if flags.rounds is None else flags.rounds,
+            "num_samples": PAIRS[table] if flags.num_samples is None else flags.num_samples,
         }
-        if table == "training" and own["epochs"] < 2:
+        if table in ("training", "translator") and own["epochs"] < 2:
             parser().error("--epochs must be at least 2: the first one compiles")
         try:
             measure(table, argparse.Namespace(**{**vars(flags), **own}))

@@ -45,9 +45,8 @@ def prepare(flags: Namespace, folder: Path) -> dict[str, Any]:
 
 def run_peer(name: str, flags: Namespace, task: dict[str, Any]) -> dict[str, Any]:
     """One peer's figures."""
-    script, *more = PEERS[name].command
-    command = [HERE / script, "--task", task["folder"], "--seconds", flags.seconds, *more]
-    return figures(run(command, PEERS[name].environment), task["answers"])
+    done = PEERS[name].run(flags, ["--task", task["folder"], "--seconds", flags.seconds])
+    return figures(done, task["answers"])
 
 
 def run_ours(flags: Namespace, task: dict[str, Any]) -> dict[str, Any]:

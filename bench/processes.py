@@ -1,6 +1,6 @@
 """Programs to be measured: each in a process of its own, its lines stamped as they come."""
 
-import importlib.util
+import contextlib
 import json
 import os
 import subprocess
@@ -42,6 +42,7 @@ def run(
     command: list[Any],
     environment: dict[str, str] | None = None,
     until: Callable[[float, str], bool] | None = None,
+    python: str = sys.executable,
 ) -> Finished:
     """Runs a Python program of this checkout to its end.
 
@@ -49,6 +50,7 @@ def run(
       command: the script and its arguments.
       environment: variables to add.
       until: is told each line with its seconds; true ends the process there.
+      python: the interpreter, of another environment where a peer does not go with ours.
 
     Raises:
       Failed: when the program ends with an error of its own.
@@ -58,7 +60,7 @@ def run(
     with tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
+            [python, *map(str, command)],
             env={**os.environ, **variables},
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -87,7 +89,27 @@ def run(
         return Finished(lines, time.perf_counter() - start, usage.ru_maxrss / 1000)
 
 
-def missing(packages: tuple[str, ...]) -> str | None:
+def version_of(package: str, python: str) -> dict[str, str]:
+    """The version of a package that another Python has; empty where it has none."""
+    find = "import sys, importlib.metadata as m; print(m.version(sys.argv[1]))"
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        done = subprocess.run(
+            [python, "-c", find, package], capture_output=True, text=True, check=True
+        )
+        return {package: done.stdout.strip()}
+    return {}
+
+
+def missing(packages: tuple[str, ...], python: str = sys.executable) -> str | None:
     """What a peer's row says when a package that it needs is not there."""
-    absent = [name for name in packages if importlib.util.find_spec(name) is None]
+    find = (
+        "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if not u.find_spec(n)])"
+    )
+    try:
+        done = subprocess.run(
+            [python, "-c", find, *packages], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return f"{python} does not run"
+    absent = done.stdout.split()
     return f"not installed: {', '.join(absent)}" if absent else None

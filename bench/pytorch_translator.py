@@ -8,8 +8,8 @@ of 20 batches are sorted by target length, and each batch is padded to its own l
 
     python bench/pytorch_translator.py --train train.tsv --validation dev.tsv --epochs 4
 
-It prints one JSON object an epoch: seconds of training so far, target tokens a second, and chrF of
-the greedy answers (the time that these take does not count).
+It prints one JSON object an epoch: seconds since the start, those of training in this epoch, target
+tokens a second, and chrF of the greedy answers (the time that these take does not count).
 """
 
 import argparse
@@ -188,7 +188,8 @@ def main():
         batches = epoch_batches(pairs, flags.batch_size, True, None)
         took, tokens = train_epoch(model, optimizer, schedule, batches, flags.smoothing)
         seconds += took
-        line = {"epoch": epoch, "seconds": seconds, "tokens_per_second": tokens / took}
+        line = {"epoch": epoch, "seconds": seconds, "epoch_seconds": took}
+        line["tokens_per_second"] = tokens / took
         line["chrf"] = chrf(model, subwords, validation, limit)
         print(json.dumps(line), flush=True)
 

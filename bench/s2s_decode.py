@@ -46,20 +46,20 @@ def write_task(translator, folder, data, num_samples, sentences):
     np.savez(folder / "weights.npz", **{name: np.asarray(w) for name, w in weights.items()})
 
 
-def measure(translator, texts, seconds):
+def measure(translator, texts, seconds, **options):
     """Milliseconds for one sentence and sentences a second in bulk, both warm."""
-    answers = translator(texts)  # Compiles; so does one sentence.
-    translator(texts[:1])
+    answers = translator(texts, **options)  # Compiles; so does one sentence.
+    translator(texts[:1], **options)
     times, begun = [], time.perf_counter()
     for text in texts:
         start = time.perf_counter()
-        translator([text])
+        translator([text], **options)
         times.append(time.perf_counter() - start)
         if time.perf_counter() - begun > seconds:
             break
     passes, begun = 0, time.perf_counter()
     while not passes or time.perf_counter() - begun < seconds:
-        translator(texts)
+        translator(texts, **options)
         passes += 1
     rate = passes * len(texts) / (time.perf_counter() - begun)
     return {"one_ms": float(np.mean(times)) * 1e3, "sentences_per_second": rate, "answers": answers}

@@ -3,8 +3,8 @@
     python bench/s2s_translator.py --train train.tsv --validation dev.tsv --epochs 4
 
 It prints one JSON object an epoch, as `pytorch_translator.py` does: seconds since the start,
-compilation, validation and saving included, and chrF of the greedy answers, whose time does not
-count.
+compilation, validation and saving included, those of training in this epoch, target tokens a
+second, and chrF of the greedy answers, whose time does not count.
 """
 
 import argparse
@@ -31,7 +31,9 @@ class Judge:
         seconds = time.perf_counter() - self.start
         answers = Translator.load(self.folder, "latest")(list(self.references))
         chrf = translation_metrics(answers, list(self.references.values()))["chrf"].score
-        print(json.dumps({"epoch": metrics["epoch"], "seconds": seconds, "chrf": chrf}), flush=True)
+        line = {"epoch": metrics["epoch"], "seconds": seconds, "epoch_seconds": metrics["seconds"]}
+        line["tokens_per_second"] = metrics["target_tokens_per_second"]
+        print(json.dumps(line | {"chrf": chrf}), flush=True)
         self.start = time.perf_counter() - seconds
 
 
@@ -40,6 +42,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--train", required=True)
     parser.add_argument("--validation", required=True)
+    parser.add_argument("--vocab-size", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=4)
     flags = parser.parse_args()
     pairs = read_pairs(Path(flags.validation)).pairs
@@ -48,7 +51,7 @@ def main():
         judge = Judge(run, pairs)
         train(
             flags.train, validation=flags.validation, recipe="translator", epochs=flags.epochs,
-            out=run, callbacks=[judge],
+            vocab_size=flags.vocab_size, out=run, callbacks=[judge],
         )  # fmt: skip
 
 

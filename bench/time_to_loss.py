@@ -33,6 +33,11 @@ def first_below(curve: list[list[float]], loss: float) -> float | None:
     return next((seconds for seconds, value in curve if value <= loss), None)
 
 
+def first_reached(curve: list[list[float]], score: float) -> float | None:
+    """The same for a score that rises."""
+    return next((seconds for seconds, value in curve if value >= score), None)
+
+
 def follow(label: str, goal: float) -> tuple[list[list[float]], Callable[[float, str], bool]]:
     """A curve, and what fills it line by line, shows it, and says when the goal is reached."""
     curve: list[list[float]] = []

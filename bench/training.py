@@ -8,6 +8,7 @@ symbol counts). Speed is that number over the median epoch after the first, whic
 import itertools
 import json
 import statistics
+import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
@@ -26,6 +27,15 @@ class Peer(NamedTuple):
     packages: tuple[str, ...]
     command: tuple[str, ...]
     environment: dict[str, str] = {}  # noqa: RUF012  Never changed.
+
+    def python(self, flags: Namespace) -> str:
+        """The interpreter that has the packages."""
+        return flags.torch_python if "torch" in self.packages else sys.executable
+
+    def run(self, flags: Namespace, arguments: list[Any]) -> Finished:
+        """The program, with these arguments before those of its own."""
+        script, *more = self.command
+        return run([HERE / script, *arguments, *more], self.environment, python=self.python(flags))
 
 
 PEERS = {
@@ -68,8 +78,7 @@ def sizes(flags: Namespace) -> list[Any]:
 
 def run_peer(name: str, flags: Namespace) -> dict[str, Any]:
     """One peer's figures."""
-    script, *more = PEERS[name].command
-    done = run([HERE / script, *sizes(flags), *more], PEERS[name].environment)
+    done = PEERS[name].run(flags, sizes(flags))
     *epochs, last = done.records
     ends = [seconds for seconds, line in done.lines if line.startswith("{")][:-1]
     return figures(epochs, ends, last["target_tokens"], done)

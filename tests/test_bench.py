@@ -1,10 +1,13 @@
 """The arithmetic of the measurements, without any peer."""
 
+import argparse
 import json
+import sys
 
 import pytest
 
 import scaling
+import translator
 from flops import training_flops
 from processes import ROOT, Failed, missing, run
 from report import (
@@ -18,8 +21,8 @@ from report import (
     write_json,
     write_section,
 )
-from time_to_loss import first_below, loss_of_line
-from training import OURS, figures, tokens_note
+from time_to_loss import first_below, first_reached, loss_of_line
+from training import OURS, PEERS, figures, tokens_note
 
 
 def test_medians_leave_out_rounds_that_failed():
@@ -76,6 +79,9 @@ def test_losses_are_read_from_both_kinds_of_lines():
     curve = [[10.0, 2.0], [20.0, 1.4], [30.0, 1.3]]
     assert first_below(curve, 1.4) == 20.0
     assert first_below(curve, 1.2) is None
+    rising = [[10.0, 20.0], [20.0, 55.0], [30.0, 60.0]]
+    assert first_reached(rising, 55) == 20.0
+    assert first_reached(rising, 61) is None
 
 
 def test_a_section_is_replaced_and_the_rest_left_alone(tmp_path):
@@ -135,6 +141,55 @@ def test_a_process_is_timed_stopped_and_its_failure_told(tmp_path):
 def test_packages_that_are_not_there_are_named():
     assert missing(("json", "no_such_package")) == "not installed: no_such_package"
     assert missing(("json",)) is None
+    assert missing(("json",), "/no/such/python") == "/no/such/python does not run"
+
+
+def test_sources_for_validation_keep_all_their_targets_and_teach_nothing(tmp_path):
+    data = tmp_path / "pairs.tsv"
+    lines = [f"source {n}\ttarget {m} of {n}\tignored" for n in range(40) for m in range(3)]
+    data.write_text("\n".join([*lines, lines[0], ""]), "utf-8")
+    parts = translator.prepare(argparse.Namespace(data=data, num_samples=0), tmp_path)
+    train, validation = (
+        [line.split("\t") for line in file.read_text("utf-8").splitlines()]
+        for file in (parts.train, parts.validation)
+    )
+    assert len(train) == parts.pairs == 108
+    assert len(validation) == 12
+    assert len({source for source, _ in validation}) == 4
+    assert not {source for source, _ in train} & {source for source, _ in validation}
+
+
+def test_translators_are_compared_by_epochs_after_the_first():
+    done = type("Done", (), {"peak_mb": 100.0, "records": []})
+    for epoch, (seconds, took, chrf) in enumerate(((30, 20, 10), (40, 9, 50), (52, 11, 60)), 1):
+        line = {"epoch": epoch, "seconds": seconds, "epoch_seconds": took, "chrf": chrf}
+        done.records.append(line | {"tokens_per_second": 1000 / took})
+    ours = translator.figures(done, translator.Parts(None, None, 100))
+    assert ours["pairs_per_second"] == 10.0
+    peer = ours | {"pairs_per_second": 5.0, "curve": [[30, 10], [60, 20]]}
+    flags = argparse.Namespace(to_chrf=55, epochs=3)
+    (first, second) = translator.grid({OURS: [ours], "peer": [peer]}, flags).rows
+    assert first[4] == "52"
+    assert first[-1] == ""
+    assert second[4] == "not reached"
+    assert second[-1] == "2.00x"
+
+
+def test_what_needs_pytorch_runs_with_the_python_that_has_it():
+    flags = argparse.Namespace(torch_python="/other/python")
+    assert translator.PEERS["torch-translator"].python(flags) == "/other/python"
+    assert PEERS["flax-naive"].python(flags) == sys.executable
+
+
+def test_the_chart_has_a_line_for_each_round(tmp_path):
+    pytest.importorskip("matplotlib")
+    rounds = {OURS: [{"curve": [[1, 2.0], [2, 3.0]]}, None], "peer": [{"curve": [[1, 1.0]]}]}
+    write_json(tmp_path / "r.json", "translator", {"hardware": "here", "rounds": rounds})
+    command = [ROOT / "bench" / "chart.py", "--json", tmp_path / "r.json"]
+    run([*command, "--out", tmp_path / "chart.png"])
+    assert (tmp_path / "chart.png").read_bytes()[1:4] == b"PNG"
+    with pytest.raises(Failed, match=r"run compare\.py translator first"):
+        run([*command, "--json", tmp_path / "none.json"])
 
 
 @pytest.mark.slow
