@@ -23,7 +23,7 @@ from s2s_jax.decoding.translation import Hypothesis, Translation
 from s2s_jax.decoding.translator import Translator
 
 _MOST_WRITTEN = 512  # Tokens of an answer.
-_MOST_ROWS = 64
+_MOST_ROWS = 32
 # What bounds the memory of a batch: the logits of its answers, and the tokens of its sources.
 _MOST_LOGITS, _MOST_READ = 2**24, 2**14
 
@@ -47,7 +47,7 @@ def batch_sizes(translator: Translator, length: int) -> list[int]:
     """The numbers of rows that batches of sources of `length` tokens are padded to, ascending."""
     logits = _capacity(translator) * translator.model.config.target_vocab_size
     most = min(_MOST_ROWS, _MOST_LOGITS // logits, _MOST_READ // length)
-    return [1] + [rows for rows in (8, 64) if rows <= most]
+    return [1] + [rows for rows in (8, 32) if rows <= most]
 
 
 def answer_batch(

@@ -24,6 +24,7 @@ TRIED_ELSEWHERE = {
     r"python tests/helpers/": "figures of long runs",
     r"s2s-\w+": "tests/test_packaging.py",
     r"sphinx-build": "tests/test_docs.py",
+    r"--web": "tests/serving/web/test_server.py",
     r"words\.h5": "tests/keras/test_keras_documentation.py",
 }
 PAIRS = 10_500  # As many as the tutorial reads, and some more.

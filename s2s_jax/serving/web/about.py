@@ -13,9 +13,8 @@ from markdown_it import MarkdownIt
 
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.decoding.translator import Translator
+from s2s_jax.pictures import CARD
 from s2s_jax.runs.folder import EVALUATION, METRICS, VALIDATION
-
-CARD = "README.md"
 
 _MOST_BYTES = 1 << 20  # Of a file; a stranger's may be of any size.
 _EXAMPLES = 8
