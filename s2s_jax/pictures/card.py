@@ -50,7 +50,7 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
     evaluation = read_evaluation(folder)
     yield from _metadata(config, name, evaluation)
     yield from (f"# {_plain(name)}", "", _OURS, "")
-    examples = _examples(folder / VALIDATION)
+    examples = example_rows(folder / VALIDATION)
     sides = run.source_vocabulary.tokenizer.unit, run.target_vocabulary.tokenizer.unit
     yield f"An LSTM sequence-to-sequence model, from {sides[0]} to {sides[1]}, trained with s2s_jax"
     yield from (f"{__version__}.", "", "```python", "from s2s_jax import Translator", "")
@@ -59,15 +59,15 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
     yield f'translator = Translator.load({where})  # or "hf://<user>/<name>"'
     yield f"translator({json.dumps(asked, ensure_ascii=False)})"
     yield from ("```", "", "## Data", "")
-    yield from _table(("", ""), [("data", ", ".join(_names(config))), *facts.items()])
+    yield from markdown_table(("", ""), [("data", ", ".join(_names(config))), *facts.items()])
     yield from ("", "## Recipe", "", "What differs from the defaults:", "")
-    yield from _table(("setting", "value"), _settings(config))
+    yield from markdown_table(("setting", "value"), _settings(config))
     yield from ("", "The same again, in a clone of s2s_jax with the data at hand:", "", "```")
     yield from (f"python train.py --recipe {name}/config.json --out {name}-again", "```", "")
     yield from _figures(folder, evaluation)
     if examples:
         yield from ("## Examples", "", "From the validation part, which was never trained on:", "")
-        yield from (*_table(("source", "reference", "answer"), examples), "")
+        yield from (*markdown_table(("source", "reference", "answer"), examples), "")
     yield from ("## Limits", "", *_limits(run), "")
     yield from ("## Licence", "", _licence(config))
 
@@ -125,7 +125,11 @@ def _figures(folder: Path, evaluation: Mapping[str, Any]) -> Iterator[str]:
     rows = [_figure_row(name, part) for name, part in parts.items() if part.get("sentences")]
     if rows:
         titles = ("part", "sources", "exactly right", *_METRICS.values())
-        yield from (*_table(titles, rows), "", "Greedy search. The figures of the validation part:")
+        yield from (
+            *markdown_table(titles, rows),
+            "",
+            "Greedy search. The figures of the validation part:",
+        )
         yield from ("", "```")
         name = folder.resolve().name
         yield f"python decode.py --checkpoint {name} --evaluate {name}/{VALIDATION}"
@@ -146,7 +150,7 @@ def _figure_row(name: str, part: Mapping[str, Any]) -> tuple[str, ...]:
     return name, f"{part['sentences']:,}", right, *map(figure, _METRICS)
 
 
-def _examples(path: Path) -> list[tuple[str, ...]]:
+def example_rows(path: Path) -> list[tuple[str, ...]]:
     """Some rows of source, reference and answer, from all over the file; short ones."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -179,7 +183,8 @@ def _licence(config: RunConfig) -> str:
     return "The licence of the data was not given (`--licence`); find it out before you share this."
 
 
-def _table(titles: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def markdown_table(titles: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """The lines of a table in Markdown, whose cells show their texts as they are."""
     yield f"| {' | '.join(titles)} |"
     yield "|" + "---|" * len(titles)
     yield from (f"| {' | '.join(map(_plain, row))} |" for row in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import replacing
@@ -55,13 +55,18 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Writes a figure in the format that the name ends in, with all that reaches over its edge."""
+    """Writes a figure in the format that the name ends in."""
+    with replacing(path) as temporary:
+        save_figure(figure, temporary, path.suffix.lower()[1:])
+
+
+def save_figure(figure: Figure, file: Path | BinaryIO, kind: str) -> None:
+    """Saves a figure as "png" or "svg", with all that reaches over its edge."""
     from matplotlib import rc_context
 
-    # Equal figures make equal files: no random names, and no date.
-    kind = path.suffix.lower()[1:]
-    with rc_context({"svg.hashsalt": "s2s_jax"}), replacing(path) as temporary:
+    with rc_context({"svg.hashsalt": "s2s_jax"}):
         figure.savefig(
-            temporary, format=kind, dpi=_DOTS, bbox_inches="tight", pad_inches=0.15,
+            file, format=kind, dpi=_DOTS, bbox_inches="tight", pad_inches=0.15,
+            # Equal figures make equal files: no random names, and no date.
             metadata={"Date": None} if kind == "svg" else None,
         )  # fmt: skip

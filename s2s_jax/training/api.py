@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
+from s2s_jax.pictures.tensorboard import TensorBoard
 from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.planning import request_for
+from s2s_jax.training.planning import choose_folder, request_for
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.run import TrainedRun, carry_out
 
@@ -37,6 +38,7 @@ def train(
     *,
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callable[[dict[str, Any]], object]] = (),
+    tensorboard: bool = False,
     verbose: bool = False,
     **settings: Any,
 ) -> TrainedRun:
@@ -52,6 +54,7 @@ def train(
       out: the run folder; checkpoints/<name of the data> by default.
       callbacks: called after each epoch, which is saved by then, with its metrics. What one of
         them raises ends the training.
+      tensorboard: keep figures, answers and pictures in the run folder for TensorBoard.
       verbose: print what train.py prints; otherwise nothing is printed.
       **settings: the other flags of train.py by their names in Python, such as `epochs`,
         `latent_dim`, `recipe`, `resume`, `more`, `overwrite` and `platform`.
@@ -69,7 +72,14 @@ def train(
     if out is not None:
         settings["out"] = Path(out)
     report = TrainingReport(quiet=not verbose)
-    return carry_out(request_for(settings), report, [_Callback(call) for call in callbacks])
+    request = request_for(settings)
+    listeners = [_Callback(call) for call in callbacks]
+    if not tensorboard:
+        return carry_out(request, report, listeners)
+    board = TensorBoard(choose_folder(request))
+    run = carry_out(request, report, [*listeners, board])
+    board.on_end(run.translator)
+    return run
 
 
 def _data_settings(data: Data, settings: Mapping[str, Any]) -> dict[str, Any]:
