@@ -53,8 +53,10 @@ else:
         import regex as re  # pip install regex: its patterns know Unicode's words and graphemes.
 
     def divide(text):
-        """The symbols of a text."""
+        """The symbols of a text, prepared as the tokenizer of its run prepares it."""
         text = unicodedata.normalize("NFD", text) if divides.get("decomposed") else text
+        text = text.lower() if divides.get("lower") else text
+        text = text.translate(dict.fromkeys(map(ord, divides.get("filters", "")), " "))
         return re.findall(divides["pattern"], text)
 
 

@@ -14,7 +14,8 @@ class ModelConfig(Config):
     """The sizes of a `Seq2Seq`.
 
     `recurrent_activation` is "sigmoid" in every run trained here; models from Keras may have
-    another.
+    another. With `residual` false each layer reads the one below it alone, and attention stands
+    above the decoder's top layer; with `attention_mix` false there is no tanh layer above it.
     """
 
     source_vocab_size: int = dataclasses.field(metadata=limits(least=1))
@@ -41,7 +42,9 @@ class ModelConfig(Config):
         0.0, least=0, below=1, metavar="RATE",
         help="share of inputs and layer outputs set to zero in training",
     )  # fmt: skip
-
+    # Both are true in every run trained here; models from Keras may be simpler.
+    residual: bool = option(True)
+    attention_mix: bool = option(True)
     tie_embeddings: bool = option(
         False, help="let the output layer share the embeddings of the targets"
     )
@@ -54,6 +57,8 @@ class ModelConfig(Config):
                 f"{self.latent_dim}."
             )
 
+        if self.residual and self.decoder_layers > 1 and not self.attention_mix:
+            raise UserError("`attention_mix` false needs `residual` false above one layer.")
         if self.tie_embeddings and not self.embedding_dim:
             raise UserError("`tie_embeddings` needs embeddings to share; give `embedding_dim`.")
 

@@ -113,6 +113,34 @@ class Tokenizer:
 
 
 @dataclasses.dataclass(frozen=True)
+class KerasWords(Tokenizer):
+    """Divides texts as a `Tokenizer` of Keras does, for models that were trained with one.
+
+    Attributes:
+      lower: whether texts are read in lower case.
+      filters: characters that are read as spaces.
+    """
+
+    lower: bool = True
+    filters: str = ""
+
+    def divide(self, text: str) -> list[str]:
+        text = text.lower() if self.lower else text
+        return super().divide(text.translate(dict.fromkeys(map(ord, self.filters), " ")))
+
+    def is_symbol(self, text: str) -> bool:
+        # Its vocabulary may hold what no text of its training held.
+        return dataclasses.replace(self, filters="", lower=False).divide(text) == [text]
+
+    def to_dict(self) -> dict[str, Any]:
+        own = {key: getattr(self, key) for key in ("lower", "filters", "reads_unseen")}
+        return {**super().to_dict(), **own}
+
+    def to_manifest(self) -> dict[str, Any]:
+        return {**super().to_manifest(), "lower": self.lower, "filters": self.filters}
+
+
+@dataclasses.dataclass(frozen=True)
 class Subwords(Tokenizer):
     """Divides texts into subwords, which it learns from the training part; see `subwords`."""
 
@@ -193,6 +221,8 @@ def read_tokenizer(values: Mapping[str, Any], model: bytes = b"") -> Tokenizer:
     Raises:
       UserError: when this version of s2s_jax has none like it, or the model is another.
     """
+    if "filters" in values:
+        return _read_keras_words(values)
     for tokenizer in (tokenizer.load(model) for tokenizer in _TOKENIZERS):
         if tokenizer.to_dict() == values:
             tokenizer.divide("")  # What a package that is missing would let fail later.
@@ -204,3 +234,14 @@ def read_tokenizer(values: Mapping[str, Any], model: bytes = b"") -> Tokenizer:
         f"tokens must be one of {kinds}, not {values.get('tokens')!r} (written by a newer version "
         "of s2s_jax?)."
     )
+
+
+def _read_keras_words(values: Mapping[str, Any]) -> KerasWords:
+    """The tokenizer that `KerasWords.to_dict` describes."""
+    kinds = {"tokens": str, "lower": bool, "filters": str, "reads_unseen": bool}
+    found = {key: type(value) for key, value in values.items()}
+    if found != kinds or values["tokens"] not in ("char", "space"):
+        raise UserError(f"what a Tokenizer of Keras does must be said by {', '.join(kinds)}.")
+    base = make_tokenizer(values["tokens"])
+    fields = {field.name: getattr(base, field.name) for field in dataclasses.fields(base)}
+    return KerasWords(**(fields | {key: values[key] for key in list(kinds)[1:]}))

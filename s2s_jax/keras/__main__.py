@@ -12,7 +12,7 @@ def parser() -> Parser:
     program = typed("-m s2s_jax.keras")
     p = Parser(
         prog=program,
-        description="Import models of the Keras sequence-to-sequence tutorial, and export them.",
+        description="Import LSTM encoder-decoder models of Keras, and export them.",
         epilog="examples:\n"
         f"  {program} import s2s.h5 --data fra.txt\n"
         f"  {program} export checkpoints/fra --out s2s.keras --inference",

@@ -12,7 +12,7 @@ from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
 from s2s_jax.keras.building import build, import_keras
 from s2s_jax.keras.characters import Characters
-from s2s_jax.keras.weights import NEVER, Weights, from_params
+from s2s_jax.keras.weights import NEVER, from_params
 from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import KERAS, Run, read_run
@@ -25,9 +25,16 @@ _EXPRESSIBLE = {
     "latent_dim",
     "embedding_dim",
     "recurrent_activation",
+    "attention",
+    "attention_mix",
+    "bidirectional",
+    "encoder_layers",
+    "decoder_layers",
+    "residual",
+    "tie_embeddings",
     "dropout",  # It has no part in answers.
 }
-"""The fields of `ModelConfig` whose values the export can express."""
+"""The fields of `ModelConfig` that the export knows."""
 
 
 class ExportRequest(NamedTuple):
@@ -89,7 +96,7 @@ def refuse_what_keras_cannot(config: ModelConfig) -> None:
             )
 
 
-def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]:
+def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, dict[str, Any]]:
     """The characters and weights in Keras's order.
 
     An imported run has its characters in a file, and its weights come back bit for bit. In a run
@@ -103,11 +110,13 @@ def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, Weights]
         return characters, from_params(params, characters, run)
     characters = own_characters(run)
     weights = from_params(params, characters, run)
-    bias = weights.output_bias.copy()
+    output = weights["decoder"]["output"]
+    bias = output["bias"].copy()
     for symbol in (characters.start, SPECIALS[3]):
         if symbol in characters.target_characters:
             bias[characters.target_characters.index(symbol)] = NEVER
-    return characters, weights._replace(output_bias=bias)
+    decoder = {**weights["decoder"], "output": {**output, "bias": bias}}
+    return characters, {**weights, "decoder": decoder}
 
 
 def own_characters(run: Run) -> Characters:

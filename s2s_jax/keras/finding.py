@@ -69,20 +69,18 @@ def _from_saved(
             values[key] = given
         elif key not in values:
             values[key] = start_and_end(saved.target.symbols)[i]
-    values["source_tokens"], values["target_tokens"] = _tokens(saved, values)
+    kinds = _tokens(saved, values)
+    values["source_tokens"], values["target_tokens"] = (
+        side.tokens(kind) for side, kind in zip(sides, kinds, strict=True)
+    )
     values["input_characters"], values["target_characters"] = (side.symbols for side in sides)
     characters = Characters.from_values(values)
     lengths = {}
     tokenizers = (characters.source_tokenizer, characters.target_tokenizer)
-    for column, (key, side, tokenizer) in enumerate(zip(_LENGTHS, sides, tokenizers, strict=True)):
+    for column, (key, tokenizer) in enumerate(zip(_LENGTHS, tokenizers, strict=True)):
         if pairs and not getattr(characters, key):
-            longest = max(len(tokenizer.divide(side.clean(pair[column]))) for pair in pairs)
+            longest = max(len(tokenizer.divide(pair[column])) for pair in pairs)
             lengths[key] = longest + 2 * column  # Targets have a start and an end.
-    if any(side.lower or side.filters for side in sides):
-        print(
-            "The Keras Tokenizer put texts into lower case or removed punctuation. Here they are "
-            "read as they are, so write them as it left them."
-        )
     return dataclasses.replace(characters, **lengths)
 
 

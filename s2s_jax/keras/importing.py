@@ -22,7 +22,7 @@ from s2s_jax.keras.padding import mean_loss, model_config, source_encoder, with_
 from s2s_jax.keras.reading.models import KerasModel, read_model
 from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.tutorial import tutorial_pairs
-from s2s_jax.keras.weights import to_params
+from s2s_jax.keras.weights import to_params, vocab_sizes
 from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
 from s2s_jax.runtime.files import safe_name, shown, write_lines
@@ -76,14 +76,12 @@ def convert(request: ImportRequest) -> Imported:
     if request.num_samples < 1:
         raise UserError(f"--num-samples must be at least 1, not {request.num_samples}.")
     model = read_model(request.models, request.recurrent_activation)
-    if request.latent_dim not in (0, model.units):
-        raise UserError(
-            f"the model has {model.units} units, not --latent-dim {request.latent_dim}."
-        )
+    units = model.structure.units
+    if request.latent_dim not in (0, units):
+        raise UserError(f"the model has {units} units, not --latent-dim {request.latent_dim}.")
     path = None if request.data is None else Path(resolve(request.data, progress=True))
     pairs = [] if path is None else tutorial_pairs(path, request.num_samples)
-    sizes = (model.weights.encoder.vocab_size, model.weights.decoder.vocab_size)
-    characters = find_characters(request, sizes, path, pairs)
+    characters = find_characters(request, vocab_sizes(model.params), path, pairs)
     _check_sides(model, characters)
     train = _train_config(model)
     prepared, data = None, DataConfig(data=_NO_DATA)
@@ -91,7 +89,7 @@ def convert(request: ImportRequest) -> Imported:
         data = _data_config(request.data, pairs, characters)
         source, target = characters.vocabularies()
         prepared = prepare(data, train.seed, (SourceEncoder(source), target))
-    params = to_params(model.weights, characters)
+    params = to_params(model.params, characters)
     characters = with_padding(request.padding, model, characters, prepared, params)
     encoder = source_encoder(model, characters)
     if prepared is not None:
@@ -133,10 +131,10 @@ def _data_config(data: str, pairs: list[tuple[str, str]], characters: Characters
 
 
 def _check_sides(model: KerasModel, characters: Characters) -> None:
-    """Refuses Embeddings of two sizes, and a masked one whose id 0, which it skips, is in use."""
+    """Refuses a masked Embedding whose id 0, which it skips, is in use."""
     sides = (
-        (model.encoder, "input_characters", characters.input_characters),
-        (model.decoder, "target_characters", characters.target_characters),
+        (model.structure.encoder, "input_characters", characters.input_characters),
+        (model.structure.decoder, "target_characters", characters.target_characters),
     )
     for side, key, symbols in sides:
         if side.masked and side.embedding and symbols[0] not in ("", SPECIALS[0]):
@@ -144,12 +142,6 @@ def _check_sides(model: KerasModel, characters: Characters) -> None:
                 f"the Embedding {side.embedding!r} has mask_zero, so the first of {key} must be "
                 f'"" or "<pad>"; found {symbols[0]!r}: give the lists with --vocabulary.'
             )
-    dims = [w.embedding.shape[1] if w.embedding is not None else 0 for w in model.weights[:2]]
-    if dims[0] != dims[1]:
-        raise UserError(
-            "both sides of the model must have one-hot inputs, or Embeddings of one size; found "
-            f"{dims[0] or 'one-hot'} and {dims[1] or 'one-hot'}."
-        )
 
 
 def _write(folder: Path, imported: Imported) -> None:
@@ -171,10 +163,9 @@ def _write(folder: Path, imported: Imported) -> None:
 def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     """Prints what was found, and what to type next."""
     model, characters, _, _, pairs, _ = imported
-    inputs = "one-hot" if model.encoder.embedding is None else "Embedding"
     files = " and ".join(map(str, request.models))
     print(
-        f"Imported {files} into {folder}: {model.units} units, {inputs} inputs, "
+        f"Imported {files} into {folder}: {_parts(model)}, "
         f"{len(characters.input_characters)} source and {len(characters.target_characters)} "
         f"target symbols, source padding {characters.source_padding}."
     )
@@ -188,6 +179,11 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
         print(
             f"The optimizer {shown(model.optimizer, 40)} is not available; training uses rmsprop."
         )
+    if model.halves and model.structure.attention and model.structure.encoder.masked:
+        print(
+            "Attention skips padding here, as in training. Keras's decoder does not know of it, so "
+            "its answers to padded sources may differ."
+        )
     if model.dropout:
         print("The model was trained with dropout; training continues without it.")
     print("Next:")
@@ -196,3 +192,17 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
         print("Without --data the run can decode and be exported, but not continue training.")
     else:
         print("  " + command("train.py", folder, "--resume") + "    (the optimizer starts afresh)")
+
+
+def _parts(model: KerasModel) -> str:
+    """What a model is made of, as in "256 units, one-hot inputs"."""
+    settings, structure = model.settings, model.structure
+    layers = {settings[key] for key in ("encoder_layers", "decoder_layers")}
+    parts = [
+        f"{structure.units} units",
+        "one-hot inputs" if structure.encoder.embedding is None else "Embedding inputs",
+        "bidirectional" * structure.bidirectional,
+        f"{' and '.join(map(str, sorted(layers)))} layers" * (layers != {1}),
+        "attention" * (structure.attention is not None),
+    ]
+    return ", ".join(filter(None, parts))

@@ -29,14 +29,9 @@ _CLEARLY = 0.9  # The loss must drop to this share: an untrained model cannot te
 
 
 def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
-    """The sizes."""
-    embedding = model.weights.encoder.embedding
-    return ModelConfig(
-        *map(len, characters.vocabularies()),
-        latent_dim=model.units,
-        embedding_dim=0 if embedding is None else embedding.shape[1],
-        recurrent_activation=model.recurrent_activation,
-    )
+    """The sizes and parts."""
+    source, target = map(len, characters.vocabularies())
+    return ModelConfig(source, target, **model.settings)
 
 
 def source_encoder(model: KerasModel, characters: Characters) -> SourceEncoder:
@@ -53,7 +48,7 @@ def _filler(model: KerasModel, characters: Characters) -> str:
     if characters.source_padding == "space":
         return " "
     # The id 0 of an Embedding is an ordinary character.
-    one_hot = model.encoder.embedding is None
+    one_hot = model.structure.encoder.embedding is None
     first = characters.input_characters[0]
     return SPECIALS[0] if one_hot or first == "" else first
 
@@ -75,7 +70,7 @@ def with_padding(
     Raises:
       UserError: if the padding does not fit the model, or a length is missing.
     """
-    masked = model.encoder.masked
+    masked = model.structure.encoder.masked
     possible = ["mask"] * (masked is not False) + ["zeros", "space"] * (masked is not True)
     padding = asked or characters.source_padding
     if padding and padding not in possible:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown, stand_in
 
@@ -43,11 +44,13 @@ class Side(NamedTuple):
     lower: bool = False
     filters: str = ""
     """Characters that it replaced by spaces."""
+    reads_unseen: bool = False
+    """Whether unseen symbols have one of their own, which is called `<unk>` here."""
 
-    def clean(self, text: str) -> str:
-        """A text as it was divided."""
-        text = text.lower() if self.lower else text
-        return text.translate(dict.fromkeys(map(ord, self.filters), " "))
+    def tokens(self, kind: str) -> Any:
+        """What `read_tokenizer` reads: the kind of the units, and what was done to the texts."""
+        about = {"lower": self.lower, "filters": self.filters, "reads_unseen": self.reads_unseen}
+        return {"tokens": kind, **about} if any(about.values()) else kind
 
 
 class Saved(NamedTuple):
@@ -164,7 +167,9 @@ def _side(value: Any, size: int) -> Side:
     if most := config.get("num_words"):
         symbols = {number: symbol for number, symbol in symbols.items() if number < most}
     filters = "" if config.get("char_level") else str(config.get("filters", ""))
-    return Side(_listed(symbols, size), bool(config.get("lower")), filters)
+    unseen = config.get("oov_token")
+    listed = tuple(SPECIALS[3] if symbol == unseen else symbol for symbol in _listed(symbols, size))
+    return Side(listed, bool(config.get("lower")), filters, SPECIALS[3] in listed)
 
 
 def _listed(symbols: Mapping[int, str], size: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Keras's weights <-> the parameters of a `Seq2Seq`: the same numbers, their rows reordered.
+"""Parameters over Keras's symbols <-> the parameters of a `Seq2Seq`: rows reordered.
 
 A vocabulary here begins with `<pad> <bos> <eos> <unk>`, so the rows of Keras's characters move.
 Rows that Keras does not have are zeros, and their outputs too unlikely to change the softmax.
@@ -6,8 +6,10 @@ Rows that Keras does not have are zeros, and their outputs too unlikely to chang
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
+import jax
 import numpy as np
 
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
@@ -18,83 +20,83 @@ NEVER = -1e9
 """The output bias of what is never written: its probability is exactly 0."""
 
 
-class LSTMWeights(NamedTuple):
-    """Weights of an LSTM in Keras's layout, gates i, f, g, o; all float32."""
-
-    embedding: np.ndarray | None
-    """`[vocab, embedding_dim]`; None for one-hot inputs."""
-    kernel: np.ndarray
-    """`[vocab or embedding_dim, 4 * units]`."""
-    recurrent_kernel: np.ndarray
-    """`[units, 4 * units]`."""
-    bias: np.ndarray
-    """`[4 * units]`."""
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.kernel if self.embedding is None else self.embedding)
+def layer_names(layer: int, backward: bool = False) -> tuple[str, str]:
+    """The names of a layer's input projection and cell in the parameters, counted from 0."""
+    start = ("upper_" if layer else "") + ("backward_" if backward else "")
+    if not layer:
+        return f"{start}inputs", f"{start}cell"
+    return f"{start}inputs_{layer - 1}", f"{start}cells_{layer - 1}"
 
 
-class Weights(NamedTuple):
-    """Weights of the whole model."""
-
-    encoder: LSTMWeights
-    decoder: LSTMWeights
-    output_kernel: np.ndarray
-    """`[units, target_vocab]`."""
-    output_bias: np.ndarray
-    """`[target_vocab]`."""
+def vocab_sizes(params: Any) -> tuple[int, int]:
+    """Numbers of source and target symbols."""
+    return len(_tables(params["encoder"])[0]), len(_tables(params["decoder"])[0])
 
 
-def to_params(weights: Weights, characters: Characters) -> dict[str, Any]:
+def to_params(params: Any, characters: Characters) -> dict[str, Any]:
     """The parameters of a `Seq2Seq` over `characters.vocabularies()`."""
     source, target = characters.vocabularies()
     ids = characters.ids(source, target)
-    kernel = _scatter_rows(weights.output_kernel.T, ids.target_outputs, len(target), 0).T
-    bias = _scatter_rows(weights.output_bias, ids.target_outputs, len(target), NEVER)
-    output = {"kernel": np.ascontiguousarray(kernel), "bias": bias}
-    encoder = _side_params(weights.encoder, ids.source, len(source))
-    decoder = _side_params(weights.decoder, ids.target_inputs, len(target))
-    if characters.start not in SPECIALS:
-        # What is written is read: the start is there twice (see `Characters.vocabularies`).
-        start = target.symbols.index(characters.start)
-        rows = decoder["inputs"]["kernel"]
-        if weights.decoder.embedding is not None:
-            rows = decoder["inputs"]["embedding"]["embedding"]
-        rows[start] = rows[Vocabulary.bos_id]
-    return {"encoder": encoder, "decoder": {**decoder, "output": output}}
+    start = target.symbols.index(characters.start) if characters.start not in SPECIALS else None
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        spread = _scatter_rows(rows, ids.target_inputs, len(target), 0)
+        if start is not None:
+            # What is written is read: the start is there twice (see `Characters.vocabularies`).
+            spread[start] = spread[Vocabulary.bos_id]
+        return spread
+
+    def written(rows: np.ndarray, rest: float) -> np.ndarray:
+        return _scatter_rows(rows, ids.target_outputs, len(target), rest)
+
+    output = {"bias": written(params["decoder"]["output"]["bias"], NEVER)}
+    if "kernel" in params["decoder"]["output"]:
+        kernel = written(params["decoder"]["output"]["kernel"].T, 0).T
+        output["kernel"] = np.ascontiguousarray(kernel)
+    return {
+        "encoder": _changed(
+            params["encoder"], lambda rows: _scatter_rows(rows, ids.source, len(source), 0)
+        ),
+        "decoder": {**_changed(params["decoder"], read), "output": output},
+    }
 
 
-def from_params(params: Any, characters: Characters, run: Run) -> Weights:
-    """The inverse of `to_params`, bit for bit, for the vocabularies of `run`."""
+def from_params(params: Any, characters: Characters, run: Run) -> dict[str, Any]:
+    """The inverse of `to_params`, bit for bit, for the vocabularies of `run`.
+
+    An output layer that shares the embeddings has a kernel of its own here.
+    """
     ids = characters.ids(run.source_vocabulary, run.target_vocabulary)
-    output = params["decoder"]["output"]
-    return Weights(
-        _side_weights(params["encoder"], ids.source),
-        _side_weights(params["decoder"], ids.target_inputs),
-        np.asarray(output["kernel"])[:, ids.target_outputs],
-        np.asarray(output["bias"])[ids.target_outputs],
-    )
+    params = jax.tree.map(np.asarray, params)
+    output = dict(params["decoder"]["output"])
+    if "kernel" not in output:  # `tie_embeddings`.
+        output["kernel"] = _tables(params["decoder"])[0].T
+    output = {
+        name: np.ascontiguousarray(array[..., ids.target_outputs]) for name, array in output.items()
+    }
+    return {
+        "encoder": _changed(params["encoder"], lambda rows: rows[ids.source]),
+        "decoder": {
+            **_changed(params["decoder"], lambda rows: rows[ids.target_inputs]),
+            "output": output,
+        },
+    }
 
 
-def _side_params(weights: LSTMWeights, ids: np.ndarray, size: int) -> dict[str, Any]:
-    inputs: dict[str, Any] = {"kernel": weights.kernel, "bias": weights.bias}
-    if weights.embedding is None:
-        inputs["kernel"] = _scatter_rows(weights.kernel, ids, size, 0)
-    else:
-        inputs["embedding"] = {"embedding": _scatter_rows(weights.embedding, ids, size, 0)}
-    return {"inputs": inputs, "cell": {"recurrent_kernel": weights.recurrent_kernel}}
+def _tables(side: Any) -> list[np.ndarray]:
+    """What has a row for each symbol: embeddings, or the kernels that read one-hot vectors."""
+    if "embedding" in side["inputs"]:
+        return [side["inputs"]["embedding"]["embedding"]]
+    return [side[name]["kernel"] for name in ("inputs", "backward_inputs") if name in side]
 
 
-def _side_weights(params: Any, ids: np.ndarray) -> LSTMWeights:
-    inputs = params["inputs"]
-    kernel, embedding = np.asarray(inputs["kernel"]), None
-    if "embedding" in inputs:
-        embedding = np.asarray(inputs["embedding"]["embedding"])[ids]
-    else:
-        kernel = kernel[ids]
-    recurrent_kernel = np.asarray(params["cell"]["recurrent_kernel"])
-    return LSTMWeights(embedding, kernel, recurrent_kernel, np.asarray(inputs["bias"]))
+def _changed(side: Any, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+    """A side with other rows of its symbols."""
+    if "embedding" in side["inputs"]:
+        table = change(side["inputs"]["embedding"]["embedding"])
+        return {**side, "inputs": {**side["inputs"], "embedding": {"embedding": table}}}
+    names = [name for name in ("inputs", "backward_inputs") if name in side]
+    return side | {name: {**side[name], "kernel": change(side[name]["kernel"])} for name in names}
 
 
 def _scatter_rows(rows: np.ndarray, ids: np.ndarray, size: int, rest: float) -> np.ndarray:

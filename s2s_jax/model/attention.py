@@ -50,15 +50,16 @@ class LuongAttention(nn.Module):
     source_time]`.
 
     Attributes:
-      features: of the attentional vectors.
+      features: of the attentional vectors; None leaves them [c_t; h_t].
       dtype: of the matrix products; everything else is float32.
     """
 
-    features: int
+    features: int | None
     dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
-        self.mix = dense(self.features, self.dtype)
+        if self.features is not None:
+            self.mix = dense(self.features, self.dtype)
 
     def __call__(
         self, queries: Float[Array, "sources queries units"], memory: Source
@@ -68,4 +69,5 @@ class LuongAttention(nn.Module):
         weights = jax.nn.softmax(jnp.where(memory.mask[:, None], scores, _NEVER))
         self.sow("intermediates", "weights", weights)
         contexts = product("bqs,bse->bqe", weights, memory.values, self.dtype)
-        return jnp.tanh(self.mix(jnp.concatenate((contexts, queries), axis=-1)))
+        both = jnp.concatenate((contexts, queries), axis=-1)
+        return both if self.features is None else jnp.tanh(self.mix(both))

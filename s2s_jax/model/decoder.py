@@ -18,7 +18,8 @@ class Decoder(nn.Module):
     """Writes sentences, starting from a carry for each layer.
 
     The first LSTM depends on the tokens alone. Attention stands on top of it, and the LSTMs above
-    read the attentional vectors and add them to their outputs (residual connections).
+    read the attentional vectors and add them to their outputs (residual connections). With
+    `residual` false, as in models from Keras, attention stands on top of them all.
 
     Attributes:
       config: of the model.
@@ -41,9 +42,12 @@ class Decoder(nn.Module):
         self.upper_cells = [LSTMCell(*cell) for _ in upper]
         # What the output layer reads: as wide as the embeddings where it shares them.
         width = config.embedding_dim if config.tie_embeddings else units
-        narrowed = config.attention == "luong" and config.decoder_layers == 1
+        self.attended = 1 if config.residual else config.decoder_layers
+        mixed = config.attention == "luong" and config.attention_mix
+        narrowed = mixed and self.attended == config.decoder_layers
         if config.attention == "luong":
-            self.attention = LuongAttention(width if narrowed else units, dtype)
+            features = width if narrowed else units
+            self.attention = LuongAttention(features if mixed else None, dtype)
         if config.tie_embeddings:
             self.readout = None if narrowed else dense(width, dtype)
             self.tied_output = TiedOutput(config.target_vocab_size, dtype, name="output")
@@ -60,12 +64,13 @@ class Decoder(nn.Module):
         """Logits of all steps at once."""
         rate = self.config.dropout
         _, hidden = unroll(self.cell, carry[0], self.inputs(tokens.T, dropout_keys))
-        if memory:
-            hidden = self.attention(hidden.swapaxes(0, 1), memory).swapaxes(0, 1)
+        hidden = self._attend(1, hidden.swapaxes(0, 1), memory).swapaxes(0, 1)
         layers = zip(self.upper_inputs, self.upper_cells, carry[1:], strict=True)
         for site, (inputs, cell, start) in enumerate(layers, 1):
             below = dropout(hidden, rate, dropout_keys, site)
-            hidden = hidden + unroll(cell, start, inputs(below))[1]
+            _, above = unroll(cell, start, inputs(below))
+            hidden = hidden + above if self.config.residual else above
+            hidden = self._attend(site + 1, hidden.swapaxes(0, 1), memory).swapaxes(0, 1)
         hidden = dropout(hidden, rate, dropout_keys, self.config.decoder_layers)
         return self._logits(hidden.swapaxes(0, 1))
 
@@ -78,16 +83,26 @@ class Decoder(nn.Module):
         """
         first, hidden = self.cell(carry[0], self.inputs(tokens))
         carries = [first]
-        if memory:
-            rows, sources = tokens.shape[0], memory.mask.shape[0]
+        rows = tokens.shape[0]
+        sources = memory.mask.shape[0] if memory else rows
+
+        def attend(layers: int, hidden: Float[Array, "rows x"]) -> Float[Array, "rows y"]:
             queries = hidden.reshape(sources, rows // sources, -1)
-            hidden = self.attention(queries, memory).reshape(rows, -1)
+            return self._attend(layers, queries, memory).reshape(rows, -1)
+
+        hidden = attend(1, hidden)
         layers = zip(self.upper_inputs, self.upper_cells, carry[1:], strict=True)
-        for inputs, cell, before in layers:
+        for number, (inputs, cell, before) in enumerate(layers, 2):
             after, output = cell(before, inputs(hidden))
             carries.append(after)
-            hidden = hidden + output
+            hidden = attend(number, hidden + output if self.config.residual else output)
         return tuple(carries), self._logits(hidden)
+
+    def _attend(
+        self, layers: int, hidden: Float[Array, "sources queries x"], memory: Memory
+    ) -> Float[Array, "sources queries y"]:
+        """What stands above so many layers: attention, or their outputs as they are."""
+        return self.attention(hidden, memory) if memory and layers == self.attended else hidden
 
     def _logits(self, hidden: Float[Array, "*rows x"]) -> Float[Array, "*rows vocab"]:
         if not self.config.tie_embeddings:

@@ -84,7 +84,8 @@ class Encoder(nn.Module):
                 gates.append(self.upper_backward_inputs[n](below))
                 cells.append(self.upper_backward_cells[n])
             above, carry = _read(cells, gates, real)
-            outputs, ends = outputs + above, [*ends, carry]
+            outputs = outputs + above if config.residual else above
+            ends.append(carry)
         carries = self._bridged(ends) if config.has_bridge else (ends[-1],)
         if config.attention == "none":
             return carries, ()

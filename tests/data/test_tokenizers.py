@@ -124,3 +124,24 @@ def test_characters_and_older_words_need_no_further_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['a', 'b'] ['a', ' b']\n"
+
+
+KERAS = {"tokens": "space", "lower": True, "filters": ".,!?", "reads_unseen": False}
+
+
+@given(text=st.text("aBÉ.,!- ß", max_size=30), lower=st.booleans(), filters=st.text(".,!-"))
+def test_words_are_those_of_a_tokenizer_of_keras(text, lower, filters):
+    tokenizer = read_tokenizer({**KERAS, "lower": lower, "filters": filters})
+    # As Keras's text_to_word_sequence does it.
+    read = text.lower() if lower else text
+    read = read.translate(str.maketrans({c: " " for c in filters}))
+    assert tokenizer.divide(text) == [word for word in read.split(" ") if word]
+    assert read_tokenizer(tokenizer.to_dict()) == tokenizer
+
+
+@pytest.mark.parametrize(
+    "changes", [{"lower": 1}, {"filters": ["."]}, {"tokens": "word"}, {"more": 1}, {"tokens": 3}]
+)
+def test_what_a_tokenizer_of_keras_does_must_be_said_in_full(changes):
+    with pytest.raises(UserError, match="lower, filters, reads_unseen"):
+        read_tokenizer({**KERAS, **changes})

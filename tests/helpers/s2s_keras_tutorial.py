@@ -110,12 +110,17 @@ def build(
 
 
 def decode_sequence(encoder, decoder, data, source):
-    """The tutorial's decode loop for one encoded source `[1, time, ...]`."""
+    """The tutorial's decode loop for one encoded source `[1, time, ...]`.
+
+    What the decoder does not give back, as the encoder's outputs that it attends to, stays.
+    """
     states = [np.asarray(state) for state in encoder(source)]
-    character, decoded = "\t", ""
+    character, decoded, kept = "\t", "", []
     while True:
         previous = data.encoded([character], data.target_characters, 1)
-        output, *states = (np.asarray(x) for x in decoder([previous, *states]))
+        given = [*kept, *states]
+        output, *states = (np.asarray(x) for x in decoder([previous, *given]))
+        kept = given[: len(given) - len(states)]
         character = data.target_characters[int(output[0, -1].argmax())]
         decoded += character
         if character == "\n" or len(decoded) > data.target_length:

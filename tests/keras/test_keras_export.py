@@ -25,7 +25,7 @@ from s2s_jax.keras.exporting import (
 )
 from s2s_jax.keras.importing import convert, import_model
 from s2s_jax.keras.request import ImportRequest
-from s2s_jax.keras.weights import NEVER
+from s2s_jax.keras.weights import NEVER, vocab_sizes
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.folder import Run, create_run
 
@@ -33,11 +33,12 @@ FIXTURE = Path(__file__).parent / "fixture"
 NONE = Path("none")
 
 
-def random_run(tokens="char", embedding_dim=0):
+def random_run(tokens="char", embedding_dim=0, **parts):
     """A run that was begun here, with lively parameters."""
     sources, targets = zip(*PAIRS, strict=True)
     vocabularies = [Vocabulary.from_texts(texts, tokens) for texts in (sources, targets)]
-    model = ModelConfig(*map(len, vocabularies), latent_dim=6, embedding_dim=embedding_dim)
+    model = ModelConfig(*map(len, vocabularies), latent_dim=6, embedding_dim=embedding_dim,
+                        **parts)  # fmt: skip
     run = Run(RunConfig(DataConfig(), model, TrainConfig(), 12, ""), *vocabularies)
     ids = np.zeros((1, 1), np.int32)
     params = jax.jit(Seq2Seq(model).init)(jax.random.key(1), ids, ids == 0, ids)["params"]
@@ -52,9 +53,7 @@ def test_a_feature_that_keras_has_no_layer_for_is_named():
     refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3))
     with pytest.raises(UserError, match="does not know `attention_heads` 2"):
         refuse_what_keras_cannot(Newer(9, 9, attention_heads=2))
-    with pytest.raises(UserError, match="does not know `attention` luong"):
-        refuse_what_keras_cannot(ModelConfig(9, 9, attention="luong"))
-    refuse_what_keras_cannot(ModelConfig(9, 9, dropout=0.2))
+    refuse_what_keras_cannot(ModelConfig(9, 9, dropout=0.2, attention="luong"))
 
 
 def test_subwords_have_no_place_in_an_export(tmp_path):
@@ -89,14 +88,16 @@ def test_a_run_of_ours_has_the_tutorial_s_characters(tokens, embedding_dim):
     assert characters.target_characters[:2] == ("\t", "\n")
     assert (characters.input_characters[0] == "<pad>") == (embedding_dim > 0)
     assert ("<unk>" in characters.input_characters) == (tokens == "word")
-    never = [c for c, b in zip(characters.target_characters, weights.output_bias) if b == NEVER]  # noqa: B905
+    bias = weights["decoder"]["output"]["bias"]
+    never = [c for c, b in zip(characters.target_characters, bias) if b == NEVER]  # noqa: B905
     assert never == ["\t"] + ["<unk>"] * (tokens == "word")
-    assert weights.encoder.vocab_size == len(characters.input_characters)
+    assert vocab_sizes(weights)[0] == len(characters.input_characters)
     # Those rows are the run's.
     i = characters.input_characters.index(run.source_vocabulary.symbols[-1])
     rows = params["encoder"]["inputs"]
     wanted = rows["embedding"]["embedding"] if embedding_dim else rows["kernel"]
-    found = weights.encoder.embedding if embedding_dim else weights.encoder.kernel
+    found = weights["encoder"]["inputs"]
+    found = found["embedding"]["embedding"] if embedding_dim else found["kernel"]
     np.testing.assert_array_equal(found[i], wanted[-1])
 
 
@@ -130,13 +131,29 @@ class Tutorial:
         return rows if self.ids else one_hot
 
 
+PARTS = [
+    {"attention": "luong"},
+    {"attention": "luong", "bidirectional": True, "embedding_dim": 4, "tie_embeddings": True},
+    {"bidirectional": True, "encoder_layers": 2},
+    {"encoder_layers": 3, "decoder_layers": 2, "attention": "luong", "bidirectional": True},
+    {"decoder_layers": 2, "embedding_dim": 4, "tie_embeddings": True},
+    {"decoder_layers": 2, "encoder_layers": 2, "residual": False, "attention": "luong"},
+    {"attention": "luong", "attention_mix": False, "embedding_dim": 4, "tie_embeddings": True},
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("tokens", "embedding_dim"), [("char", 0), ("word", 0), ("char", 4)])
-def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_dim):
+@pytest.mark.parametrize(
+    ("tokens", "parts"),
+    [("char", {}), ("word", {}), ("char", {"embedding_dim": 4})] + [("char", p) for p in PARTS],
+    ids=str,
+)
+def test_keras_gives_the_answers_and_probabilities_of_our_run(tmp_path, tokens, parts):
     keras = pytest.importorskip("keras")
     from s2s_keras_tutorial import decode_sequence
 
-    run, params = random_run(tokens, embedding_dim)
+    run, params = random_run(tokens, **parts)
+    embedding_dim = run.config.model.embedding_dim
     characters, weights = keras_view(run, params, NONE)
     models = build(keras, run.config, weights)
     data = Tutorial(characters.to_json() | {"max_decoder_seq_length": 11}, embedding_dim > 0)
@@ -162,6 +179,19 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tokens, embedding_
         places = characters.ids(vocabulary, run.target_vocabulary).target_outputs
         wanted = np.asarray(jax.nn.softmax(logits))[:, places]
         np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+    # And it comes back, whole or in halves.
+    models.training.save(tmp_path / "whole.keras")
+    models.encoder.save(tmp_path / "encoder.h5")
+    models.decoder.save(tmp_path / "decoder.h5")
+    names = tmp_path / "names.json"
+    names.write_text(json.dumps(characters.to_json()), encoding="utf-8")
+    sources = [source for source, _ in PAIRS[::5]]
+    for files in (["whole.keras"], ["decoder.h5", "encoder.h5"]):
+        again = convert(ImportRequest([tmp_path / f for f in files], vocabulary=[names]))
+        assert again.config.model.attention == run.config.model.attention
+        assert again.config.model.tie_embeddings == run.config.model.tie_embeddings
+        assert Translator(again.run, again.params)(sources) == translator(sources)
 
 
 @pytest.mark.slow

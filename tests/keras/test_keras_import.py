@@ -78,8 +78,8 @@ def test_probabilities_are_keras_s(imported):
 def test_weights_come_back_bit_for_bit(imported):
     _, found = imported
     again = from_params(found.params, found.characters, found.run)
-    assert jax.tree.structure(again) == jax.tree.structure(found.model.weights)
-    for one, other in zip(*map(jax.tree.leaves, (again, found.model.weights)), strict=True):
+    assert jax.tree.structure(again) == jax.tree.structure(found.model.params)
+    for one, other in zip(*map(jax.tree.leaves, (again, found.model.params)), strict=True):
         assert one.tobytes() == other.tobytes()
 
 

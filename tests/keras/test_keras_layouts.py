@@ -75,7 +75,7 @@ def test_answers_and_probabilities_are_keras_s_whatever_was_kept(tmp_path, name,
 @pytest.mark.parametrize("name", GATES)
 def test_all_forms_hold_the_same_weights(tmp_path, name):
     whole, *others = (
-        convert(request(name, form, tmp_path)).model.weights for form in MADE[name]["files"]
+        convert(request(name, form, tmp_path)).model.params for form in MADE[name]["files"]
     )
     for other in others:
         for one, another in zip(*map(jax.tree.leaves, (whole, other)), strict=True):
@@ -84,8 +84,8 @@ def test_all_forms_hold_the_same_weights(tmp_path, name):
 
 def test_halves_come_in_any_order(tmp_path):
     asked = request("keras2", "halves", tmp_path)
-    there = convert(asked).model.weights
-    back = convert(asked._replace(models=asked.models[::-1])).model.weights
+    there = convert(asked).model.params
+    back = convert(asked._replace(models=asked.models[::-1])).model.params
     for one, other in zip(*map(jax.tree.leaves, (there, back)), strict=True):
         assert one.tobytes() == other.tobytes()
 
@@ -102,7 +102,7 @@ def test_halves_come_in_any_order(tmp_path):
         (["keras2.json", "keras2_encoder.h5", "keras2_decoder.h5"], "found 1 for 2 files"),
         (
             ["keras2_encoder.h5", "keras3_decoder.keras"],
-            "8 units with keras2_hard_sigmoid gates and",
+            "one-hot vectors on both sides, or Embeddings; found one of each",
         ),
     ],
 )
@@ -157,7 +157,10 @@ def test_a_file_without_a_version_is_ambiguous(tmp_path):
         del file.attrs["keras_version"], file["model_weights"].attrs["keras_version"]
     with pytest.raises(UserError, match="does not say which Keras wrote it"):
         read_model([path])
-    assert read_model([path], "keras2_hard_sigmoid").recurrent_activation == "keras2_hard_sigmoid"
+    assert (
+        read_model([path], "keras2_hard_sigmoid").settings["recurrent_activation"]
+        == "keras2_hard_sigmoid"
+    )
     archive = tmp_path / "s2s.keras"
     with (
         zipfile.ZipFile(FIXTURE / "keras3.keras") as source,
@@ -166,7 +169,7 @@ def test_a_file_without_a_version_is_ambiguous(tmp_path):
         for name in ("config.json", "model.weights.h5"):
             target.writestr(name, source.read(name))
     # Keras 3 is known by the names of its modules.
-    assert read_model([archive]).recurrent_activation == "hard_sigmoid"
+    assert read_model([archive]).settings["recurrent_activation"] == "hard_sigmoid"
 
 
 def test_weights_of_a_masked_embedding_ask_for_the_padding_or_try_the_data(tmp_path, capsys):
@@ -187,7 +190,7 @@ def test_weights_of_a_cudnn_lstm_say_what_its_gates_are(tmp_path):
     shutil.copy(asked.models[0], path)
     with h5py.File(path, "r+") as file:
         file.attrs["keras_version"] = "2.2.4"
-    assert read_model([path]).recurrent_activation == "sigmoid"
+    assert read_model([path]).settings["recurrent_activation"] == "sigmoid"
 
 
 def test_the_units_asked_for_are_those_of_the_file(tmp_path):

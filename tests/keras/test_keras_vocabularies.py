@@ -12,8 +12,10 @@ from s2s_keras_tutorial import FIXTURE
 
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
-from s2s_jax.keras.importing import convert
+from s2s_jax.keras.characters import Characters
+from s2s_jax.keras.importing import convert, import_model
 from s2s_jax.keras.request import ImportRequest
+from s2s_jax.runs.folder import KERAS
 
 MADE = json.loads((FIXTURE / "layouts.json").read_text(encoding="utf-8"))
 SIDES = ("input", "target")
@@ -73,18 +75,40 @@ def test_lengths_may_be_given(tmp_path):
     assert answers(found, expected) == expected
 
 
-def test_a_tokenizer_of_keras(capsys):
+@pytest.fixture
+def tokenized():
     vocabulary = [FIXTURE / f"tokenizer_{side}.json" for side in ("source", "target")]
-    asked = ImportRequest([FIXTURE / "tokenizer.h5"], vocabulary=vocabulary)
-    found = convert(asked._replace(max_decoder_seq_length=6))
+    return ImportRequest([FIXTURE / "tokenizer.h5"], vocabulary=vocabulary)
+
+
+def test_a_tokenizer_of_keras(tokenized):
+    found = convert(tokenized._replace(max_decoder_seq_length=6))
     expected = MADE["tokenizer"]["decoded"]
     assert answers(found, expected) == expected
     assert (found.characters.start, found.characters.end) == ("startseq", "endseq")
-    assert "write them as it left them" in capsys.readouterr().out
+    # It reads texts as people write them: in lower case and without punctuation.
+    written = {"How are you?": "how are you", "THANK YOU.": "thank you", "Bye!": "bye"}
+    assert list(answers(found, written).values()) == [expected[text] for text in written.values()]
     # "Thank you." and "How are you?" are two and three words to it.
-    with_data = convert(asked._replace(data=str(FIXTURE / "words.txt")))
+    with_data = convert(tokenized._replace(data=str(FIXTURE / "words.txt")))
     assert with_data.characters.max_encoder_seq_length == 3
     assert with_data.characters.max_decoder_seq_length == 6
+
+
+def test_what_a_tokenizer_does_is_saved_with_the_run_and_its_characters(tokenized, tmp_path):
+    import_model(tokenized._replace(max_decoder_seq_length=6, out=tmp_path / "run"))
+    translator = Translator.load(tmp_path / "run")
+    assert translator(["Thank you!"]) == [MADE["tokenizer"]["decoded"]["thank you"]]
+    again = Characters.from_json(tmp_path / "run" / KERAS)
+    assert again.vocabularies()[0] == translator.run.source_vocabulary
+
+
+def test_a_symbol_for_unseen_words_stands_for_them(tokenized):
+    found = convert(tokenized._replace(max_decoder_seq_length=6))
+    assert "<unk>" in found.characters.input_characters  # Its oov_token was UNK.
+    ids = found.run.source_encoder.encode("how zzz you")
+    assert list(ids).count(found.run.source_vocabulary.unk_id) == 1 and len(ids) == 3
+    assert not found.characters.target_tokenizer.reads_unseen
 
 
 def test_words_of_ours_keep_their_space(tmp_path):

@@ -1,16 +1,20 @@
-"""The tutorial's models, recognised by how their layers are joined; names do not matter.
+"""Encoder-decoder models, recognised by how their layers are joined; names do not matter.
 
-The training model is two LSTMs, the second started by the first's states, and a softmax over the
-second's outputs; in front of each LSTM one-hot vectors, `Masking` over them, or an `Embedding`.
-The encoder and the decoder that the tutorial cuts out of it are the halves of this.
+A stack of LSTMs reads the source, each in one direction or both. A second stack starts from the
+states that the first ends with, may attend to its outputs, and has a softmax on top. In front of
+each stack stand one-hot vectors, `Masking` over them, or an `Embedding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from s2s_jax.keras.reading.layers import MASK_KINDS, Layer, Reference, parse, refuse
+from s2s_jax.keras.reading.heads import Attention, attention
+from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
+from s2s_jax.keras.reading.sides import Side, check_mask, side
+from s2s_jax.keras.reading.starts import Start, starts
+from s2s_jax.keras.reading.walking import LSTMS, directions, only, require
 from s2s_jax.runtime.files import shown
 
 _LSTM = {
@@ -20,190 +24,196 @@ _LSTM = {
     "stateful": False,
     "time_major": False,
 }
-_DENSE = {"activation": "softmax", "use_bias": True}
-_RECURRENT_ACTIVATIONS = ("sigmoid", "hard_sigmoid")
-
-
-class Side(NamedTuple):
-    """Encoder or decoder: the names of its layers, and whether it skips padded inputs."""
-
-    lstm: str
-    embedding: str | None
-    masked: bool | None
-    """None where the file does not tell."""
+_FEEDERS = ("InputLayer", "Masking", "Embedding")
+_RECURRENT_ACTIVATIONS = ("sigmoid", "hard_sigmoid", "")  # The last where the file does not tell.
 
 
 class Structure(NamedTuple):
-    """The layers of the tutorial's model, or of one half of it: then the other side is None."""
+    """The layers of a model, by their names in its graph."""
 
-    encoder: Side | None
-    decoder: Side | None
+    encoder: Side
+    decoder: Side
+    starts: tuple[tuple[Start, Start], ...]
+    """What the h and the c of each of the decoder's LSTMs start from."""
+    attention: Attention | None
+    residual: bool
+    """Whether every LSTM above the first is added to the one below it."""
+    readout: str
+    """A linear layer below the output layer, or empty."""
     output: str
-    """The Dense layer; empty in an encoder."""
     units: int
+    bidirectional: bool
     recurrent_activation: str
     """By Keras's name, which has changed its meaning; empty where the file does not tell."""
-    kinds: dict[str, str]
-    """The class of every layer by its name, in the order of the configuration."""
 
 
-def recognise(config: Any) -> Structure:
-    """The structure of a model, from what Keras writes as `model_config` or `config.json`.
+class _Stack(NamedTuple):
+    """LSTMs from the top down, and what stands between them."""
+
+    lstms: tuple[str, ...] = ()
+    residual: tuple[bool, ...] = ()
+    """Of each but the lowest: whether it is added to what it reads."""
+    attention: Attention | None = None
+    above: int = 0
+    """How many of the LSTMs stand above the attention."""
+    values: Reference | None = None
+    """What it attends to."""
+
+
+def recognise(graph: Graph) -> Structure:
+    """The structure of a whole model.
 
     Raises:
       UserError: for any other model, naming what was expected and what was found.
     """
-    layers, outputs = parse(config)
-    lstms = [layer.name for layer in layers.values() if layer.kind == "LSTM"]
-    if len(lstms) > 2:
-        refuse("one LSTM on each side", f"{len(lstms)}: {shown(', '.join(lstms), 80)}")
-    encoder, decoder, output = _main_layers(layers, outputs)
-    used: set[str] = set()
-    if output is not None and decoder is not None:
-        _require(output, _DENSE)
-        _require(decoder, {**_LSTM, "return_sequences": True})
-        used.add(output.name)
-        mask = output.mask
-        # Of no effect on a Dense layer.
-        while mask and layers[mask[0].layer].kind in MASK_KINDS and mask[0].layer not in used:
-            used.add(mask[0].layer)
-            mask = layers[mask[0].layer].inputs
-        if encoder is None:
-            expected = "a decoder whose initial states are inputs"
-            for state in _initial_states(decoder):
-                used.add(_only([state], layers, "InputLayer", expected).name)
-    if encoder is not None:
-        _require(encoder, _LSTM)
-        if len(encoder.inputs) != 1:
-            refuse("a first LSTM that starts from zeros", "one with initial states")
-    sides = [lstm and _side(lstm, layers, used) for lstm in (encoder, decoder)]
-    if unused := [layer for layer in layers.values() if layer.name not in used]:
-        refuse("two LSTMs and a Dense layer", f"also {unused[0].kind} {unused[0].name!r}")
-    found = [lstm for lstm in (encoder, decoder) if lstm is not None]
-    kinds = {layer.name: layer.stored_as for layer in layers.values()}
+    output, readout, top = _output(graph)
+    decoder = _stack(graph, top, attends=True)
+    encoder = _encoder(graph, decoder)
+    added = {*encoder.residual, *decoder.residual}
+    if len(added) > 1:
+        refuse("each LSTM above the first added to the one below it, or none", "some")
+    if decoder.attention and decoder.above != (len(decoder.lstms) - 1) * (added == {True}):
+        refuse(
+            "attention above the decoder's top LSTM, or above its first one where layers are "
+            "added to those below",
+            f"{decoder.above} LSTMs above it",
+        )
+    sides = [side(graph, stack.lstms) for stack in (encoder, decoder)]
+    both = [graph.layers[name] for side in sides for name in side.lstms]
+    for layer in both:
+        for settings in directions(layer):
+            require(layer, _LSTM, settings)
+    for name in sides[0].lstms:
+        check_mask(graph, graph.layers[name], sides[0])
+    if sides[0].masked and decoder.attention and not decoder.attention.masked:
+        refuse("Attention, which skips padding as the encoder does", "Dot, which does not")
+    units, bidirectional = _units(graph, *sides)
     return Structure(
         encoder=sides[0],
         decoder=sides[1],
-        output=output.name if output else "",
-        units=_units(found),
-        recurrent_activation=_recurrent_activation(found),
-        kinds=kinds,
+        starts=starts(graph, sides[0].lstms, sides[1].lstms, bidirectional),
+        attention=decoder.attention,
+        residual=added != {False},
+        readout=readout,
+        output=output,
+        units=units,
+        bidirectional=bidirectional,
+        recurrent_activation=_recurrent_activation(both),
     )
 
 
-def _main_layers(
-    layers: Mapping[str, Layer], outputs: Sequence[Reference]
-) -> tuple[Layer | None, Layer | None, Layer | None]:
-    """Encoder, decoder and output layer, without those that this model does not have."""
-    over = "a Dense layer over an LSTM's outputs"
-    states = outputs[-2:]
-    if not states or layers[states[-1].layer].kind != "LSTM":
-        output = _only(outputs, layers, "Dense", "one output, a Dense layer's")
-        decoder = _only(output.inputs, layers, "LSTM", over)
-        return _encoder_of(decoder, layers), decoder, output
-    lstm = layers[states[-1].layer]
-    if states != (Reference(lstm.name, 1), Reference(lstm.name, 2)):
-        refuse("an LSTM's states h and c, in this order, as the last outputs", shown(outputs, 80))
-    rest = outputs[:-2]
-    if rest in ((), (Reference(lstm.name, 0),)):
-        return lstm, None, None
-    output = _only(rest, layers, "Dense", "a Dense layer's output before the states")
-    if len(rest) > 1 or _only(output.inputs, layers, "LSTM", over) != lstm:
-        refuse("a decoder of one LSTM and a Dense layer", shown(outputs, 80))
-    return None, lstm, output
+def _output(graph: Graph) -> tuple[str, str, Reference]:
+    """The output layer, a linear layer below it or an empty name, and what the lower reads."""
+    top, wanted = graph.outputs, ("softmax", "linear")
+    if top and graph.at(top[0]).kind in ("Activation", "Softmax"):
+        require(graph.at(top[0]), {"activation": "softmax", "axis": -1})
+        top, wanted = graph.at(top[0]).inputs, ("linear",)
+    output = only(graph, top, "Dense", "one output, a Dense layer's")
+    if output.settings.get("activation", "linear") not in wanted:
+        require(output, {"activation": wanted[0]})
+    require(output, {})
+    below, readout = output.inputs, ""
+    if below and graph.at(below[0]).kind == "Dense":
+        layer = graph.at(below[0])
+        if layer.settings.get("activation", "linear") == "linear":
+            readout, below = below[0].layer, layer.inputs
+    if len(below) != 1:
+        refuse("an LSTM or attention below the output layer", f"{len(below)} tensors")
+    return top[0].layer, readout, below[0]
 
 
-def _encoder_of(decoder: Layer, layers: Mapping[str, Layer]) -> Layer:
-    """The LSTM whose states start the decoder's."""
-    states = _initial_states(decoder)
-    encoder = _only(states[:1], layers, "LSTM", "a second LSTM started by the first one", tensor=1)
-    if states != (Reference(encoder.name, 1), Reference(encoder.name, 2)):
-        refuse("the first LSTM's states h and c, in this order", shown(states, 80))
-    return encoder
+def _stack(graph: Graph, reference: Reference, attends: bool) -> _Stack:
+    """The LSTMs below a tensor, and with `attends` the attention among them."""
+    found = _Stack()
+    for _ in graph.layers:  # No stack is higher.
+        layer = graph.at(reference)
+        if attends and not found.attention and layer.kind in ("Dense", "Concatenate"):
+            head, reference, values = attention(graph, reference)
+            found = found._replace(attention=head, above=len(found.lstms), values=values)
+            continue
+        added, name = _added(graph, reference)
+        lstm = graph.layers[name]
+        if not lstm.inputs:
+            refuse("an input before each LSTM", f"none before {lstm}")
+        found = found._replace(lstms=(*found.lstms, name))
+        reference = lstm.inputs[0]
+        if graph.at(reference).kind in _FEEDERS and not added:
+            return found
+        found = found._replace(residual=(*found.residual, added))
+    refuse("one-hot vectors or an Embedding before each LSTM", str(graph.at(reference)))
 
 
-def _initial_states(decoder: Layer) -> tuple[Reference, ...]:
-    if len(decoder.inputs) != 3:
-        refuse("a second LSTM with two initial states", f"{len(decoder.inputs) - 1} of them")
-    return decoder.inputs[1:]
+def _added(graph: Graph, reference: Reference) -> tuple[bool, str]:
+    """Whether a tensor is the sum of an LSTM's outputs and of what it reads; the LSTM."""
+    layer, added = graph.at(reference), False
+    if layer.kind == "Add" and len(layer.inputs) == 2:
+        for one, other in (layer.inputs, layer.inputs[::-1]):
+            if graph.at(one).kind in LSTMS and graph.at(one).inputs[:1] == (other,):
+                added, reference = True, one
+    layer = graph.at(reference)
+    if layer.kind not in LSTMS or reference.tensor:
+        refuse("an LSTM's outputs", f"tensor {reference.tensor} of {layer}")
+    return added, reference.layer
 
 
-def _units(lstms: Sequence[Layer]) -> int:
-    """The units of all these LSTMs."""
-    units = lstms[0].settings.get("units")
-    if not isinstance(units, int) or units < 1 or units != lstms[-1].settings.get("units"):
-        found = " and ".join(shown(lstm.settings.get("units"), 20) for lstm in lstms)
-        refuse("two LSTMs of as many units", found)
-    return units
+def _encoder(graph: Graph, decoder: _Stack) -> _Stack:
+    """The other LSTMs: one stack, started from zeros."""
+    for name in decoder.lstms:
+        require(graph.layers[name], {"return_sequences": True})
+        if graph.layers[name].kind != "LSTM":
+            refuse("LSTMs of one direction in the decoder", str(graph.layers[name]))
+    others = {
+        name
+        for name, layer in graph.layers.items()
+        if layer.kind in LSTMS and name not in decoder.lstms
+    }
+    for name in others:
+        if len(graph.layers[name].inputs) > 1:
+            refuse("an encoder that starts from zeros", f"initial states of {graph.layers[name]}")
+    if not any(graph.layers[name].inputs[1:] for name in decoder.lstms):
+        found = f"{len(graph.layers[decoder.lstms[0]].inputs) - 1} of them"
+        refuse("a decoder's LSTM with two initial states", found)
+    tops = [decoder.values] if decoder.values else [Reference(name, 0) for name in sorted(others)]
+    for stack in (_stack(graph, top, attends=False) for top in tops):
+        if set(stack.lstms) == others:
+            # Unless something attends to it, nothing reads what the top LSTM is added to.
+            return stack if decoder.values else stack._replace(residual=stack.residual[1:])
+    named = ", ".join(sorted(str(graph.layers[name]) for name in others))
+    refuse("an encoder of one stack of LSTMs", shown(named or "none", 120))
+
+
+def _units(graph: Graph, encoder: Side, decoder: Side) -> tuple[int, bool]:
+    """Units of the decoder's LSTMs, and whether those of the encoder have two directions."""
+    sizes = {
+        name: [settings.get("units", 0) for settings in directions(graph.layers[name])]
+        for name in (*encoder.lstms, *decoder.lstms)
+    }
+    numbers = [number for both in sizes.values() for number in both]
+    kinds = {graph.layers[name].kind for name in encoder.lstms}
+    if not all(isinstance(number, int) and number > 0 for number in numbers):
+        refuse("LSTMs with a number of units", shown(numbers, 80))
+    if len(kinds) > 1:
+        refuse("an encoder whose LSTMs have all one direction or all both", "both kinds")
+    wide = {sum(both) for both in sizes.values()}
+    if len(wide) > 1 or len({size for n in encoder.lstms for size in sizes[n]}) > 1:
+        found = ", ".join(
+            f"{graph.layers[name]} {' + '.join(map(str, both))}" for name, both in sizes.items()
+        )
+        refuse("LSTMs of as many units (both directions of one added)", shown(found, 160))
+    return wide.pop(), kinds == {"Bidirectional"}
 
 
 def _recurrent_activation(lstms: Sequence[Layer]) -> str:
     """The activation of the gates of all these LSTMs."""
-    found = [lstm.settings.get("recurrent_activation", "sigmoid") for lstm in lstms]
-    if found[0] not in _RECURRENT_ACTIVATIONS or found[0] != found[-1]:
+    found = [
+        settings.get("recurrent_activation", "sigmoid")
+        for lstm in lstms
+        for settings in directions(lstm)
+    ]
+    if found[0] not in _RECURRENT_ACTIVATIONS or len(set(map(str, found))) > 1:
+        wanted = " or ".join(filter(None, _RECURRENT_ACTIVATIONS))
         refuse(
-            f"one recurrent_activation in every LSTM, {' or '.join(_RECURRENT_ACTIVATIONS)}",
-            " and ".join(shown(name, 40) for name in found),
+            f"one recurrent_activation in every LSTM, {wanted}",
+            shown(" and ".join(map(str, found)), 80),
         )
     return found[0]
-
-
-def _side(lstm: Layer, layers: Mapping[str, Layer], used: set[str]) -> Side:
-    """What stands between an LSTM and its input; adds the names of all these layers to `used`."""
-    used.add(lstm.name)
-    if not lstm.inputs:
-        refuse("an input before each LSTM", f"none before {lstm.name!r}")
-    feeder = layer = layers[lstm.inputs[0].layer]
-    embedding, masked = None, False
-    if feeder.kind == "Embedding":
-        embedding, masked = feeder.name, bool(feeder.settings.get("mask_zero"))
-    elif feeder.kind == "Masking":
-        _require(feeder, {"mask_value": 0.0})
-        masked = True
-    if feeder.kind != "InputLayer":
-        used.add(feeder.name)
-        layer = _only(feeder.inputs, layers, "InputLayer", f"an input before {feeder.kind}")
-    if layer.kind != "InputLayer" or lstm.inputs[0].tensor:
-        refuse("one-hot vectors or an Embedding before each LSTM", f"{layer.kind} {layer.name!r}")
-    used.add(layer.name)
-    reference = lstm.mask
-    for kind in MASK_KINDS[::-1] if feeder.kind == "Masking" else MASK_KINDS[:1]:
-        if reference:
-            operation = _only(reference, layers, kind, f"the mask of {feeder.kind}")
-            _require(operation, {"axis": -1, "keepdims": False})
-            used.add(operation.name)
-            reference = operation.inputs
-            if kind == "NotEqual" and (operation.constants != (0,) or not masked):
-                refuse("the mask of what is not 0", f"{operation.constants}")
-    if lstm.mask and reference != (Reference(layer.name, 0),):
-        refuse(f"the mask of the input {layer.name!r}", shown(reference, 80))
-    return Side(lstm.name, embedding, masked)
-
-
-def _only(
-    references: Sequence[Reference],
-    layers: Mapping[str, Layer],
-    kind: str,
-    expected: str,
-    tensor: int = 0,
-) -> Layer:
-    """The layer of this kind that the first reference names, checked."""
-    if not references:
-        refuse(expected, "nothing")
-    layer = layers[references[0].layer]
-    if layer.kind != kind or references[0].tensor != tensor:
-        refuse(expected, f"tensor {references[0].tensor} of {layer.kind} {layer.name!r}")
-    return layer
-
-
-def _require(layer: Layer, wanted: Mapping[str, Any]) -> None:
-    """Refuses a layer whose settings make it compute something else."""
-    for key, value in wanted.items():
-        found = layer.settings.get(key, value)
-        if found != value:
-            refuse(f"{key} {value!r} in {layer.kind} {layer.name!r}", shown(found, 80))
-    dtype = layer.settings.get("dtype", "float32")
-    if isinstance(dtype, Mapping):
-        dtype = dtype.get("config", {}).get("name")
-    if dtype != "float32":
-        refuse(f"float32 in {layer.kind} {layer.name!r}", shown(dtype, 80))

@@ -8,9 +8,21 @@ from typing import Any, NamedTuple, NoReturn
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
-# Keras 3 writes the mask of a layer down as operations on what that layer reads.
-MASK_KINDS = ("NotEqual", "Any")
-_KINDS = ("InputLayer", "Embedding", "Masking", "LSTM", "Dense", "Dropout", *MASK_KINDS)
+_KNOWN = (
+    "InputLayer", "Embedding", "Masking", "LSTM", "Bidirectional", "Attention", "Dot",
+    "Concatenate", "Add", "Average", "Dense", "Activation", "Softmax",
+)  # fmt: skip
+_TRAINING_ONLY = (
+    "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
+    "ActivityRegularization",
+)  # fmt: skip
+"""Layers that do nothing outside training."""
+_IN_TIME_DISTRIBUTED = ("Dense", "Activation", "Dropout")
+"""Layers that do at every step what they do without `TimeDistributed`."""
+# Keras 3 writes the masks of layers down as operations on what these layers read.
+_OPERATIONS = (
+    "NotEqual", "Any", "LogicalOr", "LogicalAnd", "ExpandDims", "ZerosLike", "ConvertToTensor",
+)  # fmt: skip
 
 
 class Reference(NamedTuple):
@@ -21,24 +33,43 @@ class Reference(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """A layer as the configuration has it.
+    """A layer as it is called at one place of a model.
 
     `inputs` are in the order of the call: the sequence, then the initial states. `constants` are
-    the numbers among the arguments. `stored_as` is the class whose weights the file holds: not
-    always the layer's own.
+    the numbers among the arguments, `flags` the named arguments that are true. `stored_as` is the
+    class whose weights the file holds: not always the layer's own.
     """
 
     name: str
     kind: str
     stored_as: str
     settings: Mapping[str, Any]
+    inputs: tuple[Reference, ...] = ()
+    mask: tuple[Reference, ...] = ()
+    constants: tuple[float, ...] = ()
+    flags: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {shown(self.name, 40)!r}"
+
+
+class Graph(NamedTuple):
+    """A functional model.
+
+    `layers` are by a name for each call: a layer that is called again has another one there.
+    """
+
+    layers: dict[str, Layer]
     inputs: tuple[Reference, ...]
-    mask: tuple[Reference, ...]
-    constants: tuple[float, ...]
+    outputs: tuple[Reference, ...]
+
+    def at(self, reference: Reference) -> Layer:
+        """The layer that gives a tensor."""
+        return self.layers[reference.layer]
 
 
-def parse(config: Any) -> tuple[dict[str, Layer], tuple[Reference, ...]]:
-    """The layers of a functional model by their names, and its outputs.
+def parse(config: Any) -> Graph:
+    """A functional model, without layers that do nothing outside training.
 
     Raises:
       UserError: for anything that Keras would not write, and for layers that cannot be read here.
@@ -49,26 +80,25 @@ def parse(config: Any) -> tuple[dict[str, Layer], tuple[Reference, ...]]:
     layers: dict[str, Layer] = {}
     try:
         for values in config["config"]["layers"]:
-            layer = _layer(values)
-            layers[layer.name] = layer
-        outputs = _references(config["config"]["output_layers"])
+            layers.update(_calls(values))
+        inputs, outputs = (
+            _references(config["config"][key]) for key in ("input_layers", "output_layers")
+        )
         named = [reference for layer in layers.values() for reference in layer.inputs + layer.mask]
-        if missing := {r.layer for r in [*named, *outputs]} - set(layers):
+        if missing := {r.layer for r in [*named, *inputs, *outputs]} - set(layers):
             raise ValueError(f"no layer {missing.pop()!r}")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         refuse("the layers of a model as Keras writes them", shown(error, 80))
-    return _without_dropout(layers, outputs)
+    return _without_dropout(Graph(layers, inputs, outputs))
 
 
-def _without_dropout(
-    layers: Mapping[str, Layer], outputs: tuple[Reference, ...]
-) -> tuple[dict[str, Layer], tuple[Reference, ...]]:
-    """The same model without its Dropout layers, which do nothing outside training."""
+def _without_dropout(graph: Graph) -> Graph:
+    """The same model without layers that do nothing outside training."""
 
     def source(reference: Reference) -> Reference:
-        for _ in layers:  # No chain is longer.
-            layer = layers[reference.layer]
-            if layer.kind != "Dropout":
+        for _ in graph.layers:  # No chain is longer.
+            layer = graph.at(reference)
+            if layer.kind not in _TRAINING_ONLY:
                 return reference
             if layer.inputs:
                 reference = layer.inputs[0]
@@ -76,47 +106,52 @@ def _without_dropout(
 
     kept = {
         name: layer._replace(inputs=tuple(map(source, layer.inputs)))
-        for name, layer in layers.items()
-        if layer.kind != "Dropout"
+        for name, layer in graph.layers.items()
+        if layer.kind not in _TRAINING_ONLY
     }
-    return kept, tuple(map(source, outputs))
+    return Graph(kept, graph.inputs, tuple(map(source, graph.outputs)))
 
 
 def uses_dropout(config: Any) -> bool:
     """Whether training a model drops anything, in layers of its own or in its LSTMs."""
     settings = [layer["config"] for layer in config["config"]["layers"]]
-    return any(s.get(key) for s in settings for key in ("rate", "dropout", "recurrent_dropout"))
+    settings += [s["layer"]["config"] for s in settings if isinstance(s.get("layer"), Mapping)]
+    keys = ("rate", "stddev", "dropout", "recurrent_dropout")
+    return any(s.get(key) for s in settings for key in keys)
 
 
-def _layer(values: Mapping[str, Any]) -> Layer:
-    """One layer; refused unless it is one of Keras's own that can be read here."""
-    kind, name, nodes = values["class_name"], values["config"]["name"], values["inbound_nodes"]
+def _calls(values: Mapping[str, Any]) -> dict[str, Layer]:
+    """A layer at each of its places; refused unless it can be read here."""
+    kind, name, nodes = values["class_name"], str(values["config"]["name"]), values["inbound_nodes"]
     # In Keras 3 each layer names its module; a class that someone registered has another one.
     module, settings, stored_as = values.get("module") or "keras.layers", values["config"], kind
     if kind == "CuDNNLSTM":  # An LSTM of the tutorial's kind, whose weights are laid out otherwise.
         kind = "LSTM"
-    if kind == "TimeDistributed":  # Of no effect on a Dense layer.
+    if kind == "TimeDistributed":
         kind, settings = settings["layer"]["class_name"], settings["layer"]["config"]
-        if kind != "Dense":
-            refuse_kind(f"TimeDistributed {kind}", str(name))
-    if kind not in _KINDS or not module.startswith("keras.") or ">" in str(kind):
-        refuse_kind(str(kind), str(name))
-    if len(nodes) > 1:
-        refuse("layers that are used once", f"{kind} {shown(name, 40)!r} used {len(nodes)} times")
-    arguments: Any = nodes
-    mask: Any = ()
-    if nodes and isinstance(nodes[0], Mapping):
-        mask = nodes[0]["kwargs"].get("mask")
-        arguments = [nodes[0]["args"], nodes[0]["kwargs"].get("initial_state")]
-    return Layer(
-        name,
-        kind,
-        stored_as,
-        settings,
-        _references(arguments),
-        _references(mask),
-        _numbers(arguments),
-    )
+        if kind not in _IN_TIME_DISTRIBUTED:
+            refuse_kind(f"TimeDistributed {kind}", name)
+    known = kind in (*_KNOWN, *_TRAINING_ONLY, *_OPERATIONS)
+    if not known or not module.startswith("keras.") or ">" in str(kind):
+        refuse_kind(str(kind), name)
+    calls, places = {}, list[Any](nodes or [[]])
+    for number, node in enumerate(places):
+        arguments: Any = node
+        mask, flags = None, {}
+        if isinstance(node, Mapping):
+            mask, flags = node["kwargs"].get("mask"), node["kwargs"]
+            arguments = [node["args"], node["kwargs"].get("initial_state")]
+        elif node and isinstance(node[0], list):
+            flags = next((item for item in node[0][3:] if isinstance(item, Mapping)), {})
+        calls[_call_name(name, number)] = Layer(
+            name, kind, stored_as, settings, _references(arguments), _references(mask),
+            _numbers(arguments), frozenset(key for key, value in flags.items() if value is True),
+        )  # fmt: skip
+    return calls
+
+
+def _call_name(layer: str, node: int) -> str:
+    return layer if node == 0 else f"{layer} (call {node + 1})"
 
 
 def _references(value: Any) -> tuple[Reference, ...]:
@@ -127,13 +162,13 @@ def _references(value: Any) -> tuple[Reference, ...]:
     """
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
-            layer, _, tensor = value["config"]["keras_history"]
-            return (Reference(layer, tensor),)
+            layer, node, tensor = value["config"]["keras_history"]
+            return (Reference(_call_name(layer, node), tensor),)
         return _references(list(value.values()))
     if not isinstance(value, list):
         return ()
     if len(value) >= 3 and isinstance(value[0], str) and isinstance(value[2], int):
-        return (Reference(value[0], value[2]), *_references(value[3:]))
+        return (Reference(_call_name(value[0], value[1]), value[2]), *_references(value[3:]))
     return tuple(reference for item in value for reference in _references(item))
 
 
@@ -146,13 +181,9 @@ def _numbers(value: Any) -> tuple[float, ...]:
 
 def refuse_kind(kind: str, name: str) -> NoReturn:
     """Refuses a model for one of its layers, by name."""
-    known = ", ".join(_KINDS[:5])
-    refuse(f"layers of the tutorial ({known})", f"{shown(kind, 40)} {shown(name, 40)!r}")
+    refuse(f"no layers but {', '.join(_KNOWN)}", f"{shown(kind, 40)} {shown(name, 40)!r}")
 
 
 def refuse(expected: str, found: str) -> NoReturn:
-    """Refuses a model that is not the tutorial's."""
-    raise UserError(
-        f"the tutorial's model was expected, but this one differs: expected {expected}; found "
-        f"{found}."
-    )
+    """Refuses a model of another kind."""
+    raise UserError(f"this model cannot be imported: expected {expected}; found {found}.")

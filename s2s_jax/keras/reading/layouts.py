@@ -15,11 +15,17 @@ import numpy as np
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
-COUNTS = {"Embedding": 1, "LSTM": 3, "CuDNNLSTM": 3, "Dense": 2, "TimeDistributed": 2}
-"""How many weights a layer has."""
+WEIGHTED = (
+    "Embedding", "LSTM", "CuDNNLSTM", "Bidirectional", "Dense", "TimeDistributed", "Attention",
+)  # fmt: skip
+"""Layers that may have weights."""
 
 _ARCHIVED = {"TimeDistributed": "time_distributed"}
-_INSIDE = {"LSTM": "cell/vars", "TimeDistributed": "layer/vars"}
+_INSIDE = {
+    "LSTM": ("cell/vars",),
+    "TimeDistributed": ("layer/vars",),
+    "Bidirectional": ("forward_layer/cell/vars", "backward_layer/cell/vars"),
+}
 
 _GROUPS = ("layers", "_layer_checkpoint_dependencies")  # Of Keras 3 and of tf.keras 2.12.
 # A layer by the names of its weights, where no configuration says what it is.
@@ -71,7 +77,7 @@ class LegacyLayout(NamedTuple):
         return {
             layer: [f"{self.root}/{layer}/{name}" for name in self._weight_names(layer)]
             for layer, kind in kinds.items()
-            if kind in COUNTS
+            if kind in WEIGHTED
         }
 
 
@@ -98,7 +104,7 @@ class ArchiveLayout(NamedTuple):
         turns = sorted(member(self.file, self.root), key=lambda key: (len(key), key))
         for key in turns:
             kind = re.sub(r"_\d+$", "", key)
-            known = {_archived(name): name for name in ("Masking", *COUNTS)}
+            known = {_archived(name): name for name in ("Masking", *WEIGHTED)}
             if kind == "dropout" or (kind not in known and not self._holds_weights(key)):
                 continue
             group = self.file.get(f"{self.root}/{key}/vars")
@@ -118,7 +124,7 @@ class ArchiveLayout(NamedTuple):
         turns: Counter[str] = Counter()
         names = {}
         for layer, kind in kinds.items():
-            if kind not in COUNTS:
+            if kind not in WEIGHTED:
                 continue
             key = _archived(kind) + (f"_{turns[kind]}" if turns[kind] else "")
             turns[kind] += 1
@@ -128,8 +134,10 @@ class ArchiveLayout(NamedTuple):
                 raise UserError(
                     f"expected the weights of {shown(layer, 40)!r} in {key}, not {found}."
                 )
-            inside = f"{self.root}/{key}/{_INSIDE.get(kind, 'vars')}"
-            names[layer] = [f"{inside}/{i}" for i in range(len(member(self.file, inside)))]
+            groups = [f"{self.root}/{key}/{inside}" for inside in _INSIDE.get(kind, ("vars",))]
+            names[layer] = [
+                f"{inside}/{i}" for inside in groups for i in range(len(member(self.file, inside)))
+            ]
         return names
 
 
@@ -138,36 +146,24 @@ def _archived(kind: str) -> str:
     return _ARCHIVED.get(kind, kind.lower())
 
 
-class Reader(NamedTuple):
-    """An open HDF5 file, and the names under which each layer's weights stand in it."""
+def read_array(file: Any, name: str, size: int) -> np.ndarray:
+    """One weight, float32, of an HDF5 file that takes `size` bytes.
 
-    file: Any
-    size: int  # Bytes of the file: no array can be larger.
-    names: Mapping[str, list[str]]
-
-    def shape(self, layer: str, number: int) -> tuple[int, ...]:
-        """The shape of one weight of a layer."""
-        return tuple(member(self.file, self.names[layer][number]).shape)
-
-    def array(self, layer: str, number: int, shape: tuple[int | None, ...]) -> np.ndarray:
-        """One weight of a layer, float32; None in `shape` takes any size."""
-        name = self.names[layer][number]
-        dataset = member(self.file, name)
-        found = (getattr(dataset, "dtype", None), getattr(dataset, "shape", ()))
-        fits = found[0] == np.float32 and len(found[1]) == len(shape)
-        if not fits or any(w not in (None, n) for w, n in zip(shape, found[1], strict=True)):
-            sizes = ", ".join("any" if n is None else str(n) for n in shape)
-            raise UserError(
-                f"{shown(name)} was expected to be float32 ({sizes}); found {found[0]} {found[1]}."
-            )
-        # Keras stores arrays as they are; one that fills itself in on reading may be of any size.
-        stored = dataset.id.get_storage_size()
-        if stored != dataset.nbytes or stored > self.size or dataset.external:
-            raise UserError(
-                f"{shown(name)} was expected to take {dataset.nbytes} bytes in the file; found "
-                f"{stored} of {self.size}; save the model with Keras again."
-            )
-        return dataset[()]
+    Raises:
+      UserError: if it has another type, or takes more or less of the file than it should.
+    """
+    dataset = member(file, name)
+    if getattr(dataset, "dtype", None) != np.float32:
+        found = getattr(dataset, "dtype", "a group")
+        raise UserError(f"{shown(name)} was expected to be float32; found {found}.")
+    # Keras stores arrays as they are; one that fills itself in on reading may be of any size.
+    stored = dataset.id.get_storage_size()
+    if stored != dataset.nbytes or stored > size or dataset.external:
+        raise UserError(
+            f"{shown(name)} was expected to take {dataset.nbytes} bytes in the file; found "
+            f"{stored} of {size}; save the model with Keras again."
+        )
+    return dataset[()]
 
 
 def member(group: Any, path: str) -> Any:

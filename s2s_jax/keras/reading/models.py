@@ -8,40 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from s2s_jax.errors import UserError
+from s2s_jax.keras.reading.activations import recurrent_activation
 from s2s_jax.keras.reading.files import is_architecture, read_architecture
-from s2s_jax.keras.reading.graph import Side
+from s2s_jax.keras.reading.graph import Structure, recognise
+from s2s_jax.keras.reading.halves import is_of_decoder, join
+from s2s_jax.keras.reading.layers import Layer, refuse
+from s2s_jax.keras.reading.params import model_settings, read_params
 from s2s_jax.keras.reading.parts import Part, read_part
-from s2s_jax.keras.weights import Weights
+from s2s_jax.runtime.files import shown
 
 
 class KerasModel(NamedTuple):
     """What was read; `optimizer` is in lower case and empty where the files have none."""
 
-    encoder: Side
-    decoder: Side
-    units: int
-    recurrent_activation: str
-    """By its name in `ModelConfig`."""
-    weights: Weights
+    structure: Structure
+    settings: dict[str, Any]
+    """Of `ModelConfig`, but for the sizes of the vocabularies."""
+    params: Any
+    """Of a `Seq2Seq`, but that rows of symbols are in Keras's order."""
     optimizer: str
     learning_rate: float
     dropout: bool
+    halves: bool
+    """Whether encoder and decoder came from files of their own."""
 
 
-def read_model(paths: Sequence[Path], recurrent_activation: str = "") -> KerasModel:
+def read_model(paths: Sequence[Path], gates: str = "") -> KerasModel:
     """Reads one model from its files.
 
     Args:
       paths: the whole model, or its encoder and its decoder; each may have the JSON of its
         architecture beside it, in the same order.
-      recurrent_activation: of the gates, where the files do not tell.
+      gates: the recurrent activation, where the files do not tell.
 
     Raises:
-      UserError: if h5py is missing, a file is damaged or forged, its model is another one than
-        the tutorial's, or a half is missing.
+      UserError: if h5py is missing, a file is damaged or forged, its model is none that ours can
+        express, or a half is missing.
     """
     architectures = [path for path in paths if is_architecture(path)]
     files = [path for path in paths if path not in architectures]
@@ -53,37 +60,43 @@ def read_model(paths: Sequence[Path], recurrent_activation: str = "") -> KerasMo
             f"{len(architectures)} for {len(files)} files."
         )
     configs = [read_architecture(path) for path in architectures] or [None] * len(files)
-    return _join(
-        [
-            read_part(path, config, recurrent_activation)
-            for path, config in zip(files, configs, strict=True)
-        ]
-    )
-
-
-def _join(parts: list[Part]) -> KerasModel:
-    """One model from a whole one, or from an encoder and a decoder."""
-    parts = sorted(parts, key=lambda part: part.encoder is None)
-    first, last = parts[0], parts[-1]
+    parts = [read_part(path, config) for path, config in zip(files, configs, strict=True)]
+    parts.sort(key=lambda part: part.kind == "decoder")
     if [part.kind for part in parts] not in (["whole model"], ["encoder", "decoder"]):
         raise UserError(_what_is_wrong(parts))
-    sides = [(part.structure.units, part.recurrent_activation) for part in (first, last)]
-    if sides[0] != sides[1]:
-        found = " and ".join(f"{units} units with {gates} gates" for units, gates in sides)
-        raise UserError(
-            f"an encoder and a decoder of one model were expected; found {found} in {first.path} "
-            f"and {last.path}: name two files that were saved together."
-        )
-    encoder, decoder = first.structure.encoder, last.structure.decoder
-    assert encoder and decoder and first.encoder and last.decoder and last.output  # By their kind.
+    try:
+        return _model(parts, gates)
+    except UserError as error:
+        named = " and ".join(str(part.path) for part in parts)
+        raise UserError(f"{named}: {error}") from None
+
+
+def _model(parts: list[Part], gates: str) -> KerasModel:
+    """One model from a whole one, or from an encoder and a decoder."""
+    first, last = parts[0], parts[-1]
+
+    def arrays(name: str, layer: Layer) -> list[np.ndarray]:
+        part = last if is_of_decoder(name) else first
+        return part.weights.get(layer.name, [])
+
+    try:
+        graph = first.graph if first is last else join(first.graph, last.graph)
+        structure = recognise(graph)
+        params = read_params(graph, structure, arrays)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        refuse("the layers of a model as Keras writes them", shown(error, 80))
+    named = structure.recurrent_activation
+    activations = [recurrent_activation(named, part.version, gates) for part in parts]
+    if activations[0] != activations[-1]:
+        refuse("an encoder and a decoder of one model", f"gates {' and '.join(activations)}")
     return KerasModel(
-        encoder,
-        decoder,
-        *sides[0],
-        Weights(first.encoder, last.decoder, *last.output),
+        structure,
+        {**model_settings(structure, params), "recurrent_activation": activations[0]},
+        params,
         first.optimizer or last.optimizer,
         first.learning_rate or last.learning_rate,
         first.dropout or last.dropout,
+        first is not last,
     )
 
 

@@ -2,56 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from s2s_jax.keras.reading.graph import Side, Structure
-from s2s_jax.keras.reading.layers import refuse, refuse_kind
-from s2s_jax.keras.reading.layouts import Reader
+import numpy as np
+
+from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse, refuse_kind
 
 _WITHOUT_WEIGHTS = ("InputLayer", "Masking")
 
 
-def recognise_weights(kinds: Mapping[str, str], reader: Reader) -> Structure:
-    """The structure that weights fit, without a configuration.
+def recognise_weights(kinds: Mapping[str, str], weights: Mapping[str, list[np.ndarray]]) -> Graph:
+    """The model that weights fit, without a configuration.
 
     Layers stand in the order of the model, where the encoder comes first; where only the other
     order fits the output layer, that one.
 
     Args:
       kinds: the class of every layer by its name.
-      reader: knows the shapes of their weights.
+      weights: of those that have any.
 
     Raises:
       UserError: if the weights are not those of the tutorial's model or of one half of it.
     """
-    layers: dict[str, list[str]] = {"LSTM": [], "Dense": [], "Embedding": [], "Masking": []}
+    found: dict[str, list[str]] = {"LSTM": [], "Dense": [], "Embedding": [], "Masking": []}
     for name, kind in kinds.items():
         kind = {"TimeDistributed": "Dense", "CuDNNLSTM": "LSTM"}.get(kind, kind)
-        if kind not in (*layers, *_WITHOUT_WEIGHTS):
-            refuse_kind(kind, name)
-        layers.setdefault(kind, []).append(name)
-    lstms, dense, embeddings = layers["LSTM"], layers["Dense"], layers["Embedding"]
+        if kind not in (*found, *_WITHOUT_WEIGHTS):
+            refuse_kind(kind, f"{name}, whose weights need the JSON of the architecture")
+        found.setdefault(kind, []).append(name)
+    lstms, dense, embeddings = found["LSTM"], found["Dense"], found["Embedding"]
     if (len(lstms), len(dense)) not in ((2, 1), (1, 1), (1, 0)):
-        refuse("two LSTMs and a Dense layer", f"{len(lstms)} LSTMs and {len(dense)} Dense layers")
+        refuse(
+            "weights of two LSTMs and a Dense layer, or the JSON of the architecture beside them",
+            f"{len(lstms)} LSTMs and {len(dense)} Dense layers",
+        )
     if len(embeddings) not in (0, len(lstms)):
         refuse("an Embedding before every LSTM or none", f"{len(embeddings)} of them")
 
     # Only a Masking layer masks one-hot vectors; of an Embedding the weights do not tell.
-    masks = [None] * len(lstms) if embeddings else [True] * len(layers["Masking"])
-    sides = [
-        Side(lstm, embeddings[i] if embeddings else None, masks[i] if i < len(masks) else False)
-        for i, lstm in enumerate(lstms)
-    ]
-    # It has no other gates.
-    gates = "sigmoid" if "CuDNNLSTM" in kinds.values() else ""
-    units = reader.shape(lstms[0], 1)[0]
-    if any(reader.shape(lstm, 1) != (units, 4 * units) for lstm in lstms):
-        refuse("LSTMs of as many units", f"{[reader.shape(lstm, 1) for lstm in lstms]}")
+    masked = len(found["Masking"])
+    feeders = embeddings or [*found["Masking"], *[""] * (len(lstms) - masked)]
+    sides = list(zip(lstms, feeders, strict=False))
+    if dense:
+        symbols = [len(weights[feeder if embeddings else lstm][0]) for lstm, feeder in sides]
+        vocabulary = weights[dense[0]][0].shape[1]
+        if symbols[-1] != vocabulary and symbols[0] == vocabulary:
+            sides.reverse()
+    return _graph(sides, dense, kinds, weights)
+
+
+def _graph(
+    sides: Sequence[tuple[str, str]],
+    dense: Sequence[str],
+    kinds: Mapping[str, str],
+    weights: Mapping[str, list[np.ndarray]],
+) -> Graph:
+    """The tutorial's model, or a half of it, of these LSTMs and what stands before each."""
+    layers: dict[str, Layer] = {}
+
+    def add(name: str, kind: str, *inputs: Reference, **settings: Any) -> Reference:
+        layers[name] = Layer(name, kind, kinds.get(name, kind), settings, inputs)
+        return Reference(name, 0)
+
+    states: list[Reference] = []
+    if dense and len(sides) == 1:
+        states = [add(f"state {name}", "InputLayer") for name in "hc"]
+    inputs, outputs = list(states), Reference("", 0)
+    for number, (lstm, feeder) in enumerate(sides):
+        below = add(f"input {number}", "InputLayer")
+        inputs.insert(number, below)
+        if feeder:
+            masking = kinds[feeder] == "Masking"
+            below = add(feeder, kinds[feeder], below, **({} if masking else {"mask_zero": None}))
+        # A CuDNNLSTM has no other gates; otherwise the weights do not tell.
+        gates = "sigmoid" if "CuDNNLSTM" in kinds.values() else ""
+        units = weights[lstm][1].shape[0]
+        outputs = add(lstm, "LSTM", below, *states, units=units, recurrent_activation=gates)
+        states = [Reference(lstm, 1), Reference(lstm, 2)]
     if not dense:
-        return Structure(sides[0], None, "", units, gates, dict(kinds))
-    symbols = [reader.shape(side.embedding or side.lstm, 0)[0] for side in sides]
-    vocabulary = reader.shape(dense[0], 1)[0]
-    if symbols[-1] != vocabulary and symbols[0] == vocabulary:
-        sides.reverse()
-    encoder, decoder = sides if len(sides) == 2 else (None, sides[0])
-    return Structure(encoder, decoder, dense[0], units, gates, dict(kinds))
+        return Graph(layers, tuple(inputs), tuple(states))
+    written = add(dense[0], "Dense", outputs)
+    return Graph(layers, tuple(inputs), (written, *(states if len(sides) == 1 else ())))
