@@ -112,15 +112,18 @@ def make_state(model: Seq2Seq, config: TrainConfig) -> TrainingState:
     init, apply = _functions(model)  # pyright: ignore[reportArgumentType]  Modules are frozen.
     tokens = jnp.zeros((1, 1), jnp.int32)
     variables = init(jax.random.key(config.seed), tokens, jnp.ones((1, 1), bool), tokens)
-    state = TrainingState.create(
+    optimizer = make_optimizer(config)
+    return TrainingState(
+        # A Python int would be compiled for once as a constant and once as an array.
+        step=jnp.int32(0),
         apply_fn=apply,
         params=variables["params"],
-        tx=make_optimizer(config),
+        tx=optimizer,
+        # In one program: left to itself, each shape of a moment would be compiled for.
+        opt_state=jax.jit(optimizer.init)(variables["params"]),
         key=dropout_key(model, config),
         smoothing=config.label_smoothing,
         decay=config.ema,
         parts=config.accumulate,
         config=model.config,
     ).with_params(variables["params"])
-    # A Python int would be compiled for once as a constant and once as an array.
-    return state.replace(step=jnp.int32(0))
