@@ -11,7 +11,7 @@ import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -123,10 +123,12 @@ def main(run: Callable[[], int]) -> NoReturn:
     sys.exit(status)
 
 
-def command(script: str, folder: Path, *more: str) -> str:
-    """A command for the user to type next."""
+def command(script: str, folder: Path | Sequence[Path], *more: str) -> str:
+    """A command for the user to type next, about a run folder or several."""
     flag = "--checkpoint" if script == "decode.py" else "--out"
-    return shlex.join([*typed(script).split(), flag, str(folder), *more])
+    named = [folder] if isinstance(folder, Path) else folder
+    runs = [word for each in named for word in (flag, str(each))]
+    return shlex.join([*typed(script).split(), *runs, *more])
 
 
 def typed(script: str) -> str:

@@ -119,6 +119,10 @@ class DataConfig(Reading):
         help="source: hold out whole source sentences, drawn at random; tail: hold out the last "
         "pairs, as the tutorial does",
     )
+    split_seed: int = option(
+        -1, least=-1, metavar="N",
+        help="seed of what is drawn of the data, the held-out sources above all; -1 = --seed",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -129,6 +133,10 @@ class DataConfig(Reading):
         for name in ("vocab_size", "subword_sampling"):
             if getattr(self, name) and "subword" not in (self.source_tokens, self.target_tokens):
                 raise UserError(f"`{name}` needs `tokens` subword, on one side at least.")
+
+    def seed_of_draws(self, seed: int) -> int:
+        """What the data are drawn with in a run of this seed."""
+        return seed if self.split_seed < 0 else self.split_seed
 
     @property
     def all_files(self) -> tuple[str, ...]:

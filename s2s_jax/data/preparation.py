@@ -117,7 +117,7 @@ def load_corpus(
         raise UserError("the run was trained on pairs in memory; give them again as its `data`.")
     if config.data != EMBEDDED:
         return _read(config.data, config, progress)
-    lines = enumerate(map("\t".join, embedded_pairs(seed)), 1)
+    lines = enumerate(map("\t".join, embedded_pairs(config.seed_of_draws(seed))), 1)
     corpus = collect_pairs(EMBEDDED, lines, config)
     by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
     return dataclasses.replace(corpus, always_train=frozenset(by_heart))
@@ -141,7 +141,7 @@ def prepare(
 
     Args:
       config: which pairs, and how they are split.
-      seed: draws the split (and the embedded corpus).
+      seed: draws the split (and the embedded corpus), unless `config` has another for that.
       encoders: of source and target; without them they are made from the training part.
       progress: show the progress of a download.
       pairs: in memory, instead of those that `config` names.
@@ -158,9 +158,8 @@ def prepare(
     if "validation" in parts:
         training, validation = corpus.pairs, parts["validation"].pairs
     else:
-        training, validation = split_pairs(
-            corpus.pairs, config.validation_split, config.split, seed, corpus.always_train
-        )
+        how = config.validation_split, config.split, config.seed_of_draws(seed)
+        training, validation = split_pairs(corpus.pairs, *how, corpus.always_train)
     sources, targets = ([pair[side] for pair in training] for side in (0, 1))
     if encoders is None:
         source = Vocabulary.from_texts(sources, config.source_tokens, config.vocab_size)

@@ -14,6 +14,7 @@ from s2s_jax.decoding.programs import score_and_attend
 from s2s_jax.decoding.sources import read_sources
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.runtime.parallel import one_copy
 
 
@@ -46,6 +47,8 @@ def align(
       UserError: for a model without attention, and for a source without a known symbol.
     """
     run = translator.run
+    if isinstance(translator.model, Ensemble):
+        raise UserError("the models of an ensemble look at a source each in its way; load one run.")
     if run.config.model.attention == "none":
         raise UserError("this model has no attention; train one with `attention` luong.")
     source = read_sources(run, [text], strict=False, first=1)[0].ids

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int32, PyTree, UInt32
 from s2s_jax.data.batching import pad
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.programs import Draw, beam, greedy, sample, score
+from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import one_copy, run_rows
 
@@ -37,7 +38,7 @@ class HypothesisIds(NamedTuple):
 
 
 def decode_rows(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     params: PyTree,
     rows: Sequence[Int32[np.ndarray, " _"]],
     config: DecodeConfig,
@@ -77,7 +78,7 @@ def decode_rows(
 
 
 def decode_batch(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     params: PyTree,
     mesh: Mesh | None,
     config: DecodeConfig,
@@ -124,7 +125,7 @@ def row_hashes(
 
 
 def score_rows(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     params: PyTree,
     sources: Sequence[Int32[np.ndarray, " _"]],
     targets: Sequence[Int32[np.ndarray, " _"]],

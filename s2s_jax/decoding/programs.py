@@ -18,6 +18,7 @@ from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.beam import BeamResult, beam_search
 from s2s_jax.decoding.greedy import Limits, StepFn, greedy_decode
 from s2s_jax.decoding.sampling import sample_decode
+from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 
 # Never written: nothing ever trained them as an answer, or the answer would be no text.
@@ -34,7 +35,7 @@ class _Start(NamedTuple):
 
 
 def _start(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     params: PyTree,
     source: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
@@ -65,7 +66,7 @@ def _limits(capacity: int, mask: Bool[Array, "batch time"], limit: Int[Array, ""
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def greedy(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     capacity: int,
     params: PyTree,
     source: Int[Array, "batch time"],
@@ -86,7 +87,7 @@ class Draw(NamedTuple):
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def sample(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     capacity: int,
     truncate: bool,
     params: PyTree,
@@ -110,7 +111,7 @@ def sample(
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def beam(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     capacity: int,
     slots: int,
     n_best: int,
@@ -129,7 +130,7 @@ def beam(
 
 @functools.partial(jax.jit, static_argnums=0)
 def score(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     params: PyTree,
     source: Int[Array, "batch source_time"],
     mask: Bool[Array, "batch source_time"],
@@ -142,7 +143,7 @@ def score(
 
 @functools.partial(jax.jit, static_argnums=0)
 def score_and_attend(
-    model: Seq2Seq,
+    model: Seq2Seq | Ensemble,
     params: PyTree,
     source: Int[Array, "batch source_time"],
     mask: Bool[Array, "batch source_time"],

@@ -16,13 +16,13 @@ from s2s_jax.data.corpus import normalize
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.decoding.batches import HypothesisIds, decode_rows, score_rows
 from s2s_jax.decoding.config import DecodeConfig, DecodeOptions
+from s2s_jax.decoding.members import combined, read_member
 from s2s_jax.decoding.sources import read_sources, refuse_unseen
 from s2s_jax.decoding.translation import Hypothesis, Translation, warn_of_problems
-from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
-from s2s_jax.runs.checkpointing import restore_params
-from s2s_jax.runs.folder import Run, read_run
+from s2s_jax.model.ensemble import Ensemble
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runs.folder import Run
 from s2s_jax.runs.hub import local_folder
-from s2s_jax.runs.steps import restore_newest
 from s2s_jax.runtime.parallel import replicate
 
 _GREEDY = DecodeConfig()
@@ -43,8 +43,8 @@ class Translator:
         params: PyTree,
         mesh: Mesh | None = None,
         *,
-        folder: Path | None = None,
-        step: int | None = None,
+        model: Seq2Seq | Ensemble | None = None,
+        origins: Sequence[tuple[Path, int]] = (),
     ) -> None:
         """Prepares to decode; `load` does so from a run folder.
 
@@ -52,24 +52,27 @@ class Translator:
           run: vocabularies and configuration.
           params: of the model.
           mesh: this process's devices, which share each batch; None for one device.
-          folder: where the run is kept, and `step` the step of the parameters, for `repr`.
+          model: the run's own by default.
+          origins: the run folders and steps that the parameters are from; none if in memory.
         """
         self.run = run
         self.params = jax.device_put(params) if mesh is None else replicate(params, mesh)
         self.mesh = mesh
-        self.model = Seq2Seq(run.config.model)
-        self.folder = folder
-        self.step = step
+        self.model = model or Seq2Seq(run.config.model)
+        self.origins = tuple(origins)
 
     @classmethod
     def load(
-        cls, folder: str | Path, step: str | int = "best", mesh: Mesh | None = None
+        cls,
+        folder: str | Path | Sequence[str | Path],
+        step: str | int = "best",
+        mesh: Mesh | None = None,
     ) -> Translator:
-        """Reads a run folder.
+        """Reads a run folder, or several that answer together as an `Ensemble`.
 
         Args:
           folder: a run folder, as train.py leaves it, or hf://user/name for one on the Hugging
-            Face Hub.
+            Face Hub; or a list of them.
           step: "best" (by validation loss), "latest", or a step's number.
           mesh: this process's devices, which share each batch; None for one device.
 
@@ -77,18 +80,23 @@ class Translator:
         a `RunWarning`.
 
         Raises:
-          UserError: if the folder holds no run, or a damaged one.
+          UserError: if a folder holds no run, or a damaged one; for several runs of other symbols.
         """
-        folder = local_folder(folder)
-        run = read_run(folder)
-        shapes = param_shapes(run.config.model)
-        number, params = restore_newest(folder, step, lambda n: restore_params(folder, n, shapes))
-        return cls(run, params, mesh, folder=folder, step=number)
+        folders = [folder] if isinstance(folder, (str, Path)) else folder
+        members = [read_member(local_folder(folder), step) for folder in folders]
+        run, model, params = combined(members)
+        origins = [(member.folder, member.step) for member in members]
+        return cls(run, params, mesh, model=model, origins=origins)
+
+    @property
+    def folder(self) -> Path | None:
+        """The run folder; None for several, and for a run in memory."""
+        return self.origins[0][0] if len(self.origins) == 1 else None
 
     @property
     def origin(self) -> str:
-        """The run folder and the step, for messages; empty if the run is not kept in a folder."""
-        return "" if self.folder is None else f"{self.folder}, step {self.step}"
+        """The run folders and their steps, for messages; empty if the run is in memory."""
+        return " and ".join(f"{folder}, step {step}" for folder, step in self.origins)
 
     def __repr__(self) -> str:
         source, target = (

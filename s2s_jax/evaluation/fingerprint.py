@@ -69,6 +69,17 @@ def read_training_sources(folder: Path) -> UInt64[np.ndarray, " sources"] | None
     return np.frombuffer(content, _HASH)
 
 
+def sources_of(folders: Sequence[Path]) -> UInt64[np.ndarray, " sources"] | None:
+    """The hashes of what any of these runs was trained on; None if one has no record, or for none.
+
+    Raises:
+      UserError: if a file is damaged.
+    """
+    found = [read_training_sources(folder) for folder in folders]
+    known = [hashes for hashes in found if hashes is not None]
+    return np.concatenate(known) if known and len(known) == len(found) else None
+
+
 def trained_on(
     training_sources: UInt64[np.ndarray, " sources"], sentences: Sequence[str]
 ) -> Bool[np.ndarray, " sentences"]:

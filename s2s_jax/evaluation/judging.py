@@ -13,7 +13,7 @@ from s2s_jax.data.reading.layout import AS_WRITTEN
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import decoded_lines, evaluate, evaluation_lines
-from s2s_jax.evaluation.fingerprint import read_training_sources
+from s2s_jax.evaluation.fingerprint import sources_of
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
 
@@ -45,7 +45,7 @@ def judge(
     corpus = read_pairs(path, reading)
     for text in corpus.skipped_texts():
         print(f"skipped: {text}", file=sys.stderr)
-    training_sources = translator.folder and read_training_sources(translator.folder)
+    training_sources = sources_of([folder for folder, _ in translator.origins])
     with progress_bar() as bar:
         evaluation = evaluate(translator, corpus.pairs, config, training_sources, bar)
     if output is not None:

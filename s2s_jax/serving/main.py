@@ -28,7 +28,7 @@ def parser() -> Parser:
     p.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="sentences to decode")
     p.add_argument("--checkpoint", type=Path, metavar="DIR", action="append",
         help="run folder, or hf://user/name on the Hugging Face Hub (default: the newest in "
-        "checkpoints/, here or beside decode.py); --web takes several",
+        "checkpoints/, here or beside decode.py); several answer together, or with --web by choice",
     )  # fmt: skip
     p.add_argument("--step", metavar="best|latest|N",
         help="which saved step (default: best, by validation loss)")  # fmt: skip

@@ -68,21 +68,22 @@ def decode(request: DecodeRequest) -> int:
         return _serve(request)
     keep_compiled_programs()
     mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
-    (folder,) = _run_folders(request)
+    folders = _run_folders(request)
     if request.export is not None:
-        export(Translator.load(folder, request.step), request.export, request.config.max_length)
-        print(f"{request.export}: the greedy decoder of {folder}; see examples/run_exported.py")
+        export(Translator.load(folders, request.step), request.export, request.config.max_length)
+        runs = " and ".join(map(str, folders))
+        print(f"{request.export}: the greedy decoder of {runs}; see examples/run_exported.py")
         return 0
     with contextlib.ExitStack() as stack:
         if request.evaluate is not None:
-            translator = Translator.load(folder, request.step, mesh)
+            translator = Translator.load(folders, request.step, mesh)
             _name_run(request, translator)
             pairs = (request.evaluate, request.reading)
             return judge(translator, *pairs, request.config, request.output, request.json)
         chunks, size = _open_input(request, stack)
         if chunks is None and request.attention is not None:
             raise UserError("--attention draws the answers to given texts; give some, or --input.")
-        translator = Translator.load(folder, request.step, mesh)
+        translator = Translator.load(folders, request.step, mesh)
         if chunks is None:
             return converse(translator, request.config)
         _name_run(request, translator)
@@ -160,8 +161,6 @@ def _check(request: DecodeRequest) -> None:
         return _check_web(request)
     if request.page != WebConfig():
         raise UserError("--host, --port and --share are about the page; give --web with them.")
-    if len(request.checkpoints) > 1:
-        raise UserError("one run answers; give --checkpoint once, or --web to choose on a page.")
     if request.texts and request.input is not None:
         raise UserError("give sentences or --input, not both.")
     if request.evaluate is not None and (request.texts or request.input is not None):

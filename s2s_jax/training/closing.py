@@ -19,7 +19,7 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
 from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate
-from s2s_jax.evaluation.fingerprint import read_training_sources
+from s2s_jax.evaluation.fingerprint import sources_of
 from s2s_jax.pictures.presentation import present
 from s2s_jax.runs.folder import TEST, VALIDATION, write_evaluation
 from s2s_jax.runs.history import best_epoch
@@ -92,7 +92,7 @@ def _facts(prepared: Prepared, translator: Translator, mesh: Mesh | None) -> dic
 
 def _judge(translator: Translator, pairs: Sequence[Pair], report: TrainingReport) -> Evaluation:
     """The evaluation of a part, under a progress bar."""
-    training_sources = translator.folder and read_training_sources(translator.folder)
+    training_sources = sources_of([folder for folder, _ in translator.origins])
     with report.bar() as bar:
         return evaluate(translator, pairs, DecodeConfig(), training_sources, bar)
 

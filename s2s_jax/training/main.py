@@ -47,6 +47,9 @@ def _add_run(run: argparse._ArgumentGroup) -> None:
         "vocabularies")  # fmt: skip
     run.add_argument("--step", metavar="STEP",
         help="which step of that run: best, latest or a number (default: best)")  # fmt: skip
+    run.add_argument("--runs", type=int, metavar="N",
+        help="train N times, with --seed and the seeds after it, on the same pairs, into "
+        "<out>-seed<N>: the runs of an ensemble")  # fmt: skip
     run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
     run.add_argument("--tensorboard", action="store_true",
         help="keep figures, answers and attention for TensorBoard in the run folder")  # fmt: skip
@@ -99,6 +102,7 @@ def run() -> int:
     from s2s_jax.pictures.models import SUFFIXES, write_model
     from s2s_jax.training.api import train
     from s2s_jax.training.planning import request_for
+    from s2s_jax.training.repeated import carry_out_runs
     from s2s_jax.training.report import TrainingReport
     from s2s_jax.training.run import TrainingInterrupted, summarize
 
@@ -109,8 +113,12 @@ def run() -> int:
         if asked is not True:
             write_model(config, asked)
         return 0
+    runs = flags.pop("runs", None)
     try:
-        train(**flags, verbose=True)
+        if runs is None:
+            train(**flags, verbose=True)
+        else:
+            carry_out_runs(request_for(flags), runs)
     except TrainingInterrupted as interrupted:
         return 128 + interrupted.signum
     return 0

@@ -171,6 +171,11 @@ class TrainingReport:
         self.say("Next:")
         self.say("  " + command("decode.py", folder, *sources))
 
+    def finished_together(self, folders: Sequence[Path]) -> None:
+        """What to type for the answers of several runs together."""
+        self.say("Together:")
+        self.say("  " + command("decode.py", folders))
+
     def stopped(self, folder: Path) -> None:
         """Prints the command that resumes a stopped run."""
         self.say(f"Stopped; what was reached is saved in {folder}. To resume:")

@@ -13,6 +13,7 @@ from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import prepare
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.runs.checkpointing import read_rank
 from s2s_jax.runs.folder import read_run
 from s2s_jax.runs.locking import locked
 from s2s_jax.training import run
@@ -44,6 +45,29 @@ def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, 
     lines = [line.split("\t") for line in (folder / "validation.tsv").read_text().splitlines()]
     assert [Pair(*line[:2]) for line in lines] == prepared.validation
     assert [line[2] for line in lines] == answers
+
+
+def test_the_best_step_may_be_the_one_of_the_fewest_errors(request_for, tmp_path):
+    request = request_for(select="error", epochs=3, optimizer="adam", learning_rate=0.05)
+    whole = carry_out(request, TrainingReport(quiet=True))
+    errors = [epoch["val_error"] for epoch in whole.history]
+    saved = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert saved["sequence_error_rate"] == min(errors)
+    # Resumed, it measures and chooses the same.
+    parts = request._replace(out=tmp_path / "parts", resume=True)
+    for epochs in (1, 3):
+        resumed = carry_out(
+            parts._replace(train={**request.train, "epochs": epochs}), TrainingReport(quiet=True)
+        )
+    assert [epoch["val_error"] for epoch in resumed.history] == errors
+    ((_, step),), ((_, wanted),) = resumed.translator.origins, whole.translator.origins
+    assert step == wanted
+    # What another run starts from is judged likewise.
+    again = request_for(select="error", epochs=0)._replace(
+        out=tmp_path / "again", start_from=tmp_path / "run"
+    )
+    again = carry_out(again._replace(model={}), TrainingReport(quiet=True))
+    assert read_rank(again.folder, 0) == read_rank(whole.folder, wanted)
 
 
 def test_the_test_part_is_judged_beside_the_validation_part(request_for, tmp_path, capsys):

@@ -27,7 +27,7 @@ def make_translator(attention, folder=None):
     init = jax.jit(Seq2Seq(sizes).init)
     params = init(jax.random.key(3), tokens, tokens == 0, tokens)["params"]
     params = jax.tree.map(lambda x: x * 3, params)
-    return Translator(Run(config, SOURCE, TARGET), params, folder=folder, step=7)
+    return Translator(Run(config, SOURCE, TARGET), params, origins=[(folder, 7)] if folder else [])
 
 
 @pytest.fixture(scope="module", autouse=True)

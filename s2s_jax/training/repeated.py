@@ -1,0 +1,37 @@
+"""One training several times, from other seeds: the runs of an ensemble."""
+
+from __future__ import annotations
+
+from s2s_jax.errors import UserError
+from s2s_jax.training.planning import Request, choose_folder
+from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.run import TrainedRun, carry_out
+
+
+def carry_out_runs(request: Request, runs: int, quiet: bool = False) -> list[TrainedRun]:
+    """Trains with the seed asked for and those after it, each in a folder `<out>-seed<N>`.
+
+    All hold out the same pairs, those of the first seed unless `split_seed` says otherwise, and so
+    have the same symbols and compiled programs.
+
+    Args:
+      request: of the first; the others differ from it in seed and folder.
+      runs: how many, at least 1.
+      quiet: print nothing.
+
+    Raises:
+      UserError, TrainingInterrupted: as `carry_out` does.
+    """
+    if runs < 1:
+        raise UserError(f"`runs` must be a whole number of at least 1, not {runs}.")
+    folder, first = choose_folder(request), request.train.get("seed", 0)
+    found = []
+    for seed in range(first, first + runs):
+        repeated = request._replace(
+            data={"split_seed": first, **request.data},
+            train={**request.train, "seed": seed},
+            out=folder.with_name(f"{folder.name}-seed{seed}"),
+        )
+        found.append(carry_out(repeated, TrainingReport(quiet)))
+    TrainingReport(quiet).finished_together([run.folder for run in found])
+    return found
