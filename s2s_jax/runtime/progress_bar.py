@@ -29,6 +29,10 @@ class Bar(Progress):
 
     below: tuple[str, ...] = ()
 
+    def stop(self) -> None:
+        if not self.disable:  # rich 14.1 ends what it has not drawn with an empty line.
+            super().stop()
+
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
         yield from (Text(line, no_wrap=True, overflow="crop") for line in self.below)
