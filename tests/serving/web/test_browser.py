@@ -1,4 +1,4 @@
-"""The page in a real browser: Debian's Chromium, driven by Selenium."""
+"""The page in a real browser: Chromium, driven by Selenium."""
 
 import shutil
 import time
@@ -16,7 +16,8 @@ WIDTHS = (1280, 360)
 @pytest.fixture(scope="module")
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs pip install selenium")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("needs Chromium: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
@@ -146,7 +147,7 @@ def test_it_fits_and_can_be_read(browser, page, width, scheme, tmp_path):
     assert not low, low
     unnamed = browser.execute_script(
         "return [...document.querySelectorAll('input,select,textarea,button')]"
-        ".filter(e => !(e.labels?.length || e.innerText)).map(e => e.outerHTML)"
+        ".filter(e => !(e.labels?.length || e.textContent.trim())).map(e => e.outerHTML)"
     )
     assert not unnamed
     browser.save_screenshot(str(tmp_path / f"{width}-{scheme}.png"))
