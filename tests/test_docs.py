@@ -8,6 +8,8 @@ import sys
 import pytest
 from s2s_testing import ROOT
 
+import s2s_jax
+
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LONGEST_README = 150  # Lines.
 MOST_TO_READ = 2_000  # Lines of the files that reading.md goes through.
@@ -46,6 +48,14 @@ def test_the_files_to_read_are_as_long_as_the_page_says():
     lengths = {name: len((ROOT / name).read_text("utf-8").splitlines()) for _, name, _ in rows}
     assert {name: int(lines) for _, name, lines in rows} == lengths
     assert sum(lengths.values()) <= MOST_TO_READ
+
+
+def test_the_version_to_cite_is_this_one():
+    for page, wanted in (
+        ("CITATION.cff", rf"^version: {re.escape(s2s_jax.__version__)}$"),
+        ("docs/index.md", rf"^  version = {{{re.escape(s2s_jax.__version__)}}},$"),
+    ):
+        assert re.search(wanted, (ROOT / page).read_text("utf-8"), re.M), page
 
 
 @pytest.mark.slow

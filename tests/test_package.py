@@ -34,6 +34,7 @@ NEEDED_LATER = ("jax", "flax", "optax", "orbax", "rich", "numpy")
         "from s2s_jax.training.main import parser; parser().format_help()",
         "from s2s_jax.serving.main import parser; parser().format_help()",
         "from s2s_jax.keras.__main__ import parser; parser().format_help()",
+        "from s2s_jax.pictures.__main__ import parser; parser().format_help()",
     ],
 )
 def test_what_only_declares_needs_no_jax(statement):

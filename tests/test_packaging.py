@@ -99,7 +99,7 @@ def test_the_wheel_alone_trains_decodes_and_imports(installed, tmp_path):
     importing = ["import", FIXTURE / "tutorial.h5", "--data", FIXTURE / "pairs.txt"]
     imported = installed("s2s-keras", *importing, "--num-samples", 24, cwd=tmp_path)
     assert "s2s-decode --checkpoint checkpoints/tutorial" in imported
-    for command in ("s2s-train", "s2s-decode", "s2s-keras"):
+    for command in ("s2s-train", "s2s-decode", "s2s-keras", "s2s-plot"):
         version = installed(command, "--version", cwd=tmp_path)
         assert version == f"s2s_jax {s2s_jax.__version__}\n"
 
