@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from s2s_old_runs import SAFELY
 from s2s_testing import ROOT, SMALL, write_pairs
 
 import s2s_jax
@@ -114,7 +115,7 @@ print(*Translator.load("checkpoints/fra")(["He eats."]))
 def test_the_source_distribution_has_what_its_tests_need(build, tmp_path):
     """It collects the tests that stand here, and those that read files beside them pass."""
     with tarfile.open(build("sdist")) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path, **SAFELY)
     (unpacked,) = tmp_path.iterdir()
 
     def pytest_in(folder, *arguments):

@@ -3,12 +3,14 @@
 import json
 import tarfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 TESTS = Path(__file__).resolve().parents[1]
 FOLDER = TESTS / "runs" / "old_runs"
+SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+"""For `extractall`; Python knows filters from 3.11.4 on."""
 OLD_RUNS = ("character", "words", "keras", "unhashed")
 
 
@@ -32,7 +34,7 @@ class OldRun(NamedTuple):
 def open_old_run(name: str, folder: Path) -> OldRun:
     """Unpacks one of `OLD_RUNS` under `folder`."""
     with tarfile.open(FOLDER / f"{name}.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **SAFELY)
     run = folder / name
     with np.load(run / "expected.npz") as file:
         arrays = dict(file)
