@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import ablations
 import scaling
 import translator
 from flops import training_flops
@@ -21,6 +22,8 @@ from report import (
     write_json,
     write_section,
 )
+from s2s_jax.config import DataConfig, ModelConfig, TrainConfig
+from s2s_jax.training.planning import request_for
 from time_to_loss import first_below, first_reached, loss_of_line
 from training import OURS, PEERS, figures, tokens_note
 
@@ -173,6 +176,23 @@ def test_translators_are_compared_by_epochs_after_the_first():
     assert first[-1] == ""
     assert second[4] == "not reached"
     assert second[-1] == "2.00x"
+
+
+@pytest.mark.parametrize("name", ablations.VARIATIONS)
+def test_a_variation_changes_the_recipe_and_is_a_run_that_can_be_asked_for(name):
+    asked, plain = (
+        request_for({"data": "fra.txt", "recipe": "translator", **settings})
+        for settings in ({"ema": 0.999, **ablations.VARIATIONS[name]}, {"ema": 0.999})
+    )
+    assert (asked == plain) == (name == "all of it")
+    DataConfig(**asked.data), ModelConfig(9, 9, **asked.model), TrainConfig(**asked.train)
+
+
+def test_a_table_of_ablations_has_a_row_for_each_variation_asked_for():
+    found = {"step": 30, "epochs": 1, "chrf_1": 50.04, "bleu_1": 30, "chrf_5": 51, "bleu_5": 31}
+    grid = ablations.table({"no dropout": found}, ["all of it", "no dropout"])
+    assert grid.rows[0] == ("all of it", *[""] * 6)
+    assert grid.rows[1] == ("no dropout", "30", "1", "50.0", "30.0", "51.0", "31.0")
 
 
 def test_what_needs_pytorch_runs_with_the_python_that_has_it():
