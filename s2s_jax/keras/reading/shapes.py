@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse, refuse_kind
+from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
+from s2s_jax.runtime.files import shown
 
 _WITHOUT_WEIGHTS = ("InputLayer", "Masking")
 
@@ -29,7 +30,11 @@ def recognise_weights(kinds: Mapping[str, str], weights: Mapping[str, list[np.nd
     for name, kind in kinds.items():
         kind = {"TimeDistributed": "Dense", "CuDNNLSTM": "LSTM"}.get(kind, kind)
         if kind not in (*found, *_WITHOUT_WEIGHTS):
-            refuse_kind(kind, f"{name}, whose weights need the JSON of the architecture")
+            refuse(
+                "weights of LSTM, Embedding and Dense layers alone; give the JSON of the "
+                "architecture (model.to_json()) beside other weights",
+                f"{shown(kind, 40)} {shown(name, 40)!r}",
+            )
         found.setdefault(kind, []).append(name)
     lstms, dense, embeddings = found["LSTM"], found["Dense"], found["Embedding"]
     if (len(lstms), len(dense)) not in ((2, 1), (1, 1), (1, 0)):
