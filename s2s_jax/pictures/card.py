@@ -119,7 +119,7 @@ def _figures(folder: Path, evaluation: Mapping[str, Any]) -> Iterator[str]:
     yield from ("## Figures", "")
     if history:
         seconds = sum(epoch.get("seconds") or 0 for epoch in history)
-        yield f"Epoch {best_epoch(history)} of {len(history)} was the best and answers here; "
+        yield f"Epoch {best_epoch(history)} of {len(history)} was the best and answers here;"
         yield from (f"training took {seconds:,.0f} s.", "")
     parts = {"validation": evaluation, "test": evaluation.get("test", {})}
     rows = [_figure_row(name, part) for name, part in parts.items() if part.get("sentences")]
