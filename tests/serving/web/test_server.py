@@ -67,7 +67,6 @@ def test_sharing_needs_colab():
         ({"web": True, "json": True}, "leave out json"),
         ({"web": True, "config": DecodeConfig(beam=3)}, "its own settings"),
         ({"page": WebConfig(port=1)}, "give --web"),
-        ({"checkpoints": ("a", "b")}, "give --checkpoint once"),
     ],
     ids=str,
 )
