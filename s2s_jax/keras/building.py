@@ -147,8 +147,9 @@ def _bridge(keras: Any, config: ModelConfig, params: Any, ends: list[tuple[Any, 
         return list(ends[-1])
     kernels = {"c": params["bridge_0"], "h": params["bridge_1"]}
     joined = {}
-    for name, parts in zip("hc", zip(*ends, strict=True), strict=True):
-        joined[name] = keras.layers.Concatenate()(list(parts)) if len(parts) > 1 else parts[0]
+    for i, name in enumerate("hc"):
+        parts = [end[i] for end in ends]
+        joined[name] = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     states, units = [], config.latent_dim
     for n in range(config.decoder_layers):
         columns = slice(n * units, (n + 1) * units)
