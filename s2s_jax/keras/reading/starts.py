@@ -73,6 +73,9 @@ def _start(graph: Graph, reference: Reference) -> Start:
         if layer.settings.get("axis", -1) not in (-1, 1):
             refuse(f"axis -1 in {layer}", shown(layer.settings["axis"], 40))
         merge, ends = layer.kind, layer.inputs
+    if merge == "Concatenate":  # Of several layers, those of both directions may be joined before.
+        joined = [graph.at(end).inputs if graph.at(end).kind == merge else (end,) for end in ends]
+        ends = tuple(end for some in joined for end in some)
     for end in ends:
         if graph.at(end).kind not in LSTMS or end.tensor == 0:
             refuse("the states of the encoder's LSTMs", f"tensor {end.tensor} of {graph.at(end)}")
