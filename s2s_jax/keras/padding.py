@@ -130,7 +130,9 @@ def _likeliest_padding(
 def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:
     """Mean loss in nats per real target token."""
     batches = Batches(prepared.encode(pairs), batch_size=64, max_buckets=1)
-    state = TrainingState.create(apply_fn=_apply(config), params=params, tx=optax.identity())
+    state = TrainingState.create(
+        apply_fn=_apply(config), params=params, tx=optax.identity(), config=config
+    )
     return loop.mean_loss(state, batches)
 
 

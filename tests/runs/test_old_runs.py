@@ -46,11 +46,17 @@ def test_an_old_run_answers_and_resumes_as_it_did(tmp_path, run_here, name):
     found, wanted = untimed(record["history"]), untimed(old.expected["history"])
     assert found[:-1] == wanted[:-1]
     assert arrays.keys() == old.arrays.keys()
-    # Other versions of XLA round otherwise. The earliest runs divided a batch's loss by its own
-    # tokens, and took the batches of an epoch in another order.
-    close = {"rtol": 1e-4, "atol": 1e-6} if name != "unhashed" else {"rtol": 1, "atol": 0.1}
     for key, array in old.arrays.items():
-        np.testing.assert_allclose(arrays[key], array, **close, err_msg=key)
+        if name == "unhashed":
+            # The earliest runs divided a batch's loss by its own tokens, and took the batches of an
+            # epoch in another order.
+            np.testing.assert_allclose(arrays[key], array, rtol=1, atol=0.1, err_msg=key)
+            continue
+        # Other versions of XLA, and other processors, round otherwise. RMSProp divides a gradient
+        # by its own size, which makes as much of the rounding of one near zero as of any other:
+        # so an array is compared as a whole, not value by value.
+        apart = np.linalg.norm(np.ravel(arrays[key] - array))
+        assert apart <= 2e-5 * np.linalg.norm(np.ravel(array)) + 1e-6, key
     if name != "unhashed":
         assert {key: found[-1][key] for key in wanted[-1]} == pytest.approx(wanted[-1], rel=1e-5)
         assert answers() == old.expected["resumed_answers"]

@@ -84,7 +84,7 @@ def answer(capsys, folder, *texts, config=None, **options):
 def test_a_person_is_told_which_run_answers(trained, capsys, monkeypatch, watched):
     monkeypatch.chdir(trained[1].parents[1])
     monkeypatch.setattr(sys.stderr, "isatty", lambda: watched)
-    step = Translator.load(trained[1]).step
+    [(_, step)] = Translator.load(trained[1]).origins
     told = [f"run: checkpoints/tiny, step {step} (choose with --checkpoint)"] * watched
     assert answer(capsys, None, "He eats.")[1] == told
     _, said = answer(capsys, None, evaluate=Path("checkpoints/tiny/validation.tsv"))
@@ -292,7 +292,7 @@ def test_bad_requests_are_one_line(trained, tmp_path, monkeypatch, options, word
     monkeypatch.chdir(tmp_path)
     Path("one.txt").write_text("Go.\nRun!\n")
     request = DecodeRequest(
-        **{"texts": [], "config": DecodeConfig(), "checkpoint": trained[1]} | options
+        **{"texts": [], "config": DecodeConfig(), "checkpoints": (trained[1],)} | options
     )
     with pytest.raises(UserError, match=words) as error:
         decode(request)
