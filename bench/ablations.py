@@ -68,7 +68,7 @@ def measure(name, train_file, validation_file, seconds):
             )  # fmt: skip
         except TrainingInterrupted:
             translator = Translator.load(run_folder, "latest")
-    figures = {"step": translator.step, "epochs": len(epochs)}
+    figures = {"step": translator.origins[0][1], "epochs": len(epochs)}
     for beam in (1, BEAM):
         scores = translation_metrics(
             translator(list(references), beam=beam), list(references.values())
