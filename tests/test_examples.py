@@ -13,7 +13,7 @@ def test_a_search_names_its_best_run_and_goes_on_where_it_stopped(tmp_path):
     pytest.importorskip("optuna")
     write_pairs(tmp_path / "fra.txt", list(islice(embedded_pairs(7), 300)))
     for trials in (1, 2):
-        done = run_script("examples/search.py", "fra.txt", 1, 1, cwd=tmp_path)
+        done = run_script("examples/search.py", "fra.txt", 1, 1, cwd=tmp_path, timeout=400)
         assert done.returncode == 0, done.stderr
         assert "the best: search/" in done.stdout and "latent_dim" in done.stdout
         assert len(list((tmp_path / "search").glob("*/evaluation.json"))) == trials

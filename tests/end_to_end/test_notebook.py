@@ -38,7 +38,7 @@ def execute(tmp_path, monkeypatch):
         nbclient.NotebookClient(notebook, timeout=600, resources=where).execute()
         outputs = [output for cell in code for output in cell.outputs]
         pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-        assert len(pictures) == 1
+        assert len(pictures) == 2  # The curves, and what an answer looked at.
         # A line in HTML would be an area, and might have a scroll bar, of its own.
         assert not [o for o in outputs if "loss" in o.get("data", {}).get("text/html", "")]
         errors = [o for o in outputs if o.get("name") == "stderr"]

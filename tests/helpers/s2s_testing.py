@@ -36,7 +36,7 @@ def write_pairs(path: Path, pairs=PAIRS) -> Path:
     return path
 
 
-def run_script(script, *arguments, cwd, stdin="", **options):
+def run_script(script, *arguments, cwd, stdin="", timeout=120, **options):
     """train.py or decode.py as a user runs them, from another folder."""
     return subprocess.run(
         [sys.executable, str(ROOT / script), *map(str, arguments)],
@@ -45,7 +45,7 @@ def run_script(script, *arguments, cwd, stdin="", **options):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=timeout,
         check=False,
         **options,
     )
