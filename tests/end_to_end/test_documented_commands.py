@@ -98,7 +98,7 @@ def as_tried(command):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # Some thirty processes, a third of which train.
+@pytest.mark.timeout(2700)  # Some fifty processes, a third of which train.
 def test_every_printed_command_does_what_it_should(tmp_path):
     folder = prepare(tmp_path)
     environment = {**os.environ, "COLUMNS": "79", "XLA_FLAGS": ""}
