@@ -137,8 +137,7 @@ def score(
     target: Int[Array, "batch target_time"],
 ) -> Float[Array, "batch target_time"]:
     """Source ids and mask, target ids -> the log-probability of each target token."""
-    log_probs = jax.nn.log_softmax(model.bind({"params": params})(source, mask, _shifted(target)))
-    return jnp.take_along_axis(log_probs, target[:, :, None], axis=2)[:, :, 0]
+    return _log_probs(model.bind({"params": params})(source, mask, _shifted(target)), target)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -152,10 +151,18 @@ def score_and_attend(
     """As `score`, and the attention of each target token to the source; None without attention."""
     variables, inputs = {"params": params}, (source, mask, _shifted(target))
     logits, found = cast(Any, model.apply(variables, *inputs, mutable=["intermediates"]))
-    log_probs = jnp.take_along_axis(jax.nn.log_softmax(logits), target[:, :, None], axis=2)
     if model.config.attention == "none":
-        return log_probs[:, :, 0], None
-    return log_probs[:, :, 0], found["intermediates"]["decoder"]["attention"]["weights"][0]
+        return _log_probs(logits, target), None
+    weights = found["intermediates"]["decoder"]["attention"]["weights"][0]
+    return _log_probs(logits, target), weights
+
+
+def _log_probs(
+    logits: Float[Array, "batch time vocab"], target: Int[Array, "batch time"]
+) -> Float[Array, "batch time"]:
+    """Of each target token."""
+    log_probs = jax.nn.log_softmax(logits)
+    return jnp.take_along_axis(log_probs, target[:, :, None], axis=2)[:, :, 0]
 
 
 def _shifted(target: Int[Array, "batch time"]) -> Int[Array, "batch time"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,9 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / METRICS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        # Earlier versions wrote NaN, which is not JSON.
-        history = [json.loads(line, parse_constant=lambda _: None) for line in lines]
+        history = _read(path, _parse_lines)
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); take a copy of the run.") from None
     for number, epoch in enumerate(history, 1):
         if not isinstance(epoch, dict) or epoch.get("epoch") != number or not _numbers(epoch):
             raise UserError(f"{path} is damaged: line {number} is not the metrics of an epoch.")
@@ -44,17 +38,30 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     """
     path = folder / EVALUATION
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = _read(path, json.loads)
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); take a copy of the run.") from None
     counts = [values.get(key) for key in ("sentences", "exact")] if isinstance(values, dict) else []
     if not counts or not all(isinstance(count, int) for count in counts):
         raise UserError(f"{path} is damaged: it has no figures; take a copy of the run.")
     return values
+
+
+def _read(path: Path, parse: Callable[[str], Any]) -> Any:
+    """What a file holds; raises `FileNotFoundError` where there is none."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); take a copy of the run.") from None
+
+
+def _parse_lines(text: str) -> list[Any]:
+    # Earlier versions wrote NaN, which is not JSON.
+    return [json.loads(line, parse_constant=lambda _: None) for line in text.splitlines()]
 
 
 def _numbers(epoch: Mapping[str, Any]) -> bool:
