@@ -3,7 +3,7 @@
     python bench/accelerator.py --write
 
 s2s_jax beside PyTorch's nn.LSTM (cuDNN on an NVIDIA card) on the device that each finds, one
-process after another, round after round. Takes about 15 minutes with the settings that it has;
+process after another, round after round. Takes a few minutes with the settings that it has;
 `--write` puts the table into RESULTS.md.
 """
 
@@ -41,17 +41,17 @@ def settings(flags):
     ]
 
 
-def measure(flags, size, precision, dispatch, peer):
-    """One process's figures; None when it fails, or PyTorch is not there."""
+def measure(flags, rows, peer):
+    """The figures of each row, all from one process; none when it fails or PyTorch is missing."""
     if peer and missing(("torch",)):
-        return None
+        return [None] * len(rows)
     command = [HERE / "accelerator_steps.py", *(["--peer"] if peer else [])]
-    command += ["--batch-size", size, "--precision", precision, "--dispatch", dispatch]
+    command += ["--units", flags.units, "--seconds", flags.seconds]
     try:
-        return run([*command, "--units", flags.units, "--seconds", flags.seconds]).records[-1]
+        return run([*command, *(":".join(map(str, row)) for row in rows)]).records
     except Failed as failure:
-        print(f"batch {size}, {precision}: {failure}", file=sys.stderr)
-        return None
+        print(failure, file=sys.stderr)
+        return [None] * len(rows)
 
 
 def grid(rows, results):
@@ -87,10 +87,10 @@ def main():
     results = [([], []) for _ in rows]
     with console.status("measuring") as status:
         for turn in range(flags.rounds):
-            for k, row in enumerate(rows):
-                status.update(f"round {turn + 1} of {flags.rounds}, row {k + 1} of {len(rows)}")
-                for peer in (False, True):
-                    results[k][peer].append(measure(flags, *row, peer))
+            for peer, name in enumerate(("s2s_jax", "PyTorch")):
+                status.update(f"round {turn + 1} of {flags.rounds}, {name}")
+                for row, figures in zip(results, measure(flags, rows, peer), strict=True):
+                    row[peer].append(figures)
     table = grid(rows, results)
     console.print(rich_table(table))
     if flags.write:

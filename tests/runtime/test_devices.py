@@ -54,6 +54,29 @@ def test_what_cannot_be_had_is_named(request_, message):
         start(request_)
 
 
+@pytest.mark.parametrize(
+    ("found", "before", "after"),
+    [
+        (["/dev/nvidia0"], "", "--xla_gpu_enable_triton_gemm=false"),
+        (["/dev/nvidia0"], "--one=1", "--one=1 --xla_gpu_enable_triton_gemm=false"),
+        (["/dev/nvidia0"], "--xla_gpu_enable_triton_gemm=true", "--xla_gpu_enable_triton_gemm=true"),
+        ([], "--one=1", "--one=1"),
+    ],
+)
+def test_products_on_a_gpu_are_taken_rather_than_searched_for(monkeypatch, found, before, after):
+    monkeypatch.setattr(devices.glob, "glob", lambda pattern: found if "nvidia" in pattern else [])
+    monkeypatch.setenv("XLA_FLAGS", before)
+    start(DeviceRequest(devices=1))
+    assert os.environ["XLA_FLAGS"] == after
+
+
+def test_xla_knows_the_flag_for_gpus():
+    """It ends a process whose `XLA_FLAGS` it does not know."""
+    flags = {"XLA_FLAGS": f"--{devices._TRITON}=false", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", "import jax; print(jax.devices())"]
+    subprocess.run(command, check=True, env={**os.environ, **flags}, capture_output=True)
+
+
 def test_one_device_needs_no_mesh():
     assert start(DeviceRequest(devices=1)) is None
     check_platform(None)
