@@ -3,8 +3,8 @@
     python bench/accelerator_steps.py 1024:bfloat16:8 64:float32:1
     python bench/accelerator_steps.py --peer 1024:float32:1
 
-An argument is a row of the table: batch size, precision, steps in one dispatch. Every sentence is 16
-source and 20 target tokens long, so that nothing is padded. It prints one JSON object a row.
+An argument is a row of the table: batch size, precision, steps in one dispatch. Every sentence is
+16 source and 20 target tokens long, so that nothing is padded. It prints one JSON object a row.
 """
 
 import argparse

@@ -53,11 +53,16 @@ class _OneOrMore(argparse.Action):
 
 
 def add_options(
-    group: argparse._ActionsContainer, config: type[Config], names: Collection[str] | None = None
+    group: argparse._ActionsContainer,
+    config: type[Config],
+    names: Collection[str] | None = None,
+    *,
+    show_defaults: bool = True,
 ) -> None:
     """Adds a flag for each option of a configuration, or for those named.
 
-    What is not given stays out of the parsed arguments: the defaults are the configuration's.
+    What is not given stays out of the parsed arguments: the defaults are the configuration's, or
+    without `show_defaults` someone else's.
     """
     for name, (field, about) in config.options().items():
         if names is not None and name not in names:
@@ -68,7 +73,7 @@ def add_options(
             group.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=help_text)
             continue
         default = f"{field.default:g}" if kind is float else field.default
-        if default != "":
+        if default != "" and show_defaults:
             help_text += f" (default: {default})"
         group.add_argument(
             *filter(None, (flag, about.alias)),

@@ -23,7 +23,7 @@ from report import (
     write_section,
 )
 from s2s_jax.config import DataConfig, ModelConfig, TrainConfig
-from s2s_jax.training.planning import request_for
+from s2s_jax.training.request import request_for
 from time_to_loss import first_below, first_reached, loss_of_line
 from training import OURS, PEERS, figures, tokens_note
 

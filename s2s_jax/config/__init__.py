@@ -18,6 +18,7 @@ from s2s_jax.config.data import files as files
 from s2s_jax.config.model import HARD_SIGMOID_SLOPES as HARD_SIGMOID_SLOPES
 from s2s_jax.config.model import ModelConfig as ModelConfig
 from s2s_jax.config.options import Config, limits, option
+from s2s_jax.config.search import SearchConfig as SearchConfig
 from s2s_jax.config.training import TrainConfig as TrainConfig
 from s2s_jax.errors import UserError
 
@@ -36,7 +37,7 @@ class RunConfig(Config):
     that a run is resumed on the data it was begun with. `longest_source` is the longest source of
     the training part in tokens; 0 if unknown. `source_length` and `source_filler` are the `length`
     and `filler` of a `SourceEncoder`. `started_from` names the run and step whose weights this run
-    began with, if they were not drawn.
+    began with, if they were not drawn. `decode` is how answers are searched for by default.
     """
 
     data: DataConfig
@@ -48,6 +49,7 @@ class RunConfig(Config):
     source_length: int = option(0, least=0)
     source_filler: str = "<pad>"
     started_from: str = ""
+    decode: SearchConfig = SearchConfig()
 
     FORMAT: ClassVar[int] = 1
     """Raised when programs of the format before could not read the run; they then refuse it."""

@@ -95,7 +95,8 @@ class TrainConfig(Config):
         "loss",
         choices=SELECTIONS,
         help="the best epoch has the least validation loss, or the fewest wrong greedy answers to "
-        "the validation part (of equals, the least loss)",
+        "the validation part (of equals, the least loss), of which two epochs in a row without any "
+        "end the training",
     )
     patience: int = option(
         0, least=0, metavar="N",

@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from jaxtyping import Bool, Float, Int32, PyTree, UInt32
 
 from s2s_jax.data.batching import pad
+from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.programs import Draw, beam, greedy, sample, score
 from s2s_jax.model.ensemble import Ensemble
@@ -35,6 +36,11 @@ class HypothesisIds(NamedTuple):
     ids: Int32[np.ndarray, " time"]
     ranked: float | None = None
     log_prob: float | None = None
+
+    @property
+    def written(self) -> Int32[np.ndarray, " _"]:
+        """The ids without the padding."""
+        return self.ids[self.ids != Vocabulary.pad_id]
 
 
 def decode_rows(

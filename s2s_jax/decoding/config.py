@@ -3,18 +3,16 @@
 import dataclasses
 from typing import TypedDict
 
-from s2s_jax.config.options import Config, option
+from s2s_jax.config import SearchConfig
+from s2s_jax.config.options import option
 from s2s_jax.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class DecodeConfig(Config):
+class DecodeConfig(SearchConfig):
     """Greedy decoding unless something else is asked for; a configuration that exists is valid.
 
     Attributes:
-      beam: hypotheses kept for each sentence; 1 is greedy.
-      length_penalty: alpha of Wu et al. (2016), eq. 14, by which beam search ranks; 0 ranks by
-        log-probability alone, which favours short answers.
       n_best: how many of the hypotheses are returned.
       sample: draw each token from the model's distribution instead of searching.
       temperature: divides the logits before drawing; above 1 is bolder, below 1 more cautious.
@@ -30,14 +28,6 @@ class DecodeConfig(Config):
       UserError: for a value out of its range, and for values that contradict each other.
     """
 
-    beam: int = option(
-        1, least=1, most=1000, metavar="N", help="keep the N likeliest hypotheses at every step"
-    )
-    # With a penalty of 5 the longest answer's length to that power still fits single precision.
-    length_penalty: float = option(
-        0.6, least=0, most=5, metavar="A",
-        help="rank by log-probability / ((5 + length) / 6) ** A (Wu et al. 2016); 0 = none",
-    )  # fmt: skip
     n_best: int = option(1, least=1, metavar="K", help="give the K best answers; at most the beam")
     sample: bool = option(False, help="draw each symbol from the model's distribution")
     temperature: float = option(

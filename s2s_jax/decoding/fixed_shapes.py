@@ -13,13 +13,12 @@ import numpy as np
 from jaxtyping import Float
 
 from s2s_jax.data.batching import pad
-from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.alignment import Alignment
 from s2s_jax.decoding.batches import HypothesisIds, decode_batch, power_of_two
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.programs import score_and_attend
 from s2s_jax.decoding.sources import Source
-from s2s_jax.decoding.translation import Hypothesis, Translation
+from s2s_jax.decoding.translation import Hypothesis, Translation, read_answer
 from s2s_jax.decoding.translator import Translator
 
 _MOST_WRITTEN = 512  # Tokens of an answer.
@@ -94,19 +93,13 @@ def _answered(
         nothing = Translation(source.text, source.unseen, (Hypothesis(""),), source.doubts)
         return Answered(nothing, (0.0,), None)
     run = translator.run
-    vocabulary, eos = run.target_vocabulary, Vocabulary.eos_id
-    written = [answer.ids[answer.ids != Vocabulary.pad_id] for answer in answers]
-    best = [float(x) for x in log_probs[: len(written[0])]]
-    tokens = tuple(vocabulary.symbols[i] for i in written[0])
-    details = [(tokens, tuple(best))] + [((), ())] * (len(answers) - 1)
-    hypotheses = tuple(
-        Hypothesis(vocabulary.decode(ids), eos in ids, *detail, answer.ranked)
-        for ids, detail, answer in zip(written, details, answers, strict=True)
-    )
-    scores = tuple(sum(best) if a.log_prob is None else a.log_prob for a in answers)
+    best = read_answer(run.target_vocabulary, answers[0], log_probs)
+    others = [read_answer(run.target_vocabulary, answer) for answer in answers[1:]]
+    scores = tuple(sum(best.log_probs) if a.log_prob is None else a.log_prob for a in answers)
     alignment = None
     if weights is not None:
         read = tuple(run.source_vocabulary.symbols[i] for i in source.ids)
-        alignment = Alignment(read, tokens, weights[: len(tokens), : len(read)])
-    translation = Translation(source.text, source.unseen, hypotheses, source.doubts)
+        written = len(best.tokens)
+        alignment = Alignment(read, best.tokens, weights[:written, : len(read)])
+    translation = Translation(source.text, source.unseen, (best, *others), source.doubts)
     return Answered(translation, scores, alignment)

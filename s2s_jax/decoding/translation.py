@@ -1,4 +1,4 @@
-"""What a text is answered with, as plain data."""
+"""What a text is answered with, as plain data, and how ids become it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from s2s_jax.data.vocabulary import Vocabulary
+from s2s_jax.decoding.batches import HypothesisIds
 from s2s_jax.errors import TextWarning
 
 
@@ -64,6 +66,25 @@ class Translation(NamedTuple):
         unseen = (f"training never saw {never}",) if self.unseen else ()
         cut = () if self.complete else ("the answer was cut off (raise `max_length`)",)
         return unseen + self.doubts + cut
+
+
+def read_answer(
+    vocabulary: Vocabulary, answer: HypothesisIds, log_probs: Sequence[float] | None = None
+) -> Hypothesis:
+    """An answer as text.
+
+    Args:
+      vocabulary: of the targets.
+      answer: its ids.
+      log_probs: of each id, in nats, and of any padding; with them the hypothesis has its `tokens`.
+    """
+    ids = answer.written
+    tokens, details = (), ()
+    if log_probs is not None:
+        tokens = tuple(vocabulary.symbols[i] for i in ids)
+        details = tuple(map(float, log_probs[: len(ids)]))
+    complete = Vocabulary.eos_id in ids
+    return Hypothesis(vocabulary.decode(ids.tolist()), complete, tokens, details, answer.ranked)
 
 
 def warn_of_problems(found: Sequence[Translation]) -> None:

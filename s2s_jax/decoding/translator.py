@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Unpack, overload
+from typing import Any, Unpack, overload
 
 import jax
 import numpy as np
@@ -18,14 +18,12 @@ from s2s_jax.decoding.batches import HypothesisIds, decode_rows, score_rows
 from s2s_jax.decoding.config import DecodeConfig, DecodeOptions
 from s2s_jax.decoding.members import combined, read_member
 from s2s_jax.decoding.sources import read_sources, refuse_unseen
-from s2s_jax.decoding.translation import Hypothesis, Translation, warn_of_problems
+from s2s_jax.decoding.translation import Hypothesis, Translation, read_answer, warn_of_problems
 from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.folder import Run
 from s2s_jax.runs.hub import local_folder
 from s2s_jax.runtime.parallel import replicate
-
-_GREEDY = DecodeConfig()
 
 
 class Translator:
@@ -141,7 +139,7 @@ class Translator:
             like; `translate` gives these for each text.
         """
         many = [texts] if isinstance(texts, str) else texts
-        found = self.translate(many, DecodeConfig(n_best=n_best or 1, **options))
+        found = self.translate(many, self.searching(n_best=n_best or 1, **options))
         warn_of_problems(found)
         if n_best is None:
             answers = [translation.text for translation in found]
@@ -149,20 +147,31 @@ class Translator:
             answers = [[h.text for h in translation.n_best] for translation in found]
         return answers[0] if isinstance(texts, str) else answers
 
+    def searching(self, **options: Any) -> DecodeConfig:
+        """The options of a `DecodeConfig` given, and the run's own search where they say nothing.
+
+        Raises:
+          UserError: for a value out of its range, and for values that contradict each other.
+        """
+        if not options.get("sample", False):
+            options = {**self.run.config.decode.to_dict(), **options}
+        return DecodeConfig(**options)
+
     def translate(
-        self, texts: Sequence[str], config: DecodeConfig = _GREEDY, *, first: int = 1
+        self, texts: Sequence[str], config: DecodeConfig | None = None, *, first: int = 1
     ) -> list[Translation]:
         """All that is known of the answers to `texts`, in their order.
 
         Args:
           texts: the texts.
-          config: how to decode.
+          config: how to decode; None for the way that is the run's.
           first: the number of the first text, for messages.
 
         Raises:
           UserError: with `strict`, for a symbol that training never saw; for a `str` in place
             of a sequence of them.
         """
+        config = config or self.searching()
         sources = read_sources(self.run, texts, config.strict, first)
         rows = [source.ids for source in sources]
         limit = config.max_length or self.run.config.max_length
@@ -172,8 +181,9 @@ class Translator:
             for source, n_best in zip(sources, self._hypotheses(rows, decoded, config), strict=True)
         ]
 
-    def warm_up(self, texts: Sequence[str], config: DecodeConfig = _GREEDY) -> None:
+    def warm_up(self, texts: Sequence[str], config: DecodeConfig | None = None) -> None:
         """Compiles what `translate` needs for `texts`, by writing a single token for each."""
+        config = config or self.searching()
         rows = [source.ids for source in read_sources(self.run, texts, strict=False, first=1)]
         capacity = config.max_length or self.run.config.max_length
         decode_rows(self.model, self.params, rows, config, 1, capacity, self.mesh)
@@ -203,15 +213,17 @@ class Translator:
         eos = np.array([Vocabulary.eos_id], np.int32)
         written = [np.concatenate((vocabulary.encode(target), eos)) for target in targets]
         rows = [source.ids for source in sources]
-        details = self._scored(rows, written, batch_size)
+        log_probs = score_rows(self.model, self.params, rows, written, batch_size, self.mesh)
         return [
             Translation(
                 source.text,
                 tuple(dict.fromkeys(source.unseen + more)),
-                (Hypothesis(target, True, *detail),),
+                (read_answer(vocabulary, HypothesisIds(ids), scores)._replace(text=target),),
                 source.doubts,
             )
-            for source, target, more, detail in zip(sources, targets, unseen, details, strict=True)
+            for source, target, more, ids, scores in zip(
+                sources, targets, unseen, written, log_probs, strict=True
+            )
         ]
 
     def _hypotheses(
@@ -222,28 +234,17 @@ class Translator:
     ) -> list[tuple[Hypothesis, ...]]:
         """Ids of answers -> text; with `scores`, the answers are read once more to score them."""
         flat = [(row, answer) for row, found in zip(rows, decoded, strict=True) for answer in found]
-        details = [((), ())] * len(flat)
+        log_probs = [None] * len(flat)
         if config.scores:
-            written = [answer.ids[answer.ids != Vocabulary.pad_id] for _, answer in flat]
-            details = self._scored([row for row, _ in flat], written, config.batch_size)
-        decode, eos = self.run.target_vocabulary.decode, Vocabulary.eos_id
+            written = [answer.written for _, answer in flat]
+            sources = [row for row, _ in flat]
+            log_probs = score_rows(
+                self.model, self.params, sources, written, config.batch_size, self.mesh
+            )
+        vocabulary = self.run.target_vocabulary
         each = iter(
-            Hypothesis(decode(answer.ids.tolist()), eos in answer.ids, *detail, answer.ranked)
-            for (_, answer), detail in zip(flat, details, strict=True)
+            read_answer(vocabulary, answer, scores)
+            for (_, answer), scores in zip(flat, log_probs, strict=True)
         )
         nothing = (Hypothesis(""),)
         return [tuple(itertools.islice(each, len(found))) or nothing for found in decoded]
-
-    def _scored(
-        self,
-        rows: list[Int32[np.ndarray, " _"]],
-        written: list[Int32[np.ndarray, " _"]],
-        batch_size: int,
-    ) -> list[tuple[tuple[str, ...], tuple[float, ...]]]:
-        """The symbols of what was written and their log-probabilities."""
-        scores = score_rows(self.model, self.params, rows, written, batch_size, self.mesh)
-        symbols = self.run.target_vocabulary.symbols
-        return [
-            (tuple(symbols[i] for i in ids), tuple(map(float, log_probs)))
-            for ids, log_probs in zip(written, scores, strict=True)
-        ]

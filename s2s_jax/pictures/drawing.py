@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -64,7 +65,9 @@ def save_figure(figure: Figure, file: Path | BinaryIO, kind: str) -> None:
     """Saves a figure as "png" or "svg", with all that reaches over its edge."""
     from matplotlib import rc_context
 
-    with rc_context({"svg.hashsalt": "s2s_jax"}):
+    with rc_context({"svg.hashsalt": "s2s_jax"}), warnings.catch_warnings():
+        # Whoever chose the fonts has said which characters they lack.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
         figure.savefig(
             file, format=kind, dpi=_DOTS, bbox_inches="tight", pad_inches=0.15,
             # Equal figures make equal files: no random names, and no date.

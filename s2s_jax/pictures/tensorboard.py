@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.pictures.answers import explain
@@ -78,7 +77,7 @@ class TensorBoard:
         config = translator.run.config
         settings = {
             name: value if isinstance(value, (bool, int, float, str)) else str(value)
-            for section in (config.data, config.model, config.train)
+            for section in (config.data, config.model, config.train, config.decode)
             for name, value in ((name, getattr(section, name)) for name in section.options())
         }
         figures = {
@@ -120,7 +119,7 @@ def _pictures(translator: Translator, texts: list[str]) -> Iterator[np.ndarray]:
         return
     from PIL import Image  # Which matplotlib brings.
 
-    for found in translator.translate(texts[:_PICTURES], DecodeConfig(scores=True)):
+    for found in translator.translate(texts[:_PICTURES], translator.searching(scores=True)):
         with contextlib.suppress(UserError), io.BytesIO() as data:  # One may be too long.
             save_figure(draw(explain(translator, found)), data, "png")
             yield np.asarray(Image.open(data).convert("RGB"))

@@ -18,7 +18,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s2s_jax.config import EMBEDDED, DataConfig, Files, ModelConfig, RunConfig, TrainConfig
+from s2s_jax.config import (
+    EMBEDDED,
+    DataConfig,
+    Files,
+    ModelConfig,
+    RunConfig,
+    SearchConfig,
+    TrainConfig,
+)
 from s2s_jax.config.options import Config, nearest, refuse_unknown
 from s2s_jax.errors import UserError, quote_options
 
@@ -29,6 +37,7 @@ SECTIONS: dict[str, type[Config]] = {
     "data": DataConfig,
     "model": ModelConfig,
     "train": TrainConfig,
+    "decode": SearchConfig,
 }
 
 
@@ -39,6 +48,7 @@ class Recipe(NamedTuple):
     data: dict[str, Any]
     model: dict[str, Any]
     train: dict[str, Any]
+    decode: dict[str, Any]
 
 
 def built_in() -> dict[str, Traversable]:

@@ -38,8 +38,9 @@ def parser() -> Parser:
         help="write the greedy decoder as one file that needs JAX but not this package, and stop",
     )  # fmt: skip
     _add_streams(p.add_argument_group("input and output"))
-    search = p.add_argument_group("search (default: the likeliest symbol at every step)")
-    add_options(search, DecodeConfig, ("beam", "length_penalty", "n_best"))
+    search = p.add_argument_group("search", "The default is the run's, which train.py was told.")
+    names = ("beam", "length_penalty", "n_best")
+    add_options(search, DecodeConfig, names, show_defaults=False)
     drawing = ("sample", "temperature", "top_k", "top_p", "seed")
     add_options(p.add_argument_group("sampling"), DecodeConfig, drawing)
     _add_judging(p.add_argument_group("scores and evaluation"))
@@ -100,7 +101,7 @@ def _taken(flags: dict[str, Any], config: type[Config]) -> dict[str, Any]:
 def run() -> int:
     """Does what the command line asks for."""
     flags = vars(parser().parse_args())
-    config = DecodeConfig(**_taken(flags, DecodeConfig))
+    search = _taken(flags, DecodeConfig)
     page = WebConfig(**_taken(flags, WebConfig))
 
     asked = {name: flags.pop(name) for name in _READING if name in flags}
@@ -111,7 +112,7 @@ def run() -> int:
     script = Path(sys.argv[0])
     beside = script.resolve().parent if script.name == "decode.py" else None
     flags |= {"checkpoints": tuple(flags.pop("checkpoint", ()))}
-    request = DecodeRequest(config=config, page=page, reading=reading, beside=beside, **flags)
+    request = DecodeRequest(search=search, page=page, reading=reading, beside=beside, **flags)
     return decode(request)
 
 

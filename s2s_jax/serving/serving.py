@@ -7,9 +7,9 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from s2s_jax.command_line import typed
 from s2s_jax.config import EVERYTHING, Reading
@@ -35,10 +35,10 @@ _CHUNK = 4096  # Lines decoded together: enough to sort by length, while memory 
 
 
 class DecodeRequest(NamedTuple):
-    """What the user asked for; the fields are decode.py's flags."""
+    """What the user asked for: decode.py's flags, those of a `DecodeConfig` in `search`."""
 
     texts: list[str]
-    config: DecodeConfig
+    search: Mapping[str, Any]
     checkpoints: tuple[Path, ...] = ()
     step: str = "best"
     input: str | None = None
@@ -70,7 +70,8 @@ def decode(request: DecodeRequest) -> int:
     mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
     folders = _run_folders(request)
     if request.export is not None:
-        export(Translator.load(folders, request.step), request.export, request.config.max_length)
+        translator = Translator.load(folders, request.step)
+        export(translator, request.export, request.search.get("max_length", 0))
         runs = " and ".join(map(str, folders))
         print(f"{request.export}: the greedy decoder of {runs}; see examples/run_exported.py")
         return 0
@@ -79,17 +80,19 @@ def decode(request: DecodeRequest) -> int:
             translator = Translator.load(folders, request.step, mesh)
             _name_run(request, translator)
             pairs = (request.evaluate, request.reading)
-            return judge(translator, *pairs, request.config, request.output, request.json)
+            config = translator.searching(**request.search)
+            return judge(translator, *pairs, config, request.output, request.json)
         chunks, size = _open_input(request, stack)
         if chunks is None and request.attention is not None:
             raise UserError("--attention draws the answers to given texts; give some, or --input.")
         translator = Translator.load(folders, request.step, mesh)
+        config = translator.searching(**request.search)
         if chunks is None:
-            return converse(translator, request.config)
+            return converse(translator, config)
         _name_run(request, translator)
         drawn: list[Translation] = []
         answer = answerer(
-            translator, request.config,
+            translator, config,
             json=request.json, score=request.score, swap=request.reading.swap,
             keep=None if request.attention is None else lambda found: keep(drawn, found),
         )  # fmt: skip
@@ -156,9 +159,10 @@ def _run_folders(request: DecodeRequest) -> tuple[Path, ...]:
 
 def _check(request: DecodeRequest) -> None:
     """Raises for flags that contradict each other and for an output that cannot be written."""
-    config = request.config
     if request.web:
         return _check_web(request)
+    # A run that says how to search may search with a beam.
+    config = DecodeConfig(**{"beam": request.search.get("n_best", 1), **request.search})
     if request.page != WebConfig():
         raise UserError("--host, --port and --share are about the page; give --web with them.")
     if request.texts and request.input is not None:
@@ -191,12 +195,12 @@ def _check(request: DecodeRequest) -> None:
 
 def _check_web(request: DecodeRequest) -> None:
     """Raises for flags that a page has no use for."""
-    page = {"config", "page", "web", "checkpoints", "step", "platform", "beside"}
-    plain = DecodeRequest([], DecodeConfig())
+    page = {"search", "page", "web", "checkpoints", "step", "platform", "beside"}
+    plain = DecodeRequest([], {})
     for name in request._fields:
         if name not in page and getattr(request, name) != getattr(plain, name):
             raise UserError(f"--web serves a page and nothing else; leave out {name}.")
-    if request.config != plain.config:
+    if request.search:
         raise UserError("the page of --web has its own settings; leave out those of decoding.")
 
 

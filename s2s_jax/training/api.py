@@ -12,8 +12,9 @@ from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
 from s2s_jax.pictures.tensorboard import TensorBoard
 from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.planning import choose_folder, request_for
+from s2s_jax.training.planning import choose_folder
 from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import request_for
 from s2s_jax.training.run import TrainedRun, carry_out
 
 _Name = str | os.PathLike[str]

@@ -14,7 +14,6 @@ from jax.sharding import Mesh
 from s2s_jax.config import RunConfig
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import Prepared
-from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
@@ -94,7 +93,7 @@ def _judge(translator: Translator, pairs: Sequence[Pair], report: TrainingReport
     """The evaluation of a part, under a progress bar."""
     training_sources = sources_of([folder for folder, _ in translator.origins])
     with report.bar() as bar:
-        return evaluate(translator, pairs, DecodeConfig(), training_sources, bar)
+        return evaluate(translator, pairs, translator.searching(), training_sources, bar)
 
 
 def _record(found: Mapping[str, Evaluation]) -> dict[str, Any]:

@@ -25,6 +25,10 @@ def parser() -> Parser:
     add_options(p.add_argument_group("how pairs are read from data"), Reading)
     add_options(p.add_argument_group("model"), SECTIONS["model"])
     add_options(p.add_argument_group("training"), SECTIONS["train"])
+    add_options(
+        p.add_argument_group("decoding", "What decode.py does unless it is told otherwise."),
+        SECTIONS["decode"],
+    )
     _add_run(p.add_argument_group("run"))
     _add_devices(p.add_argument_group("devices", "The batch size is that of all together."))
     return p
@@ -101,9 +105,9 @@ def run() -> int:
     from s2s_jax.pictures.drawing import check_suffix
     from s2s_jax.pictures.models import SUFFIXES, write_model
     from s2s_jax.training.api import train
-    from s2s_jax.training.planning import request_for
     from s2s_jax.training.repeated import carry_out_runs
     from s2s_jax.training.report import TrainingReport
+    from s2s_jax.training.request import request_for
     from s2s_jax.training.run import TrainingInterrupted, summarize
 
     if asked := flags.pop("summary", None):

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
 
-from s2s_jax.config import EMBEDDED, DataConfig, ModelConfig, RunConfig, TrainConfig, files
-from s2s_jax.config.options import refuse_unknown
-from s2s_jax.data.corpus import Corpus, Pair
+from s2s_jax.config import (
+    EMBEDDED,
+    DataConfig,
+    ModelConfig,
+    RunConfig,
+    SearchConfig,
+    TrainConfig,
+    files,
+)
+from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared, load_corpus, prepare
 from s2s_jax.errors import UserError
-from s2s_jax.recipes import SECTIONS, default_recipe, read_recipe
+from s2s_jax.recipes import default_recipe
 from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
-from s2s_jax.runtime.devices import DeviceRequest
 from s2s_jax.runtime.files import safe_name
 from s2s_jax.training.fitting.schedules import check_watched
+from s2s_jax.training.request import Request, with_recipe
 from s2s_jax.training.starting import Start, continued, read_start, settings_after
 
 # On resume. The state does not depend on these; precision may differ between devices.
@@ -26,90 +30,6 @@ _MAY_CHANGE = {"epochs", "patience", "save_every", "precision"}
 # The pairs must stay the same, but where and how they are kept may change.
 _MAY_CHANGE |= {"data", "validation", "test", "columns", "separator", "quotes", "encoding"}
 _MAY_CHANGE |= {"licence"}
-
-
-class Request(NamedTuple):
-    """What the user asked for; the mappings hold the fields of the configurations given.
-
-    `more` resumes as well, and trains that many epochs from there. `pairs` take the place of a data
-    file. `start_from` and `step` name the run and the step whose weights a new run begins
-    with.
-    """
-
-    data: Mapping[str, Any]
-    model: Mapping[str, Any]
-    train: Mapping[str, Any]
-    out: Path | None = None
-    resume: bool = False
-    overwrite: bool = False
-    more: int | None = None
-    devices: DeviceRequest = DeviceRequest()
-    recipe: str | None = None
-    start_from: str | os.PathLike[str] | None = None
-    step: str | int = "best"
-    pairs: tuple[Pair, ...] | None = None
-
-
-def request_for(settings: Mapping[str, Any]) -> Request:
-    """A request from settings by their names, which are those of the flags.
-
-    Raises:
-      UserError: for an unknown name, and for what `with_recipe` raises.
-    """
-    sections = {name: section.options() for name, section in SECTIONS.items()}
-    own = set(Request._fields) - {*sections, "devices"}
-    known = own.union(DeviceRequest._fields, *sections.values())
-    refuse_unknown(settings, known, "the settings of a run")
-
-    def given(names: Iterable[str]) -> dict[str, Any]:
-        return {name: settings[name] for name in names if name in settings}
-
-    return with_recipe(
-        Request(
-            **{name: given(options) for name, options in sections.items()},
-            devices=DeviceRequest(**given(DeviceRequest._fields)),
-            **given(own),
-        )
-    )
-
-
-def with_recipe(request: Request) -> Request:
-    """The request, with the settings of the recipe asked for beneath those given.
-
-    Raises:
-      UserError: when the recipe cannot be read, or does not name its data where it has to; when
-        `more` is out of range or does not go with what else is given.
-    """
-    if request.more is not None:
-        if request.more < 1:
-            raise UserError(f"`more` must be a whole number of at least 1, not {request.more}.")
-        if "epochs" in request.train:
-            raise UserError("`epochs` says where training ends, `more` how far it is; give one.")
-        request = request._replace(resume=True)
-    named = files(request.data.get("data", ""))[0]
-    if named.endswith(".toml"):
-        if request.recipe is not None:
-            raise UserError("`data` names a recipe already; leave out `recipe`, or name the data.")
-        request = request._replace(
-            data={key: value for key, value in request.data.items() if key != "data"}, recipe=named
-        )
-    if request.recipe is None:
-        return request
-    recipe = read_recipe(request.recipe)
-    if named.endswith(".toml") and "data" not in recipe.data:
-        raise UserError(
-            f"{named} does not name its data; add data = ... to its section [data], or give it "
-            "by `recipe` beside `data`."
-        )
-    kept = recipe.data
-    if "tokens" in request.data:  # Which sets both sides.
-        sides = ("source_tokens", "target_tokens")
-        kept = {key: value for key, value in kept.items() if key not in sides}
-    return request._replace(
-        data={**kept, **request.data},
-        model={**recipe.model, **request.model},
-        train={**recipe.train, **request.train},
-    )
 
 
 def choose_folder(request: Request) -> Path:
@@ -171,6 +91,7 @@ def configure(
         config,
         data=dataclasses.replace(config.data, **request.data),
         train=dataclasses.replace(config.train, **request.train),
+        decode=dataclasses.replace(config.decode, **request.decode),
     )
     prepared = prepare(config.data, config.train.seed, saved.encoders, progress, request.pairs)
     if prepared.data_hash != config.data_hash:
@@ -186,12 +107,13 @@ def _configure_new(
 ) -> tuple[RunConfig, Prepared]:
     """`configure` for a new run."""
     if start is not None:
+        decode = dataclasses.replace(start.run.config.decode, **request.decode)
         data, model, train = settings_after(start, request.data, request.model, request.train)
         encoders = start.run.encoders
         corpus = None
     else:
         request, corpus = _with_default_recipe(request, progress)
-        data, model, train = _configs(request)
+        data, model, train, decode = _configs(request)
         encoders = None
     if request.more is not None:
         train = dataclasses.replace(train, epochs=request.more)
@@ -207,16 +129,17 @@ def _configure_new(
     )
     check_watched(train, bool(prepared.validation))
     source, target = prepared.longest
-    config = RunConfig(data, model, train, target + 1, prepared.data_hash, source)
+    config = RunConfig(data, model, train, target + 1, prepared.data_hash, source, decode=decode)
     return config if start is None else continued(config, start), prepared
 
 
-def _configs(request: Request) -> tuple[DataConfig, ModelConfig, TrainConfig]:
+def _configs(request: Request) -> tuple[DataConfig, ModelConfig, TrainConfig, SearchConfig]:
     """The configurations of a new run; the sizes of the vocabularies are not known yet."""
     return (
         DataConfig(**request.data),
         ModelConfig(1, 1, **request.model),
         TrainConfig(**request.train),
+        SearchConfig(**request.decode),
     )
 
 
@@ -224,7 +147,7 @@ def _with_default_recipe(request: Request, progress: bool) -> tuple[Request, Cor
     """The request with a recipe; with the data as well, if it is their number that chose it."""
     corpus = None
     if request.recipe is None:
-        data, _, train = _configs(request)
+        data, _, train, _ = _configs(request)
         if data.data != EMBEDDED:
             corpus = load_corpus(data, train.seed, progress, request.pairs)
         recipe = default_recipe(data.data, len(corpus.pairs) if corpus else 0)

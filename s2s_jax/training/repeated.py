@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from s2s_jax.errors import UserError
-from s2s_jax.training.planning import Request, choose_folder
+from s2s_jax.training.planning import choose_folder
 from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import Request
 from s2s_jax.training.run import TrainedRun, carry_out
 
 

@@ -22,7 +22,7 @@ from s2s_jax.evaluation.evaluation import Evaluation, evaluation_lines
 from s2s_jax.evaluation.figures import Answer
 from s2s_jax.runs.history import best_epoch
 from s2s_jax.runtime.progress_bar import Bar, progress_bar, sparkline
-from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.fitting.progress import TrainingProgress, without_errors
 
 _EXAMPLES = 10
 _CURVE = 40  # Columns, beside the figures in a terminal of 79.
@@ -157,7 +157,10 @@ class TrainingReport:
         reason = f"has the {progress.epoch} epochs asked for"
         if progress.epoch < config.epochs:
             epochs = f"{progress.epoch} of {config.epochs} epochs"
-            reason = f"stopped after {epochs}, at the end of its --patience {config.patience}"
+            why = f"at the end of its --patience {config.patience}"
+            if without_errors(progress):
+                why = "two of them without a wrong answer to the validation part"
+            reason = f"stopped after {epochs}, {why}"
         self.say(f"Nothing to do: {folder} {reason}. To train it longer:")
         self.say("  " + command("train.py", folder, "--more", str(progress.epoch)))
         self.finished(folder)

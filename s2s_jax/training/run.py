@@ -50,14 +50,9 @@ from s2s_jax.training.fitting.loop import Listener, NotFinite, fit
 from s2s_jax.training.fitting.progress import TrainingProgress, is_over, with_more
 from s2s_jax.training.fitting.state import TrainingState, make_state
 from s2s_jax.training.opening import opening_rows
-from s2s_jax.training.planning import (
-    Request,
-    choose_folder,
-    configure,
-    saved_run,
-    wanted_start,
-)
+from s2s_jax.training.planning import choose_folder, configure, saved_run, wanted_start
 from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import Request
 from s2s_jax.training.saving import Saver, restore_together
 from s2s_jax.training.selection import error_rate_of
 from s2s_jax.training.starting import Start, note_sources, save_start

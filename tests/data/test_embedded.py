@@ -74,6 +74,7 @@ def test_fifty_thousand_distinct_sources(pairs):
     assert len(pairs) == len({source for source, _ in pairs}) == MANY
 
 
+@pytest.mark.slow
 def test_one_source_has_one_translation(grammar):
     """The whole grammar was gone through for this: see the fixture."""
     assert len(grammar) > 100_000

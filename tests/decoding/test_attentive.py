@@ -55,6 +55,7 @@ def test_greedy_follows_the_step_by_step_definition(translator):
         assert translator(text) == greedy_by_definition(translator, text, LIMIT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"beam": 3}, {"sample": True}], ids=str)
 def test_answers_keep_their_place_whatever_the_batches(translator, options):
     alone = [translator(text, **options) for text in TEXTS]

@@ -55,6 +55,7 @@ def ensemble():
     return together(run(), run(attention="luong", embedding_dim=4), run())
 
 
+@pytest.mark.slow
 def test_one_model_twice_is_that_model():
     alone, twice = together(run()), together(run(), run(), seeds=(0, 0))
     config = DecodeConfig(beam=3, n_best=3, scores=True)
@@ -141,6 +142,7 @@ def test_run_folders_are_opened_together(folders):
     assert sources_of(folders) is None
 
 
+@pytest.mark.slow
 def test_the_command_takes_several_checkpoints(folders, run_here, tmp_path):
     named = [word for folder in folders for word in ("--checkpoint", folder)]
     done = run_here("decode.py", *named, "--json", "--beam", 2, "--n-best", 2, "abc")

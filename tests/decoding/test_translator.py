@@ -48,6 +48,7 @@ def translator():
 TEXTS = st.lists(st.text("abcdefgh", max_size=40), max_size=20)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(TEXTS, st.sampled_from([1, 3, 8]))
 def test_answers_keep_their_place_whatever_the_batches(translator, texts, batch_size):
@@ -241,6 +242,7 @@ def chained(translator, text, ids):
     return found
 
 
+@pytest.mark.slow
 def test_given_targets_are_scored_as_the_decode_steps_add_up(translator):
     pairs = [("abc", "uvw"), ("abcdefgh" * 3, "zyx" * 9), ("", "u"), ("a", "")]
     for batch_size in (1, 64):
@@ -262,6 +264,7 @@ def test_unseen_symbols_of_a_target_are_named(translator):
         translator.score([("a", "u"), ("b", "日")], strict=True, first=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"beam": 3, "n_best": 3}, {"sample": True}])
 def test_scores_are_those_of_the_decode_steps(translator, options):
     config = DecodeConfig(scores=True, max_length=9, **options)

@@ -65,6 +65,7 @@ def test_training_says_what_it_does(trained):
     assert f"Exactly right: {evaluation['exact']} of {evaluation['sentences']}" in done.stdout
 
 
+@pytest.mark.slow
 def test_decoding_in_each_form_gives_what_training_printed(trained, tmp_path, run_here):
     done, out = trained
     # From another folder and a copy of the run, without the data.
@@ -113,6 +114,7 @@ def test_every_line_keeps_its_place(trained, tmp_path):
     assert "'日' '本'" in warnings[0] and "0xff" in warnings[1]
 
 
+@pytest.mark.slow
 def test_resume_goes_on_and_counts_on(tmp_path, data_file, run_here):
     run, command = tmp_path / "run", ["train.py", "--data", data_file, *SMALL, "--out"]
     begin = [*command, "run", "--epochs", 2, "--resume"]
@@ -143,6 +145,7 @@ def test_resume_goes_on_and_counts_on(tmp_path, data_file, run_here):
     assert metrics(run)[2]["loss"] < metrics(run)[0]["loss"]
 
 
+@pytest.mark.slow
 def test_a_run_is_never_overwritten_silently(trained, tmp_path, data_file, run_here):
     run = shutil.copytree(trained[1], tmp_path / "run")
     (run / "notes.txt").write_text("mine")
@@ -169,6 +172,7 @@ def test_a_run_is_never_overwritten_silently(trained, tmp_path, data_file, run_h
     assert (run / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_saved_and_goes_on_exactly(tmp_path, data_file, run_here):
     def arguments(out, epochs):
         return ["--data", data_file, "--out", out, "--epochs", epochs, *SMALL]
@@ -226,6 +230,7 @@ def test_the_embedded_corpus_needs_no_file(tmp_path, run_here):
     assert "12 for training, 3 for validation" in done.stdout
 
 
+@pytest.mark.slow
 def test_fewer_pairs_than_a_batch_and_no_validation(tmp_path, run_here):
     data = write_pairs(tmp_path / "few.txt", PAIRS[:2])
     done = run_here(
@@ -257,6 +262,7 @@ BAD_DATA = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_DATA)
 def test_bad_data_is_one_line(tmp_path, run_here, name):
     content, words = BAD_DATA[name]
@@ -290,6 +296,7 @@ def test_bad_flags_are_one_line(tmp_path, run_here, flags, words):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_bad_checkpoint_is_one_line(trained, tmp_path, run_here):
     def decode(folder, *more):
         return run_here("decode.py", "--checkpoint", folder, *more, "He eats.")
@@ -349,6 +356,7 @@ def test_help_is_quick_and_needs_no_jax(tmp_path):
         assert not {"jax", "flax", "optax", "orbax", "numpy", "rich"} & set(modules)
 
 
+@pytest.mark.slow
 def test_data_from_a_url(tmp_path, data_file, run_here):
     """Fetched once, into the cache; what cannot be fetched is one line."""
     archive = tmp_path / "served" / "pairs.zip"

@@ -58,7 +58,7 @@ def test_the_recipe_for_translation_is_offered_after_the_tutorial_s(monkeypatch)
     monkeypatch.setattr(advice, "built_in", lambda: {"tutorial": None})
     assert other_recipe(CONFIG, 10_000) == ""
     monkeypatch.setattr(advice, "built_in", lambda: {"translator": None})
-    monkeypatch.setattr(advice, "read_recipe", lambda name: Recipe(f"{name}s", {}, {}, {}))
+    monkeypatch.setattr(advice, "read_recipe", lambda name: Recipe(f"{name}s", {}, {}, {}, {}))
     assert "--recipe translator (translators)." in other_recipe(CONFIG, 10_000)
     assert other_recipe(CONFIG, 1000) == ""
     larger = dataclasses.replace(CONFIG, model=ModelConfig(9, 8, latent_dim=512))

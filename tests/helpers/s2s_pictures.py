@@ -2,16 +2,26 @@
 
 import jax
 import numpy as np
+import pytest
 
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.pictures import heatmap
 from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import Run, create_run
 
 LIMIT = 5
 SOURCES, TARGETS = ["abcdefgh <&", "שלום"], ["uvwx ", "漢字ा"]
+
+
+@pytest.fixture
+def any_fonts(monkeypatch):
+    """A machine on which no script is without a font."""
+    plain = ["DejaVu Sans"]
+    found = lambda texts: (dict.fromkeys(texts, plain), [])  # noqa: E731
+    monkeypatch.setattr(heatmap, "families_for", found)
 
 
 def make_translator(attention="luong", limit=LIMIT):

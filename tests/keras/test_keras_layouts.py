@@ -200,6 +200,7 @@ def test_the_units_asked_for_are_those_of_the_file(tmp_path):
         convert(asked._replace(latent_dim=256))
 
 
+@pytest.mark.slow
 def test_a_model_with_hard_gates_goes_on_training(tmp_path, run_here):
     name, folder = "keras2", tmp_path / "run"
     asked = request(name, "whole", tmp_path)

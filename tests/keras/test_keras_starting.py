@@ -17,6 +17,7 @@ FIXTURE = Path(__file__).parent / "fixture"
 EXPECTED = json.loads((FIXTURE / "expected.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["spaces.keras", "masked.keras"])
 def test_it_answers_as_keras_does_and_goes_back_to_keras(name, tmp_path, run_here):
     folder, tuned = tmp_path / "imported", tmp_path / "tuned"

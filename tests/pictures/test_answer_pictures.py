@@ -153,6 +153,7 @@ def test_pictures_are_written_whole_and_alike(tmp_path, suffix):
         assert ET.fromstring(first).tag == "{http://www.w3.org/2000/svg}svg"
 
 
+@pytest.mark.slow
 def test_the_largest_picture_can_be_read(tmp_path):
     """A label has the room of its letters: a row is no lower than they are."""
     pytest.importorskip("matplotlib")

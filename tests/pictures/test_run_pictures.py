@@ -109,6 +109,7 @@ def test_the_command_draws_runs(run_here, tmp_path, monkeypatch):
     assert (tmp_path / "one.svg").read_text("utf-8").startswith("<?xml")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_runs")
 @pytest.mark.parametrize(
     ("arguments", "message"),

@@ -5,6 +5,7 @@ import struct
 from collections import defaultdict
 
 import pytest
+from s2s_pictures import any_fonts as any_fonts
 from s2s_pictures import make_translator, save_run, size_of_png
 
 from s2s_jax import train
@@ -60,6 +61,7 @@ def test_a_resumed_run_goes_on_and_a_new_one_begins_anew(tmp_path):
     assert len(events(tmp_path)["loss/training"]) == 1
 
 
+@pytest.mark.usefixtures("any_fonts")
 def test_the_end_has_answers_pictures_and_settings(tmp_path):
     pytest.importorskip("tensorboardX")
     folder = save_run(tmp_path / "run", make_translator())

@@ -25,7 +25,7 @@ def test_a_built_in_recipe_is_valid_and_described(name):
 
 
 def test_the_tutorial_s_recipe_leaves_the_defaults_as_they_are():
-    assert read_recipe("tutorial")[1:] == ({}, {}, {})
+    assert read_recipe("tutorial")[1:] == ({}, {}, {}, {})
     assert default_recipe("fra.txt", FEW_PAIRS + 1) == "tutorial"
 
 
@@ -52,7 +52,7 @@ def test_a_transducer_reads_characters_writes_symbols_and_compiles_little():
 
 def test_a_recipe_is_a_file(tmp_path):
     path = write(tmp_path, '[data]\ndata = "été.txt"\n[model]\nlatent_dim = 8\n')
-    assert read_recipe(path) == Recipe("", {"data": "été.txt"}, {"latent_dim": 8}, {})
+    assert read_recipe(path) == Recipe("", {"data": "été.txt"}, {"latent_dim": 8}, {}, {})
 
 
 @pytest.mark.parametrize(

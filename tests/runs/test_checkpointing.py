@@ -181,6 +181,7 @@ def damages(content, flips):
         yield bytes(flipped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "flips"),
     [("*", 3), ("params", 2), ("opt_state", 2), ("progress", 40)],
@@ -222,6 +223,7 @@ def test_damage_in_the_data_is_noticed(copied):
             file.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_damage_is_one_line_on_standard_error_and_no_traceback(tmp_path):
     rng = np.random.default_rng(0)
     many = {f"kernel{i}": rng.normal(size=(60, 60)).astype(np.float32) for i in range(8)}

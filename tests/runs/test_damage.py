@@ -16,8 +16,8 @@ from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import STEPS, all_steps, read_run
-from s2s_jax.training.planning import Request
 from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import Request
 from s2s_jax.training.run import carry_out
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
@@ -99,7 +99,7 @@ def test_decoding_with_any_file_damaged(trained, tmp_path, how):
 
 def finish(folder, data):
     """Resumes for one epoch more; gives the parameters at its end."""
-    request = Request({"data": str(data)}, {}, {"epochs": EPOCHS}, folder, resume=True)
+    request = Request({"data": str(data)}, {}, {"epochs": EPOCHS}, {}, folder, resume=True)
     carry_out(request, TrainingReport())
     shapes = param_shapes(read_run(folder).config.model)
     params = restore_params(folder, all_steps(folder)[-1], shapes)

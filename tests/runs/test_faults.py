@@ -51,6 +51,7 @@ print(json.dumps([first, seen]))
 """
 
 
+@pytest.mark.slow
 def test_nothing_whole_is_taken_for_damaged_when_no_file_can_be_opened(tmp_path):
     old = open_old_run("words", tmp_path)
     done = subprocess.run(
@@ -98,6 +99,7 @@ def sweep(shim, folder, action, stride):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_a_fault_while_a_run_is_read_is_named_and_no_answer_is_wrong(shim, trained, tmp_path):
     shutil.copytree(trained[1], tmp_path / "work" / "run")
     sweep(shim, tmp_path, "decode", 11)

@@ -16,8 +16,8 @@ from s2s_jax.errors import UserError
 from s2s_jax.runs.checkpointing import restore_state
 from s2s_jax.runs.folder import CONFIG, STEPS, read_run, write_config
 from s2s_jax.runs.integrity import check_forms, hash_of_json, hashes_of_arrays
-from s2s_jax.training.planning import Request
 from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import Request
 from s2s_jax.training.run import carry_out
 
 # Tensorstore's threads report to an event loop that a failed read has closed.
@@ -97,7 +97,7 @@ def test_a_config_that_asks_for_a_billion_units_takes_no_memory(
     write_config(folder, run._replace(config=dataclasses.replace(run.config, model=model)))
     with pytest.raises(UserError, match=r"does not fit config\.json"):
         Translator.load(folder)
-    request = Request({"data": str(data_file)}, {}, {"epochs": 41}, folder, resume=True)
+    request = Request({"data": str(data_file)}, {}, {"epochs": 41}, {}, folder, resume=True)
     with pytest.raises(UserError, match=r"does not fit config\.json"):
         carry_out(request, TrainingReport())
 

@@ -26,6 +26,7 @@ def untimed(history):
     return [{k: v for k, v in epoch.items() if "second" not in k} for epoch in history]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OLD_RUNS)
 def test_an_old_run_answers_and_resumes_as_it_did(tmp_path, run_here, name):
     old = open_old_run(name, tmp_path)

@@ -36,6 +36,7 @@ def files(folder):
     return {path for path in folder.rglob("*-cache") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_programs_are_kept_for_the_next_process(tmp_path):
     assert run(3, S2S_JAX_CACHE=str(tmp_path)) == "6.0\n"
     first = files(tmp_path)
@@ -58,6 +59,7 @@ def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path):
     assert run(3, S2S_JAX_CACHE=str(tmp_path / "file")) == "6.0\n"
 
 
+@pytest.mark.slow
 def test_two_first_starts_at_once_do_not_disturb_each_other(tmp_path):
     numbers = range(8)
     answers = "".join(f"{2.0 * number}\n" for number in numbers)
@@ -83,6 +85,7 @@ def test_what_is_kept_is_bounded_and_used_last(tmp_path):
     assert files(tmp_path) == kept
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_or_an_older_version_left_disturbs_nobody(tmp_path):
     run(1, 2, S2S_JAX_CACHE=str(tmp_path))
     whole, cut_off = sorted(files(tmp_path))[:2]

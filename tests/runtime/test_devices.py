@@ -59,7 +59,11 @@ def test_what_cannot_be_had_is_named(request_, message):
     [
         (["/dev/nvidia0"], "", "--xla_gpu_enable_triton_gemm=false"),
         (["/dev/nvidia0"], "--one=1", "--one=1 --xla_gpu_enable_triton_gemm=false"),
-        (["/dev/nvidia0"], "--xla_gpu_enable_triton_gemm=true", "--xla_gpu_enable_triton_gemm=true"),
+        (
+            ["/dev/nvidia0"],
+            "--xla_gpu_enable_triton_gemm=true",
+            "--xla_gpu_enable_triton_gemm=true",
+        ),
         ([], "--one=1", "--one=1"),
     ],
 )

@@ -148,6 +148,7 @@ def losses(run):
     return [(epoch["loss"], epoch["val_loss"]) for epoch in map(json.loads, lines)]
 
 
+@pytest.mark.slow
 def test_two_devices_learn_and_answer_as_one(tmp_path, data_file, run_here):
     def on_both(*arguments):
         done = run_script(*arguments, cwd=tmp_path, env=simulated(2))

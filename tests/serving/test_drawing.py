@@ -1,6 +1,7 @@
 """decode.py --attention, from its flags to its files."""
 
 import pytest
+from s2s_pictures import any_fonts as any_fonts
 from s2s_pictures import make_translator, save_run, size_of_png
 
 from s2s_jax.serving import drawing
@@ -12,7 +13,7 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
-def draw(run, run_here, monkeypatch):
+def draw(any_fonts, run, run_here, monkeypatch):
     monkeypatch.setenv("DISPLAY", "")
     monkeypatch.setenv("MPLBACKEND", "tkagg")  # As on a desktop whose display is gone.
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from s2s_testing import ROOT
 
 from s2s_jax.decoding.config import DecodeConfig
@@ -59,6 +60,7 @@ def read_more(terminal, shown):
     return shown
 
 
+@pytest.mark.slow
 def test_a_person_is_asked_and_answered(trained, tmp_path):
     _, folder = trained
     (wanted,) = Translator.load(folder)(["He eats."])
@@ -81,6 +83,7 @@ def test_a_person_is_asked_and_answered(trained, tmp_path):
     assert "\x1b[" not in shown  # The terminal is a dumb one.
 
 
+@pytest.mark.slow
 def test_the_history_is_kept_colours_show_confidence_and_an_empty_line_ends(trained, tmp_path):
     cache = {
         "S2S_JAX_CACHE": str(tmp_path),
@@ -94,6 +97,7 @@ def test_the_history_is_kept_colours_show_confidence_and_an_empty_line_ends(trai
     assert "Ctrl-D" in shown
 
 
+@pytest.mark.slow
 def test_a_plain_terminal_is_enough_and_ctrl_c_cancels_a_line(trained, tmp_path):
     (wanted,) = Translator.load(trained[1])(["He eats."])
     ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}

@@ -38,6 +38,7 @@ def test_more_lines_than_a_chunk_keep_their_order(trained, run_here):
     assert done.stdout.split("\n")[:-1] == [answers[i % 4] for i in range(4100)]
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error(trained, tmp_path):
     command = f"yes 'He eats.' | head -20000 | {sys.executable} {ROOT / 'decode.py'}"
     done = subprocess.run(
@@ -54,6 +55,7 @@ def test_an_answer_cut_off_says_so(trained, run_here):
     assert "--max-length" in done.stderr
 
 
+@pytest.mark.slow
 def test_strange_text_goes_in_and_out_whatever_the_locale(trained, tmp_path):
     """Bytes that are no text reach Python's arguments as lone surrogates."""
     for environment in ({"PYTHONIOENCODING": "ascii"}, {}):
@@ -70,10 +72,10 @@ def test_strange_text_goes_in_and_out_whatever_the_locale(trained, tmp_path):
         assert "0xff" in lines[0]["warnings"][0]
 
 
-def answer(capsys, folder, *texts, config=None, **options):
+def answer(capsys, folder, *texts, search=None, **options):
     """What decode.py prints for texts, and its warnings."""
     request = DecodeRequest(
-        list(texts), config or DecodeConfig(), checkpoints=(folder,) if folder else (), **options
+        list(texts), search or {}, checkpoints=(folder,) if folder else (), **options
     )
     assert decode(request) == 0
     printed = capsys.readouterr()
@@ -133,15 +135,55 @@ def test_in_a_pipe_an_answer_comes_before_the_end_of_the_input(trained, tmp_path
     assert process.returncode == 0
 
 
+@pytest.fixture
+def searched(trained, tmp_path):
+    """The run with a beam of 3 as its own way to search."""
+    folder = shutil.copytree(trained[1], tmp_path / "searched")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config["decode"] |= {"beam": 3, "length_penalty": 1.5}
+    del config["sha256"]
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    return folder
+
+
+TEXTS = ["He eats.", "Tom talks.", "She thinks.", "We know how they swim."]
+
+
+@pytest.mark.parametrize(
+    ("search", "same"),
+    [
+        ({}, {"beam": 3, "length_penalty": 1.5}),
+        ({"length_penalty": 0.1}, {"beam": 3, "length_penalty": 0.1}),
+        ({"beam": 1}, {"beam": 1}),
+        ({"n_best": 3}, {"beam": 3, "length_penalty": 1.5, "n_best": 3}),
+        ({"sample": True, "seed": 5}, {"sample": True, "seed": 5}),
+    ],
+    ids=str,
+)
+def test_a_run_says_how_to_search_and_a_flag_otherwise(trained, searched, capsys, search, same):
+    found = answer(capsys, searched, *TEXTS, search={**search, "scores": True})
+    assert found == answer(capsys, trained[1], *TEXTS, search={**same, "scores": True})
+    options = {key: value for key, value in search.items() if key != "scores"}
+    wanted = Translator.load(trained[1])(TEXTS, **same)
+    assert Translator.load(searched)(TEXTS, **options) == wanted
+
+
+def test_more_answers_than_the_run_has_hypotheses_are_refused(searched, capsys):
+    with pytest.raises(UserError, match="`n_best` 4 needs a beam of at least that many"):
+        answer(capsys, searched, "He eats.", search={"n_best": 4})
+    with pytest.raises(UserError, match="`n_best` 2 needs a beam"):
+        answer(capsys, searched, "He eats.", search={"beam": 1, "n_best": 2})
+
+
 def test_n_best_and_scores_are_columns(trained, capsys):
-    config = DecodeConfig(beam=3, n_best=2, scores=True)
+    search = {"beam": 3, "n_best": 2, "scores": True}
     texts = ["He eats.", "", "日本", "Tom talks."]
-    lines, said = answer(capsys, trained[1], *texts, config=config)
+    lines, said = answer(capsys, trained[1], *texts, search=search)
     assert len(lines) == 4
     assert [line.count("\t") for line in lines] == [7] * 4
     assert lines[1] == lines[2] == "\t" * 7
     assert [w.split(":")[0] for w in said] == ["line 3"]
-    found = Translator.load(trained[1]).translate(texts, config)
+    found = Translator.load(trained[1]).translate(texts, DecodeConfig(**search))
     for line, translation in zip(lines, found, strict=True):
         columns = line.split("\t")
         for place, hypothesis in enumerate(translation.n_best):
@@ -157,7 +199,7 @@ def test_n_best_and_scores_are_columns(trained, capsys):
 
 def test_a_target_that_was_decoded_scores_what_decoding_said(trained, capsys):
     texts = ["He eats.", "Tom talks.", "She thinks."]
-    decoded, _ = answer(capsys, trained[1], *texts, config=DecodeConfig(scores=True))
+    decoded, _ = answer(capsys, trained[1], *texts, search={"scores": True})
     lines = [
         f"{s}\t{line.split(chr(9))[0]}\tignored" for s, line in zip(texts, decoded, strict=True)
     ]
@@ -176,14 +218,14 @@ def test_a_target_that_was_decoded_scores_what_decoding_said(trained, capsys):
     assert values[0]["tokens"][-1] == "<eos>"
     assert "no tab" in values[3]["warnings"][0]
     with pytest.raises(UserError, match=r"line 2 needs source<TAB>target"):
-        answer(capsys, trained[1], lines[0], "x", score=True, config=DecodeConfig(strict=True))
+        answer(capsys, trained[1], lines[0], "x", score=True, search={"strict": True})
 
 
 def test_json_has_all_there_is(trained, capsys, monkeypatch):
     content = io.BytesIO(b"He eats.\n\nTom\xff runs.\n" + b"a" * 100_001 + b"\nMary talks.")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content))
-    config = DecodeConfig(beam=3, n_best=2)
-    lines, said = answer(capsys, trained[1], config=config, json=True, input="-")
+    search = {"beam": 3, "n_best": 2}
+    lines, said = answer(capsys, trained[1], search=search, json=True, input="-")
     values = [json.loads(line) for line in lines]
     assert said == []
     assert [v["source"] for v in values] == ["He eats.", "", "Tom runs.", "", "Mary talks."]
@@ -271,9 +313,9 @@ def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsy
         ({"texts": ["Go."], "input": "in.txt"}, "--input, not both"),
         ({"texts": ["Go."], "evaluate": Path("x")}, "--evaluate reads its file alone"),
         ({"evaluate": Path("x"), "score": True}, "--evaluate .* --score"),
-        ({"evaluate": Path("x"), "config": DecodeConfig(strict=True)}, "--strict"),
-        ({"score": True, "config": DecodeConfig(beam=2)}, "--score decodes nothing"),
-        ({"score": True, "config": DecodeConfig(sample=True)}, "--score decodes nothing"),
+        ({"evaluate": Path("x"), "search": {"strict": True}}, "--strict"),
+        ({"score": True, "search": {"beam": 2}}, "--score decodes nothing"),
+        ({"score": True, "search": {"sample": True}}, "--score decodes nothing"),
         ({"texts": ["Go."], "reading": SWAPPED}, "--swap"),
         (
             {"texts": ["Go."], "output": Path("no/such/out.txt")},
@@ -291,9 +333,7 @@ def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsy
 def test_bad_requests_are_one_line(trained, tmp_path, monkeypatch, options, words):
     monkeypatch.chdir(tmp_path)
     Path("one.txt").write_text("Go.\nRun!\n")
-    request = DecodeRequest(
-        **{"texts": [], "config": DecodeConfig(), "checkpoints": (trained[1],)} | options
-    )
+    request = DecodeRequest(**{"texts": [], "search": {}, "checkpoints": (trained[1],)} | options)
     with pytest.raises(UserError, match=words) as error:
         decode(request)
     assert "\n" not in str(error.value)
@@ -304,7 +344,6 @@ def test_bad_requests_are_one_line(trained, tmp_path, monkeypatch, options, word
     "flags",
     [
         ["--beam", 0],
-        ["--n-best", 3],
         ["--beam", 2, "--n-best", 3],
         ["--sample", "--temperature", 0],
         ["--sample", "--temperature", -1],

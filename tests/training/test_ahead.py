@@ -12,6 +12,7 @@ from s2s_testing import draw
 from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.training.fitting import ahead
 from s2s_jax.training.fitting.ahead import compiled_ahead
 from s2s_jax.training.fitting.loop import fit
 from s2s_jax.training.fitting.progress import TrainingProgress
@@ -50,6 +51,7 @@ def train():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_compiles_each_step_once_for_each_of_its_shapes(compiled):
     assert len(TRAINING.shapes()) > 1
     train()
@@ -71,6 +73,15 @@ def test_what_a_step_needs_was_compiled_in_a_thread_and_awaited(compiled):
             STEPS.gradient(state, STEPS.rows(state, batch), np.float32(1))
             assert STEPS.gradient.__name__ not in compiled()
     assert not [t for t in threading.enumerate() if t.name.startswith("compiling")]
+
+
+def test_the_memory_of_compiling_is_returned_when_all_is_compiled(monkeypatch):
+    seen, compiled = [], []
+    monkeypatch.setattr(ahead, "release_freed_memory", lambda: seen.append(len(compiled)))
+    monkeypatch.setattr(ahead, "_compile", lambda step, given: compiled.append(step))
+    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), [(STEPS.gradient, TRAINING, 0, 0)], None):
+        pass
+    assert seen == [len(TRAINING.shapes())]
 
 
 def test_a_run_that_is_stopped_leaves_the_rest_uncompiled(monkeypatch):

@@ -5,23 +5,18 @@ import pytest
 from s2s_testing import PAIRS
 
 from s2s_jax import recipes
-from s2s_jax.config import TrainConfig
+from s2s_jax.config import SearchConfig, TrainConfig
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run, create_run
 from s2s_jax.training.fitting.progress import TrainingProgress, with_more
-from s2s_jax.training.planning import (
-    Request,
-    choose_folder,
-    configure,
-    saved_run,
-    with_recipe,
-)
+from s2s_jax.training.planning import choose_folder, configure, saved_run
+from s2s_jax.training.request import Request, with_recipe
 
 
 def request(data=None, model=None, train=None, **options):
-    return Request(data or {}, model or {}, train or {}, **options)
+    return Request(data or {}, model or {}, train or {}, **{"decode": {}, **options})
 
 
 @pytest.fixture
@@ -33,6 +28,20 @@ def begun(tmp_path, data_file):
     folder = tmp_path / "run"
     create_run(folder, Run(config, prepared.source_vocabulary, prepared.target_vocabulary))
     return folder, config
+
+
+def test_how_to_search_is_of_the_run_and_may_change(begun, data_file):
+    folder, config = begun
+    assert config.decode == SearchConfig(beam=1)
+    fresh, _ = configure(
+        with_recipe(request({"data": str(data_file)}, recipe="translator")), None, progress=False
+    )
+    assert fresh.decode == SearchConfig(beam=5)
+    resumed = request({"data": str(data_file)}, decode={"beam": 3}, resume=True)
+    changed, _ = configure(resumed, saved_run(resumed, folder), progress=False)
+    assert changed.decode == SearchConfig(beam=3)
+    with pytest.raises(UserError, match="`beam` must be a whole number of at least 1"):
+        configure(request({"data": str(data_file)}, decode={"beam": 0}), None, progress=False)
 
 
 @pytest.mark.parametrize(

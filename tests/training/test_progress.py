@@ -1,11 +1,13 @@
 import json
 import math
 
+from s2s_jax.config import TrainConfig
 from s2s_jax.model.losses import Sums
 from s2s_jax.runs.history import best_epoch
 from s2s_jax.training.fitting.progress import (
     TrainingProgress,
     epoch_metrics,
+    is_over,
     out_of_patience,
 )
 
@@ -74,6 +76,23 @@ def test_where_errors_are_counted_they_come_before_the_loss():
     assert best_epoch([{**epoch, "val_loss": None} for epoch in history]) == 2
     ends = [out_of_patience(TrainingProgress(epoch=n, history=history[:n]), 2) for n in (4, 5)]
     assert ends == [False, True]
+
+
+def test_two_epochs_in_a_row_without_a_wrong_answer_are_enough():
+    errors = [0.5, 0.0, 0.1, 0.0, 0.0, 0.0]
+    history = tuple({"loss": 1.0, "val_loss": 1.0, "val_error": error} for error in errors)
+    config = TrainConfig(epochs=9)
+
+    def over(epochs, patience_from=0):
+        progress = TrainingProgress(
+            epoch=epochs, history=history[:epochs], patience_from=patience_from
+        )
+        return is_over(progress, config)
+
+    assert [over(epochs) for epochs in range(7)] == [False] * 5 + [True] * 2
+    assert [over(epochs, patience_from=5) for epochs in (5, 6)] == [False, False]  # --more
+    without = tuple({"loss": 1.0, "val_loss": 1.0} for _ in range(3))
+    assert not is_over(TrainingProgress(epoch=3, history=without), config)
 
 
 def test_patience_counts_anew_from_where_it_was_asked_to():

@@ -6,8 +6,8 @@ from s2s_testing import compilations
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import read_run
-from s2s_jax.training.planning import Request
 from s2s_jax.training.repeated import carry_out_runs
+from s2s_jax.training.request import Request
 
 
 @pytest.fixture
@@ -15,11 +15,12 @@ def request_for(data_file, tmp_path):
     def make(**settings):
         train = {"epochs": 1, "batch_size": 4, "seed": 3}
         data = {"data": str(data_file)}
-        return Request(data, {"latent_dim": 8}, train, tmp_path / "r", **settings)
+        return Request(data, {"latent_dim": 8}, train, {}, tmp_path / "r", **settings)
 
     return make
 
 
+@pytest.mark.slow
 def test_runs_differ_in_their_seed_alone_and_answer_together(request_for, tmp_path, capsys, caplog):
     carry_out_runs(request_for(), 1)
     with compilations(caplog) as names:

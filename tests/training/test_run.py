@@ -17,8 +17,9 @@ from s2s_jax.runs.checkpointing import read_rank
 from s2s_jax.runs.folder import read_run
 from s2s_jax.runs.locking import locked
 from s2s_jax.training import run
-from s2s_jax.training.planning import Request, configure
+from s2s_jax.training.planning import configure
 from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import Request
 from s2s_jax.training.run import carry_out, summarize
 
 MODEL, TRAIN = {"latent_dim": 16}, {"epochs": 2, "batch_size": 4}
@@ -27,7 +28,7 @@ MODEL, TRAIN = {"latent_dim": 16}, {"epochs": 2, "batch_size": 4}
 @pytest.fixture
 def request_for(data_file, tmp_path):
     def make(**train_options):
-        return Request({"data": str(data_file)}, MODEL, TRAIN | train_options, tmp_path / "run")
+        return Request({"data": str(data_file)}, MODEL, TRAIN | train_options, {}, tmp_path / "run")
 
     return make
 
@@ -47,6 +48,7 @@ def test_the_figures_printed_are_those_of_the_run_folder(request_for, tmp_path, 
     assert [line[2] for line in lines] == answers
 
 
+@pytest.mark.slow
 def test_the_best_step_may_be_the_one_of_the_fewest_errors(request_for, tmp_path):
     request = request_for(select="error", epochs=3, optimizer="adam", learning_rate=0.05)
     whole = carry_out(request, TrainingReport(quiet=True))
@@ -192,7 +194,7 @@ def test_a_run_that_stopped_early_says_so_and_trains_longer_when_asked(
         carry_out(again, TrainingReport())  # As it would have stopped with --epochs 20 at once.
         assert f"stopped after {stopped_after} of " in capsys.readouterr().out
         assert epochs() == stopped_after
-    longer = Request({}, {}, {}, tmp_path / "run", more=1, resume=True)
+    longer = Request({}, {}, {}, {}, tmp_path / "run", more=1, resume=True)
     for more in (1, 2):
         carry_out(longer, TrainingReport())
         assert epochs() == stopped_after + more

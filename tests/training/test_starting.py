@@ -36,6 +36,7 @@ def start(run_here, trained, tmp_path, pairs, *flags, out="tuned"):
     return done, tmp_path / out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [PAIRS[:4], NEW], ids=["known", "new symbols"])
 def test_without_an_epoch_the_answers_are_those_of_the_first_run(
     run_here, trained, tmp_path, pairs
@@ -108,6 +109,7 @@ def test_the_new_is_learned_and_the_old_is_not_lost(run_here, trained, tmp_path)
     assert mean_loss(folder, new) < 0.7 * mean_loss(tmp_path / "untouched", new)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frozen", "moved"), [("encoder", "decoder"), ("decoder", "encoder")])
 def test_a_frozen_part_stays_as_it_was(run_here, trained, tmp_path, frozen, moved):
     flags = ("--epochs", 1, "--freeze", frozen, "--optimizer", "adamw", "--validation-split", 0)
@@ -148,6 +150,7 @@ def test_mistakes_without_a_run_to_start_from_are_named(run_here, data_file):
     assert "no such run folder" in run_here("train.py", "--start-from", "none").stderr
 
 
+@pytest.mark.slow
 def test_a_start_that_was_broken_off_is_not_taken_for_one(run_here, trained, tmp_path):
     _, folder = start(run_here, trained, tmp_path, PAIRS, "--epochs", 0)
     create_run(folder, read_run(folder))  # Its first step is gone.

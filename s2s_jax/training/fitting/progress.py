@@ -125,9 +125,21 @@ def out_of_patience(progress: TrainingProgress, patience: int) -> bool:
     return progress.epoch - max(best_epoch(progress.history), progress.patience_from) >= patience
 
 
+def without_errors(progress: TrainingProgress) -> bool:
+    """Whether the last two epochs answered all of the validation part right, so that none can be
+    better; one alone may be luck.
+    """
+    last = progress.history[progress.patience_from :][-2:]
+    return len(last) == 2 and all(epoch.get("val_error") == 0 for epoch in last)
+
+
 def is_over(progress: TrainingProgress, config: TrainConfig) -> bool:
     """Whether there is no epoch left to train."""
-    return progress.epoch >= config.epochs or out_of_patience(progress, config.patience)
+    return (
+        progress.epoch >= config.epochs
+        or out_of_patience(progress, config.patience)
+        or without_errors(progress)
+    )
 
 
 def with_more(

@@ -37,7 +37,7 @@ def check_watched(config: TrainConfig, validation: bool) -> None:
     if config.select == "error":
         raise UserError(
             "`select` error needs a validation part; give `validation`, a `validation_split` above "
-            "0, or leave it out."
+            "0, or `select` loss."
         )
 
 

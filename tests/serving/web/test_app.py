@@ -41,6 +41,7 @@ def is_refusal(done):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "search"),
     [

@@ -15,7 +15,6 @@ import pytest
 from s2s_testing import ROOT
 
 from s2s_jax.config.web import WebConfig
-from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.errors import UserError
 from s2s_jax.serving.serving import DecodeRequest, decode
 from s2s_jax.serving.web import server as serving
@@ -23,7 +22,7 @@ from s2s_jax.serving.web.service import Service
 
 
 def decode_page(*checkpoints, page=WebConfig(), **options):  # noqa: B008
-    return decode(DecodeRequest([], DecodeConfig(), checkpoints, web=True, page=page, **options))
+    return decode(DecodeRequest([], {}, checkpoints, web=True, page=page, **options))
 
 
 def test_a_port_in_use_is_named():
@@ -65,14 +64,14 @@ def test_sharing_needs_colab():
     [
         ({"web": True, "texts": ["Go."]}, "leave out texts"),
         ({"web": True, "json": True}, "leave out json"),
-        ({"web": True, "config": DecodeConfig(beam=3)}, "its own settings"),
+        ({"web": True, "search": {"beam": 3}}, "its own settings"),
         ({"page": WebConfig(port=1)}, "give --web"),
     ],
     ids=str,
 )
 def test_flags_that_contradict_each_other_are_refused(options, problem):
     with pytest.raises(UserError, match=problem):
-        decode(DecodeRequest(**{"texts": [], "config": DecodeConfig(), **options}))
+        decode(DecodeRequest(**{"texts": [], "search": {}, **options}))
 
 
 def test_what_is_missing_is_named(monkeypatch):
