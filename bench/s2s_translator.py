@@ -29,7 +29,7 @@ class Judge:
 
     def __call__(self, metrics):
         seconds = time.perf_counter() - self.start
-        answers = Translator.load(self.folder, "latest")(list(self.references))
+        answers = Translator.load(self.folder, "latest")(list(self.references), beam=1)
         chrf = translation_metrics(answers, list(self.references.values()))["chrf"].score
         line = {"epoch": metrics["epoch"], "seconds": seconds, "epoch_seconds": metrics["seconds"]}
         line["tokens_per_second"] = metrics["target_tokens_per_second"]

@@ -15,6 +15,7 @@ with epy.lazy_api_imports(globals()):
     from s2s_jax.config import DataConfig as DataConfig
     from s2s_jax.config import ModelConfig as ModelConfig
     from s2s_jax.config import RunConfig as RunConfig
+    from s2s_jax.config import SearchConfig as SearchConfig
     from s2s_jax.config import TrainConfig as TrainConfig
     from s2s_jax.data.vocabulary import Vocabulary as Vocabulary
     from s2s_jax.decoding.alignment import Alignment as Alignment

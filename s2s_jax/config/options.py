@@ -91,8 +91,8 @@ class Config:
             if value is dataclasses.MISSING:
                 raise UserError(f"{cls.__name__} needs {name}, which is missing.")
             kind = kind_of(field)
-            is_section = issubclass(kind, Config) and not isinstance(value, kind)
-            read[name] = kind.from_dict(value) if is_section else value
+            is_section = issubclass(kind, Config) and name in values
+            read[name] = kind.from_dict(values[name]) if is_section else value
         try:
             return cls(**read)
         except UserError as error:

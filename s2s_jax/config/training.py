@@ -95,7 +95,7 @@ class TrainConfig(Config):
         "loss",
         choices=SELECTIONS,
         help="the best epoch has the least validation loss, or the fewest wrong greedy answers to "
-        "the validation part (of equals, the least loss), of which two epochs in a row without any "
+        "the validation part (of equals, the least loss); two epochs in a row without a wrong one "
         "end the training",
     )
     patience: int = option(

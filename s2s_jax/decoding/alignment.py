@@ -41,7 +41,7 @@ def align(
       translator: whose model has attention.
       text: the source.
       target: the answer, or its symbols as in `Hypothesis.tokens`, without `<eos>` where it was
-        cut off; by default the answer that greedy search gives.
+        cut off; by default the answer that the run gives.
 
     Raises:
       UserError: for a model without attention, and for a source without a known symbol.

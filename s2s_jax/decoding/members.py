@@ -53,6 +53,7 @@ def combined(members: Sequence[Member]) -> tuple[Run, Seq2Seq | Ensemble, PyTree
                 f"and {other.folder} differ in {' and '.join(differing)}; train them on the same "
                 "data with the same units."
             )
+    # The first also says how to search, where nothing else is asked for.
     configs = [member.run.config for member in members]
     config = dataclasses.replace(
         configs[0],

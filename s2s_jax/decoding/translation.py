@@ -6,6 +6,9 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.batches import HypothesisIds
 from s2s_jax.errors import TextWarning
@@ -69,7 +72,9 @@ class Translation(NamedTuple):
 
 
 def read_answer(
-    vocabulary: Vocabulary, answer: HypothesisIds, log_probs: Sequence[float] | None = None
+    vocabulary: Vocabulary,
+    answer: HypothesisIds,
+    log_probs: Float[np.ndarray, " time"] | None = None,
 ) -> Hypothesis:
     """An answer as text.
 

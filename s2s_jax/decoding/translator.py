@@ -27,7 +27,7 @@ from s2s_jax.runtime.parallel import replicate
 
 
 class Translator:
-    """Decodes new texts with the parameters that were trained.
+    """Decodes new texts with the parameters that were trained, by default as the run searches.
 
     translator = Translator.load("checkpoints/fra")
     translator("Go.")                        # an answer
@@ -71,7 +71,7 @@ class Translator:
         Args:
           folder: a run folder, as train.py leaves it, or hf://user/name for one on the Hugging
             Face Hub; or a list of them.
-          step: "best" (by validation loss), "latest", or a step's number.
+          step: "best" (by what the run was to be chosen by), "latest", or a step's number.
           mesh: this process's devices, which share each batch; None for one device.
 
         If the "best" or "latest" step is damaged, the newest undamaged one takes its place, with
@@ -153,9 +153,8 @@ class Translator:
         Raises:
           UserError: for a value out of its range, and for values that contradict each other.
         """
-        if not options.get("sample", False):
-            options = {**self.run.config.decode.to_dict(), **options}
-        return DecodeConfig(**options)
+        beam = {"beam": 1} if options.get("sample") else {}
+        return DecodeConfig(**{**self.run.config.decode.to_dict(), **beam, **options})
 
     def translate(
         self, texts: Sequence[str], config: DecodeConfig | None = None, *, first: int = 1

@@ -64,7 +64,7 @@ def _add_export(p: Parser) -> None:
     p.add_argument("--inference", action="store_true",
         help="also <name>_encoder and <name>_decoder, the two models that decode")  # fmt: skip
     p.add_argument("--step", default="best", metavar="best|latest|N",
-        help="which saved step (default: best, by validation loss)")  # fmt: skip
+        help="which saved step (default: best, by the validation part)")  # fmt: skip
     p.add_argument("--overwrite", action="store_true", help="replace files that are there")
 
 

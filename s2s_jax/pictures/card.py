@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from s2s_jax import __version__
-from s2s_jax.config import RunConfig, files
+from s2s_jax.config import RunConfig, SearchConfig, files
 from s2s_jax.pictures import CARD, CURVES
 from s2s_jax.runs.folder import VALIDATION, Run, read_run
 from s2s_jax.runs.history import best_epoch, read_evaluation, read_history
@@ -64,7 +64,7 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
     yield from markdown_table(("setting", "value"), _settings(config))
     yield from ("", "The same again, in a clone of s2s_jax with the data at hand:", "", "```")
     yield from (f"python train.py --recipe {name}/config.json --out {name}-again", "```", "")
-    yield from _figures(folder, evaluation)
+    yield from _figures(folder, config.decode, evaluation)
     if examples:
         yield from ("## Examples", "", "From the validation part, which was never trained on:", "")
         yield from (*markdown_table(("source", "reference", "answer"), examples), "")
@@ -114,7 +114,14 @@ def _settings(config: RunConfig) -> list[tuple[str, str]]:
     return found
 
 
-def _figures(folder: Path, evaluation: Mapping[str, Any]) -> Iterator[str]:
+def _search(config: SearchConfig) -> str:
+    """How the answers that were judged were searched for, as a sentence."""
+    if config.beam == 1:
+        return "Greedy search."
+    return f"Beam search, {config.beam} hypotheses, length penalty {config.length_penalty:g}."
+
+
+def _figures(folder: Path, search: SearchConfig, evaluation: Mapping[str, Any]) -> Iterator[str]:
     history = read_history(folder)
     yield from ("## Figures", "")
     if history:
@@ -128,7 +135,7 @@ def _figures(folder: Path, evaluation: Mapping[str, Any]) -> Iterator[str]:
         yield from (
             *markdown_table(titles, rows),
             "",
-            "Greedy search. The figures of the validation part:",
+            f"{_search(search)} The figures of the validation part:",
         )
         yield from ("", "```")
         name = folder.resolve().name

@@ -147,7 +147,7 @@ def _add_legend(figure: Figure, runs: Sequence[Curves]) -> None:
     ]
     if any("val_loss" in run.history[-1] for run in runs):
         handles.append(Line2D([], [], color="grey", linestyle="--", label="training part"))
-    families, _ = families_for(labels)
+    families = families_for(labels)
     legend = figure.legend(
         handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.05), frameon=False
     )

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from s2s_jax.errors import RunWarning
+from s2s_jax.runtime.files import shown
+
 _BUNDLED = "DejaVu Sans"  # Comes with matplotlib.
+_NAMED = 3  # Characters named where no font has them.
 
 
-def families_for(texts: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+def families_for(texts: Iterable[str]) -> dict[str, list[str]]:
     """The font families to draw each text with, best first.
 
     A font that has all of a text comes first: marks combine only with letters of the same font.
 
-    Returns:
-      The families of each text, and the characters that no installed font has, sorted.
+    Warns:
+      RunWarning: of characters that no installed font has, which are drawn as boxes.
     """
     from matplotlib.font_manager import fontManager
 
@@ -33,7 +38,19 @@ def families_for(texts: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]
         text: sorted(chosen, key=lambda family: len(set(text) - chosen[family])) or [_BUNDLED]
         for text in texts
     }
-    return families, sorted(missing)
+    if missing:
+        _warn_of(sorted(missing))
+    return families
+
+
+def _warn_of(missing: list[str]) -> None:
+    named = " ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
+    scripts = ", ".join(scripts_of(missing))
+    said = (
+        f"no installed font has the script {scripts} ({shown(named)}), which is drawn as boxes; "
+        "install one, such as Noto Sans"
+    )
+    warnings.warn(RunWarning(said), stacklevel=5)
 
 
 def scripts_of(characters: Iterable[str]) -> list[str]:

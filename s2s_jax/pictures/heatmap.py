@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2s_jax.errors import RunWarning
 from s2s_jax.pictures.answers import ExplainedAnswer, is_right_to_left, label
 from s2s_jax.pictures.drawing import new_figure
-from s2s_jax.pictures.fonts import families_for, scripts_of
-from s2s_jax.runtime.files import shown
+from s2s_jax.pictures.fonts import families_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 
 _CELL = 0.22  # Inches.
 _UNSURE = ("#e5484d", "#ffd84d", "#ffffff")  # Of probability 0, a half, and 1.
-_NAMED = 3  # Characters named where no font has them.
 
 
 def draw(answer: ExplainedAnswer) -> Figure:
@@ -41,7 +37,7 @@ def draw(answer: ExplainedAnswer) -> Figure:
     height = len(answer.target) * _CELL
     columns = 0 if answer.weights is None else len(answer.source) + 1
     figure = new_figure((columns + 2) * _CELL, height)
-    families = _families([label(unit) for unit in (*answer.source, *answer.target)])
+    families = families_for([label(unit) for unit in (*answer.source, *answer.target)])
     unsure = LinearSegmentedColormap.from_list("unsure", _UNSURE)
     strip = _axes(figure, columns, 2, "%")
     strip.imshow(np.array(answer.probabilities)[:, None], unsure, vmin=0, vmax=1, aspect="auto")
@@ -79,19 +75,3 @@ def _label(
     axis.set_ticks(range(len(texts)), texts, rotation=90 if turned else 0, parse_math=False)
     for text, tick in zip(texts, axis.get_ticklabels(), strict=True):
         tick.set_fontfamily(families[text])
-
-
-def _families(texts: Sequence[str]) -> dict[str, list[str]]:
-    """The fonts of texts; warns of characters that none has, which are drawn as boxes."""
-    families, missing = families_for(texts)
-    if missing:
-        named = " ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
-        scripts = ", ".join(scripts_of(missing))
-        warnings.warn(
-            RunWarning(
-                f"no installed font has the script {scripts} ({shown(named)}), which is drawn as "
-                "boxes; install one, such as Noto Sans"
-            ),
-            stacklevel=4,
-        )
-    return families

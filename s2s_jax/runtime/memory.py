@@ -13,10 +13,10 @@ def keep_freed_memory() -> None:
 
     XLA allocates the temporary buffers of every execution anew. By default glibc maps blocks of
     this size and unmaps them each time, and the system clears each of their pages: a fifth of a
-    training epoch. Must be called before JAX starts its threads, each of which would have a heap of
-    its own; as many heaps as processors are left, since threads that compile wait for each other's:
-    with a single one the translator's shapes took 42 seconds instead of 25. Does nothing if the C
-    library is not glibc.
+    training epoch. Must be called before JAX starts its threads. These share as many heaps as there
+    are processors: with one for each thread more memory is kept, and with a single one threads that
+    compile wait for each other (on 2 cores the translator's shapes then took 42 seconds instead of
+    25). Does nothing if the C library is not glibc.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -37,7 +37,9 @@ def converse(translator: Translator, config: DecodeConfig) -> int:
         # ASCII says that nobody has set a locale, not that nobody types anything else.
         ascii_only = codecs.lookup(sys.stdin.encoding).name == "ascii"
         sys.stdin.reconfigure(encoding="utf-8" if ascii_only else None, errors="replace")
-    print(f"{translator.origin}; :help lists the settings; an empty line, :q or Ctrl-D leaves.")
+    searching = "" if config.beam == 1 else f" ({described(config)})"
+    print(translator.origin + searching, end="; ")
+    print(":help lists the settings; an empty line, :q or Ctrl-D leaves.")
     with _history():
         for text in _typed():
             try:

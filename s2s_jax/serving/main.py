@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from s2s_jax.command_line import Parser, add_devices, add_options, main, typed
-from s2s_jax.config import EVERYTHING, Reading
+from s2s_jax.config import EVERYTHING, Reading, SearchConfig
 from s2s_jax.config.options import Config
 from s2s_jax.config.web import WebConfig
 from s2s_jax.decoding.config import DecodeConfig
@@ -31,16 +31,18 @@ def parser() -> Parser:
         "checkpoints/, here or beside decode.py); several answer together, or with --web by choice",
     )  # fmt: skip
     p.add_argument("--step", metavar="best|latest|N",
-        help="which saved step (default: best, by validation loss)")  # fmt: skip
+        help="which saved step (default: best, by the validation part)")  # fmt: skip
     add_options(p, DecodeConfig, ("max_length", "batch_size", "strict"))
     add_devices(p)
     p.add_argument("--export", type=Path, metavar="FILE",
         help="write the greedy decoder as one file that needs JAX but not this package, and stop",
     )  # fmt: skip
     _add_streams(p.add_argument_group("input and output"))
-    search = p.add_argument_group("search", "The default is the run's, which train.py was told.")
-    names = ("beam", "length_penalty", "n_best")
-    add_options(search, DecodeConfig, names, show_defaults=False)
+    search = p.add_argument_group(
+        "search", "By default as train.py or its recipe was told to; every run says so itself."
+    )
+    add_options(search, SearchConfig, show_defaults=False)
+    add_options(search, DecodeConfig, ("n_best",))
     drawing = ("sample", "temperature", "top_k", "top_p", "seed")
     add_options(p.add_argument_group("sampling"), DecodeConfig, drawing)
     _add_judging(p.add_argument_group("scores and evaluation"))

@@ -161,8 +161,7 @@ def _check(request: DecodeRequest) -> None:
     """Raises for flags that contradict each other and for an output that cannot be written."""
     if request.web:
         return _check_web(request)
-    # A run that says how to search may search with a beam.
-    config = DecodeConfig(**{"beam": request.search.get("n_best", 1), **request.search})
+    config = _as_far_as_known(request.search)
     if request.page != WebConfig():
         raise UserError("--host, --port and --share are about the page; give --web with them.")
     if request.texts and request.input is not None:
@@ -181,7 +180,7 @@ def _check(request: DecodeRequest) -> None:
             "--export writes the greedy decoder and does nothing else; leave out the rest."
         )
     if request.score and (config.sample or config.beam > 1):
-        raise UserError("--score decodes nothing; leave out --beam and --sample.")
+        raise UserError("--score decodes nothing; leave out --beam, --n-best and --sample.")
     if request.attention is not None:
         check_drawing(request.attention, request.evaluate or request.export)
     if request.reading.swap and request.evaluate is None and not request.score:
@@ -191,6 +190,17 @@ def _check(request: DecodeRequest) -> None:
             f"--output {request.output} needs a folder that exists; make "
             f"{request.output.absolute().parent} first."
         )
+
+
+def _as_far_as_known(search: Mapping[str, Any]) -> DecodeConfig:
+    """The configuration asked for, whose beam may be the run's, which is not known yet.
+
+    Raises:
+      UserError: for a value out of its range, and for values that contradict each other.
+    """
+    DecodeConfig.check(search)
+    beam = {} if search.get("sample") else {"beam": min(search.get("n_best", 1), 1000)}
+    return DecodeConfig(**{**beam, **search})
 
 
 def _check_web(request: DecodeRequest) -> None:

@@ -77,7 +77,7 @@ def _recipes() -> str:
     for name in built_in():
         recipe = read_recipe(name)
         lines.append(f"  {name:<10}  {recipe.description}")
-        settings = {**recipe.data, **recipe.model, **recipe.train}
+        settings = {**recipe.data, **recipe.model, **recipe.train, **recipe.decode}
         flags = " ".join(
             spell_options(f"`{key}`") + ("" if value is True else f" {value}")
             for key, value in settings.items()

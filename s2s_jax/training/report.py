@@ -156,14 +156,15 @@ class TrainingReport:
         """Says why a finished run is not trained, and which command trains it longer."""
         reason = f"has the {progress.epoch} epochs asked for"
         if progress.epoch < config.epochs:
-            epochs = f"{progress.epoch} of {config.epochs} epochs"
-            why = f"at the end of its --patience {config.patience}"
-            if without_errors(progress):
-                why = "two of them without a wrong answer to the validation part"
-            reason = f"stopped after {epochs}, {why}"
+            reason = f"stopped {_early(config, progress)}"
         self.say(f"Nothing to do: {folder} {reason}. To train it longer:")
         self.say("  " + command("train.py", folder, "--more", str(progress.epoch)))
         self.finished(folder)
+
+    def ended(self, config: TrainConfig, progress: TrainingProgress) -> None:
+        """Says why training has ended before its last epoch, if it has."""
+        if self._history and progress.epoch < config.epochs:
+            self.say(f"Stopped {_early(config, progress)}.")
 
     def finished(self, folder: Path, sources: Sequence[str] = ()) -> None:
         """Prints the time it took and the next command, with sources that the model knows."""
@@ -183,6 +184,14 @@ class TrainingReport:
         """Prints the command that resumes a stopped run."""
         self.say(f"Stopped; what was reached is saved in {folder}. To resume:")
         self.say("  " + command("train.py", folder, "--resume"))
+
+
+def _early(config: TrainConfig, progress: TrainingProgress) -> str:
+    """When and why a run ended before its last epoch."""
+    why = f"at the end of its --patience {config.patience}"
+    if without_errors(progress):
+        why = "the last two without a wrong answer to the validation part"
+    return f"after {progress.epoch} of {config.epochs} epochs, {why}"
 
 
 def curve_lines(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

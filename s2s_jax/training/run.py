@@ -168,7 +168,9 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
         config, progress = with_more(request.more, run.config, progress)
         job = job._replace(run=run._replace(config=config))
     config = job.run.config
-    nothing_to_do = is_over(progress, config.train) and (folder / EVALUATION).exists()
+    # Answers that are searched for in another way are judged anew.
+    judged = (folder / EVALUATION).exists() and read_run(folder).config.decode == config.decode
+    nothing_to_do = is_over(progress, config.train) and judged
     with together():
         if not is_same_everywhere(f"{config} {progress.step}"):
             raise UserError("the processes differ in data or settings; give all of them the same.")
@@ -181,6 +183,7 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
         write_config(folder, job.run)
         write_metrics(folder, progress.history)
     progress = _fit(job, state, progress, listeners)
+    report.ended(config.train, progress)
     translator = finish(folder, config, job.prepared, progress, job.mesh, report)
     return TrainedRun(folder, progress.history, translator)
 

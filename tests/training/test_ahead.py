@@ -3,6 +3,7 @@
 import logging
 import re
 import threading
+import time
 
 import jax
 import numpy as np
@@ -80,7 +81,10 @@ def test_the_memory_of_compiling_is_returned_when_all_is_compiled(monkeypatch):
     monkeypatch.setattr(ahead, "release_freed_memory", lambda: seen.append(len(compiled)))
     monkeypatch.setattr(ahead, "_compile", lambda step, given: compiled.append(step))
     with compiled_ahead(STEPS, make_state(MODEL, CONFIG), [(STEPS.gradient, TRAINING, 0, 0)], None):
-        pass
+        for _ in range(100):
+            if seen:
+                break
+            time.sleep(0.1)
     assert seen == [len(TRAINING.shapes())]
 
 

@@ -72,6 +72,25 @@ def test_the_best_step_may_be_the_one_of_the_fewest_errors(request_for, tmp_path
     assert read_rank(again.folder, 0) == read_rank(whole.folder, wanted)
 
 
+def test_a_finished_run_that_is_to_search_otherwise_is_judged_anew(request_for, tmp_path, capsys):
+    carry_out(request_for(epochs=1), TrainingReport(quiet=True))
+    resumed = request_for(epochs=1)._replace(resume=True)
+    searching = resumed._replace(decode={"beam": 3, "length_penalty": 2.0})
+    found = carry_out(searching, TrainingReport(quiet=True)).translator
+    lines = [
+        line.split("\t") for line in (tmp_path / "run" / "validation.tsv").read_text().split("\n")
+    ]
+    sources, _, answers = zip(*lines[:-1], strict=True)
+    assert found(sources, beam=3, length_penalty=2.0) == list(answers)
+    assert (
+        "Beam search, 3 hypotheses, length penalty 2." in (tmp_path / "run/README.md").read_text()
+    )
+    capsys.readouterr()
+    carry_out(resumed, TrainingReport())
+    assert "Nothing to do" in capsys.readouterr().out
+    assert Translator.load(tmp_path / "run").searching().beam == 3
+
+
 def test_the_test_part_is_judged_beside_the_validation_part(request_for, tmp_path, capsys):
     test = write_pairs(tmp_path / "new.tsv", [("He eats.", "Il mange."), ("Tom!", "Thom !")])
     request = request_for(epochs=1)

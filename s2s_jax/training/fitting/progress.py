@@ -126,9 +126,7 @@ def out_of_patience(progress: TrainingProgress, patience: int) -> bool:
 
 
 def without_errors(progress: TrainingProgress) -> bool:
-    """Whether the last two epochs answered all of the validation part right, so that none can be
-    better; one alone may be luck.
-    """
+    """Whether the last two epochs answered all of the validation part right; one may be luck."""
     last = progress.history[progress.patience_from :][-2:]
     return len(last) == 2 and all(epoch.get("val_error") == 0 for epoch in last)
 
