@@ -62,5 +62,8 @@ def test_without_a_network_it_learns_the_embedded_corpus(execute):
     assert "The embedded corpus takes its place" in printed
     assert "30,000 pairs" in printed
     known = {source for source, _ in embedded_pairs()}
-    asked = [line[:30].strip() for line in printed.splitlines()[-4:]]
-    assert known.issuperset(asked[:-1]) and asked[0] == "Go."
+    lines = printed.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("Go. "))
+    asked = [line[:30].strip() for line in lines[first : first + 3]]
+    assert asked == ["Go.", "I won!", "I'm happy."] and known.issuperset(asked)
+    assert lines[first + 3]  # The answer to what is typed.
