@@ -3,9 +3,9 @@
 python examples/dates.py 10000 > dates.tsv
 """
 
+import argparse
 import datetime
 import random
-import sys
 
 FIRST, DAYS = datetime.date(1950, 1, 1), 36_525  # A century.
 FORMS = (
@@ -16,6 +16,7 @@ FORMS = (
     "{d:%b} {d.day} {d.year}",
     "{d:%A} {d.day} {d:%B} {d.year}",
 )
+MOST = 100_000
 
 
 def pairs(count: int, seed: int = 0) -> list[tuple[str, str]]:
@@ -29,6 +30,15 @@ def pairs(count: int, seed: int = 0) -> list[tuple[str, str]]:
     return list(found.items())
 
 
+def count(text: str) -> int:
+    """The number asked for; ArgumentTypeError when there are not so many."""
+    if not text.isdecimal() or not 0 < int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MOST:,}, not {text}")
+    return int(text)
+
+
 if __name__ == "__main__":
-    for source, target in pairs(int(sys.argv[1])):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("count", type=count, metavar="COUNT")
+    for source, target in pairs(parser.parse_args().count):
         print(source, target, sep="\t")
