@@ -38,7 +38,7 @@ def count(text: str) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Writes dates as people do, and in ISO 8601.")
     parser.add_argument("count", type=count, metavar="COUNT")
     for source, target in pairs(parser.parse_args().count):
         print(source, target, sep="\t")

@@ -23,7 +23,7 @@ def count(text: str) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Writes sums of two numbers, and their results.")
     parser.add_argument("count", type=count, metavar="COUNT")
     for source, target in pairs(parser.parse_args().count):
         print(source, target, sep="\t")
