@@ -54,6 +54,11 @@ class RunConfig(Config):
     FORMAT: ClassVar[int] = 1
     """Raised when programs of the format before could not read the run; they then refuse it."""
 
+    @property
+    def sections(self) -> tuple[Config, ...]:
+        """The configurations whose options a user can set."""
+        return self.data, self.model, self.train, self.decode
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {"format": self.FORMAT, **super().to_dict()}

@@ -4,6 +4,9 @@ import dataclasses
 
 from s2s_jax.config.options import Config, option
 
+WIDEST_BEAM = 1000
+"""Hypotheses; the most that are kept for a sentence."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchConfig(Config):
@@ -16,8 +19,9 @@ class SearchConfig(Config):
     """
 
     beam: int = option(
-        1, least=1, most=1000, metavar="N", help="keep the N likeliest hypotheses at every step"
-    )
+        1, least=1, most=WIDEST_BEAM, metavar="N",
+        help="keep the N likeliest hypotheses at every step",
+    )  # fmt: skip
     # With a penalty of 5 the longest answer's length to that power still fits single precision.
     length_penalty: float = option(
         0.6, least=0, most=5, metavar="A",

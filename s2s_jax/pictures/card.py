@@ -106,7 +106,7 @@ def _names(config: RunConfig) -> list[str]:
 def _settings(config: RunConfig) -> list[tuple[str, str]]:
     """The settings that are not the defaults, by their names."""
     found = []
-    for section in (config.data, config.model, config.train, config.decode):
+    for section in config.sections:
         for name, (field, _) in section.options().items():
             value = getattr(section, name)
             if value != field.default and name not in ("data", "validation", "test", "licence"):

@@ -77,7 +77,7 @@ class TensorBoard:
         config = translator.run.config
         settings = {
             name: value if isinstance(value, (bool, int, float, str)) else str(value)
-            for section in (config.data, config.model, config.train, config.decode)
+            for section in config.sections
             for name, value in ((name, getattr(section, name)) for name in section.options())
         }
         figures = {

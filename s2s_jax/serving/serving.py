@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from s2s_jax.command_line import typed
 from s2s_jax.config import EVERYTHING, Reading
+from s2s_jax.config.search import WIDEST_BEAM
 from s2s_jax.config.web import WebConfig
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
@@ -199,7 +200,7 @@ def _as_far_as_known(search: Mapping[str, Any]) -> DecodeConfig:
       UserError: for a value out of its range, and for values that contradict each other.
     """
     DecodeConfig.check(search)
-    beam = {} if search.get("sample") else {"beam": min(search.get("n_best", 1), 1000)}
+    beam = {} if search.get("sample") else {"beam": min(search.get("n_best", 1), WIDEST_BEAM)}
     return DecodeConfig(**{**beam, **search})
 
 

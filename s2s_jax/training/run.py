@@ -123,7 +123,7 @@ def carry_out(
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
     job = _Job(folder, run, prepared, mesh, report)
     with _own_folder(job, request, saved, base):
-        return _train(job, request, listeners)
+        return _train(job, request, saved, listeners)
 
 
 @contextlib.contextmanager
@@ -158,7 +158,9 @@ def _refuse_own_data(folder: Path, data: DataConfig) -> None:
         raise UserError(f"the run would write over its data in {folder}; choose another `out`.")
 
 
-def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> TrainedRun:
+def _train(
+    job: _Job, request: Request, saved: Run | None, listeners: Sequence[Listener]
+) -> TrainedRun:
     """The run itself, in a folder that is locked."""
     folder, run, report = job.folder, job.run, job.report
     model = Seq2Seq(run.config.model, dtype=getattr(jnp, run.config.train.precision))
@@ -169,7 +171,8 @@ def _train(job: _Job, request: Request, listeners: Sequence[Listener]) -> Traine
         job = job._replace(run=run._replace(config=config))
     config = job.run.config
     # Answers that are searched for in another way are judged anew.
-    judged = (folder / EVALUATION).exists() and read_run(folder).config.decode == config.decode
+    judged = saved is None or saved.config.decode == config.decode
+    judged = judged and (folder / EVALUATION).exists()
     nothing_to_do = is_over(progress, config.train) and judged
     with together():
         if not is_same_everywhere(f"{config} {progress.step}"):

@@ -163,9 +163,8 @@ TEXTS = ["He eats.", "Tom talks.", "She thinks.", "We know how they swim."]
 def test_a_run_says_how_to_search_and_a_flag_otherwise(trained, searched, capsys, search, same):
     found = answer(capsys, searched, *TEXTS, search={**search, "scores": True})
     assert found == answer(capsys, trained[1], *TEXTS, search={**same, "scores": True})
-    options = {key: value for key, value in search.items() if key != "scores"}
     wanted = Translator.load(trained[1])(TEXTS, **same)
-    assert Translator.load(searched)(TEXTS, **options) == wanted
+    assert Translator.load(searched)(TEXTS, **search) == wanted
 
 
 def test_more_answers_than_the_run_has_hypotheses_are_refused(searched, capsys):

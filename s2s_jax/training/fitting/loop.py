@@ -181,7 +181,7 @@ def fit(
     mesh: Mesh | None = None,
     error_of: Callable[[TrainingState], float] | None = None,
 ) -> tuple[TrainingState, TrainingProgress]:
-    """Trains until `config.epochs` are completed, `is_over`, or `should_stop` says so.
+    """Trains until `is_over` or `should_stop` says so.
 
     Args:
       state: parameters and optimizer state to start from.
