@@ -42,6 +42,10 @@ class ModelConfig(Config):
         0.0, least=0, below=1, metavar="RATE",
         help="share of inputs and layer outputs set to zero in training",
     )  # fmt: skip
+    token_dropout: float = option(
+        0.0, least=0, below=1, metavar="RATE",
+        help="share of the tokens that are hidden from the model in training, on both sides",
+    )  # fmt: skip
     # Both are true in every run trained here; models from Keras may be simpler.
     residual: bool = option(True)
     attention_mix: bool = option(True)
@@ -61,6 +65,16 @@ class ModelConfig(Config):
             raise UserError("`attention_mix` false needs `residual` false above one layer.")
         if self.tie_embeddings and not self.embedding_dim:
             raise UserError("`tie_embeddings` needs embeddings to share; give `embedding_dim`.")
+        if self.token_dropout and not self.embedding_dim:
+            raise UserError(
+                "`token_dropout` needs `embedding_dim`; `dropout` alone hides whole tokens where "
+                "they are one-hot."
+            )
+
+    @property
+    def drops(self) -> bool:
+        """Whether anything is dropped in training."""
+        return bool(self.dropout or self.token_dropout)
 
     @property
     def has_bridge(self) -> bool:

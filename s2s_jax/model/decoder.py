@@ -32,9 +32,9 @@ class Decoder(nn.Module):
     def setup(self) -> None:
         config, dtype = self.config, self.dtype
         units = config.latent_dim
-        self.inputs = GateInputs(
-            config.target_vocab_size, units, config.embedding_dim, dtype, dropout=config.dropout
-        )
+        tokens = (config.target_vocab_size, units, config.embedding_dim, dtype)
+        rates = {"dropout": config.dropout, "token_dropout": config.token_dropout}
+        self.inputs = GateInputs(*tokens, **rates)
         cell = (units, dtype, config.recurrent_activation)
         upper = range(1, config.decoder_layers)
         self.cell = LSTMCell(*cell)

@@ -11,6 +11,9 @@ from s2s_jax.config import ModelConfig
 RowKeys = UInt32[Array, "batch sites words"]
 """The data of a random key for each row of a batch, at each place that drops something."""
 
+LAST_SITE = -1
+"""Where whole tokens are dropped, if they are: behind all others, whose draws stay as they are."""
+
 
 def row_keys(key: Key[Array, ""], rows: int, config: ModelConfig) -> UInt32[Array, "rows 2 _ _"]:
     """The `RowKeys` of the encoder and of the decoder, side by side.
@@ -23,7 +26,8 @@ def row_keys(key: Key[Array, ""], rows: int, config: ModelConfig) -> UInt32[Arra
       rows: of the batch. What a row drops depends on its place, on whatever device it is.
       config: of the model, which says how many places drop something.
     """
-    sites = jnp.arange(max(config.encoder_layers, config.decoder_layers + 1))
+    of_layers = max(config.encoder_layers, config.decoder_layers + 1)
+    sites = jnp.arange(of_layers + bool(config.token_dropout))
     fold = jax.vmap(jax.random.fold_in, (None, 0))
     sides = jax.vmap(fold, (0, None))(fold(key, jnp.arange(rows)), jnp.arange(2))
     return jax.random.key_data(jax.vmap(jax.vmap(fold, (0, None)), (0, None))(sides, sites))

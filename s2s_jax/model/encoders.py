@@ -38,7 +38,8 @@ class Encoder(nn.Module):
         units = config.latent_dim // (2 if config.bidirectional else 1)
         # In models from Keras the encoder may read on past a sentence's end, through zeros.
         tokens = (config.source_vocab_size, units, config.embedding_dim, self.dtype)
-        of_tokens = {"zero_id": Vocabulary.pad_id, "dropout": config.dropout}
+        rates = {"dropout": config.dropout, "token_dropout": config.token_dropout}
+        of_tokens = {"zero_id": Vocabulary.pad_id, **rates}
         self.inputs = GateInputs(*tokens, **of_tokens)
         upper = range(1, config.encoder_layers)
         cell = (units, self.dtype, config.recurrent_activation)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
-from s2s_jax.model.dropout import RowKeys, dropout
+from s2s_jax.model.dropout import LAST_SITE, RowKeys, dropout
 from s2s_jax.model.recurrence import product
 
 
@@ -27,6 +27,7 @@ class GateInputs(nn.Module):
       dtype: of the matrix products; everything else is float32.
       zero_id: the id whose one-hot vector is all zeros, if there is one.
       dropout: share of the inputs that is dropped in training.
+      token_dropout: share of the embeddings that are dropped whole (Gal & Ghahramani 2016).
     """
 
     vocab_size: int
@@ -35,6 +36,7 @@ class GateInputs(nn.Module):
     dtype: DTypeLike = jnp.float32
     zero_id: int | None = None
     dropout: float = 0.0
+    token_dropout: float = 0.0
 
     def setup(self) -> None:
         rows = self.embedding_dim or self.vocab_size
@@ -69,7 +71,11 @@ class GateInputs(nn.Module):
         self, tokens: Int[Array, "*batch"], keys: RowKeys | None = None
     ) -> Float[Array, "*batch embedding_dim"]:
         """The embeddings of tokens; arguments as for the call."""
-        return dropout(self.embedding(tokens), self.dropout, keys, 0)
+        vectors = self.embedding(tokens)
+        if keys is not None and self.token_dropout:
+            whole = jnp.ones((*tokens.shape, 1))
+            vectors = vectors * dropout(whole, self.token_dropout, keys, LAST_SITE)
+        return dropout(vectors, self.dropout, keys, 0)
 
     def project(self, vectors: Float[Array, "*batch x"]) -> Float[Array, "*batch gates"]:
         """The gate inputs of embeddings."""

@@ -10,6 +10,7 @@ from s2s_jax.config import ModelConfig
 from s2s_jax.errors import UserError
 from s2s_jax.model import decoder, encoders
 from s2s_jax.model.dropout import dropout, row_keys
+from s2s_jax.model.gate_inputs import GateInputs
 from s2s_jax.model.recurrence import plain_unroll, product
 from s2s_jax.model.seq2seq import Seq2Seq
 
@@ -306,6 +307,25 @@ def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(dim):
     assert len(np.unique(dropped.sum(axis=(0, 2)))) > 10  # The rows differ.
     other_site = np.asarray(dropout(jnp.ones((400 // dim, 50, dim)), 0.3, keys, 1))
     assert (other_site != dropped).any()
+
+
+def test_token_dropout_hides_whole_tokens_and_leaves_the_other_draws_as_they_are():
+    plain = ModelConfig(50, 50, embedding_dim=6, dropout=0.1)
+    config = dataclasses.replace(plain, token_dropout=0.3)
+    keys = [row_keys(jax.random.key(2), 100, each)[:, 0] for each in (plain, config)]
+    np.testing.assert_array_equal(keys[0], keys[1][:, :-1])
+    inputs = GateInputs(50, 8, 6, token_dropout=0.3)
+    tokens = jax.random.randint(jax.random.key(3), (200, 100), 0, 50)
+    params = inputs.init(jax.random.key(4), tokens)
+    vectors = inputs.apply(params, tokens, method="embed")
+    found = inputs.apply(params, tokens, keys[1], method="embed")
+    hidden = (found == 0).all(axis=-1)
+    # 20,000 draws: five standard errors are 0.016.
+    assert abs(hidden.mean() - 0.3) < 0.017
+    assert len(np.unique(hidden.sum(axis=0))) > 10  # The rows differ.
+    np.testing.assert_allclose(found, jnp.where(hidden[..., None], 0, vectors / 0.7), rtol=1e-6)
+    with pytest.raises(UserError, match="`token_dropout` needs `embedding_dim`"):
+        ModelConfig(50, 50, token_dropout=0.3)
 
 
 @pytest.mark.parametrize("more", [{}, {"decoder_layers": 2}, {"attention": "none"}], ids=str)

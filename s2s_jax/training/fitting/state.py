@@ -104,7 +104,7 @@ def _functions(model: Seq2Seq) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def dropout_key(model: Seq2Seq, config: TrainConfig) -> jax.Array | None:
     """The `key` of a `TrainingState`."""
-    return jax.random.key_data(jax.random.key(config.seed)) if model.config.dropout else None
+    return jax.random.key_data(jax.random.key(config.seed)) if model.config.drops else None
 
 
 def make_state(model: Seq2Seq, config: TrainConfig) -> TrainingState:
