@@ -54,6 +54,19 @@ def ordinary_size(monkeypatch):
 
 
 @pytest.fixture
+def uninstall(monkeypatch):
+    """Makes every import of a package fail for the rest of a test, as if it were not installed."""
+
+    def hide(package):
+        # A submodule that was imported before would be found without its package.
+        loaded = [name for name in sys.modules if name.startswith(f"{package}.")]
+        for name in (package, *loaded):
+            monkeypatch.setitem(sys.modules, name, None)
+
+    return hide
+
+
+@pytest.fixture
 def run_here(tmp_path, monkeypatch, capsys):
     """Runs a script in this process, which has already imported what the script needs.
 

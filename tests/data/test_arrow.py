@@ -89,7 +89,7 @@ def test_broken_files(tmp_path, name, content, words):
     assert "there is no" in error_of(tmp_path / f"missing.{name}")
 
 
-def test_without_pyarrow(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+def test_without_pyarrow(tmp_path, uninstall):
+    uninstall("pyarrow")
     message = error_of(write(tmp_path, "a.parquet", b"PAR1"))
     assert "pip install pyarrow" in message

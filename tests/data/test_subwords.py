@@ -1,7 +1,6 @@
 """Subwords: exact, learned from the training part alone, and the same ones every time."""
 
 import json
-import sys
 from collections import Counter
 
 import pytest
@@ -111,9 +110,9 @@ def test_only_the_training_part_is_learned_from(tmp_path):
     assert "ë" not in both.source_vocabulary.symbols
 
 
-def test_without_the_library_the_message_says_how_to_install_it(monkeypatch):
+def test_without_the_library_the_message_says_how_to_install_it(uninstall):
     vocabulary = Vocabulary.from_texts(SENTENCES, "subword")
-    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    uninstall("sentencepiece")
     saved = vocabulary.to_dict(), vocabulary.tokenizer.model
     for fails in (
         lambda: Vocabulary.from_texts(SENTENCES, "subword"),

@@ -131,10 +131,10 @@ def test_a_damaged_file_answers_nothing_wrong(translator, tmp_path, monkeypatch,
     assert "not a zip file" in capsys.readouterr().err
 
 
-def test_mistakes_are_named(translator, trained, tmp_path, monkeypatch):
+def test_mistakes_are_named(translator, trained, tmp_path, uninstall):
     with pytest.raises(UserError, match="cannot be written"):
         export(translator, tmp_path / "missing" / "words.s2s")
-    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    uninstall("flatbuffers")
     with pytest.raises(UserError, match="needs flatbuffers; install it with"):
         export(translator, tmp_path / "words.s2s")
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,3 @@
-import builtins
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,15 +56,8 @@ def test_any_reference_will_do_for_bleu_and_chrf():
     assert "nrefs:1" in one["bleu"].signature
 
 
-def test_without_sacrebleu_there_is_neither(monkeypatch):
-    original = builtins.__import__
-
-    def without(name, *rest):
-        if name.startswith("sacrebleu"):
-            raise ImportError(name)
-        return original(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+def test_without_sacrebleu_there_is_neither(uninstall):
+    uninstall("sacrebleu")
     assert translation_metrics(["a"], [["a"]]) == {}
 
 

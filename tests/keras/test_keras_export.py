@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 import jax
@@ -62,8 +61,8 @@ def test_subwords_have_no_place_in_an_export(tmp_path):
         export_model(ExportRequest(tmp_path, tmp_path / "s2s.keras", False, "best", False))
 
 
-def test_without_keras_it_says_how_to_get_it(trained, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "keras", None)
+def test_without_keras_it_says_how_to_get_it(trained, tmp_path, uninstall):
+    uninstall("keras")
     request = ExportRequest(trained[1], tmp_path / "s2s.keras", True, "best", False)
     with pytest.raises(UserError, match="pip install keras"):
         export_model(request)

@@ -1,10 +1,8 @@
 """Pictures and pages of answers, by what they hold."""
 
-import builtins
 import html.parser
 import math
 import re
-import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -194,23 +192,14 @@ def test_damaged_fonts_have_no_characters(tmp_path):
 
 
 def test_the_suffix_and_matplotlib_are_checked_before_there_is_anything_to_draw(
-    tmp_path, monkeypatch
+    tmp_path, uninstall
 ):
     for name in ("picture.gif", "picture", ".png"):
         with pytest.raises(
             UserError, match=f"`attention` needs .* .png, .svg or .html, not '{name}'"
         ):
             check_suffix("attention", tmp_path / name, (".png", ".svg", ".html"))
-    for name in [name for name in sys.modules if name.startswith("matplotlib")]:
-        monkeypatch.delitem(sys.modules, name)
-    imported = builtins.__import__
-
-    def without(name, *rest):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return imported(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    uninstall("matplotlib")
     with pytest.raises(UserError, match="pip install matplotlib"):
         check_suffix("attention", tmp_path / "picture.PNG", (".png", ".svg", ".html"))
     check_suffix("attention", tmp_path / "picture.html", (".png", ".svg", ".html"))

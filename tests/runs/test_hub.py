@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -124,8 +123,8 @@ def test_other_addresses_are_refused(address):
         local_folder(address)
 
 
-def test_without_the_library_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+def test_without_the_library_it_says_what_to_install(uninstall):
+    uninstall("huggingface_hub")
     with pytest.raises(UserError, match="pip install huggingface_hub"):
         local_folder("hf://me/run")
 

@@ -41,9 +41,8 @@ def test_several_texts_are_numbered_by_their_lines(draw, tmp_path):
     assert names == {"picture-1.svg", "picture-3.svg"}
 
 
-def test_a_page_holds_several_texts_and_needs_no_matplotlib(draw, tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+def test_a_page_holds_several_texts_and_needs_no_matplotlib(draw, tmp_path, uninstall):
+    uninstall("matplotlib")
     done = draw("--attention", "picture.html", "--json", "abc", "de")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "picture.html").read_text("utf-8").count("<section>") == 2

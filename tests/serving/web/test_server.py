@@ -74,10 +74,10 @@ def test_flags_that_contradict_each_other_are_refused(options, problem):
         decode(DecodeRequest(**{"texts": [], "search": {}, **options}))
 
 
-def test_what_is_missing_is_named(monkeypatch):
+def test_what_is_missing_is_named(monkeypatch, uninstall):
     for name in [name for name in sys.modules if name.startswith("s2s_jax.serving.web.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    uninstall("uvicorn")
     with pytest.raises(UserError, match="pip install starlette uvicorn"):
         decode_page()
 
