@@ -86,6 +86,7 @@ class Prepared:
         """Divides the training part by `Tokenizer.sample`; None where `alpha` is 0."""
 
         def draw(epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            """The ids of source and target of each training pair, as an epoch divides them."""
             seeds = np.random.SeedSequence((seed, epoch)).generate_state(2 * len(self.training))
             rows = zip(self.training, seeds.reshape(-1, 2).tolist(), strict=True)
             for (source, target), (one, other) in rows:

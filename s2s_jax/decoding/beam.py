@@ -97,9 +97,11 @@ def beam_search(
     limit = jnp.minimum(max_length, capacity)
 
     def unfinished(state: _State) -> jax.Array:
+        """Whether a further step can change any answer."""
         return (state.step < limit) & ~state.settled.all()
 
     def advance(state: _State) -> _State:
+        """One step of all slots."""
         carry, log_probs = step_fn(state.carry, memory, state.last.reshape(-1))
         state = _extend(state, carry, log_probs, eos_id, pad_id)
         return state._replace(settled=_settled(state, alpha, limit, n_best))

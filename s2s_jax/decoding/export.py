@@ -81,6 +81,7 @@ def _program(translator: Translator, max_length: int) -> bytes:
     params = jax.device_get(translator.params)  # The file is for one device.
 
     def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:
+        """Ids `[batch, max_length]` for padded ids `[batch, time]` of some lengths."""
         mask = jnp.arange(source.shape[1]) < lengths[:, None]
         return greedy(translator.model, max_length, params, source, mask, max_length)
 

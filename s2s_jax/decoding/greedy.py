@@ -96,6 +96,7 @@ def greedy_decode(
     limit = jnp.minimum(max_length, capacity)
 
     def advance(state: _State, memory: Memory) -> _State:
+        """One step of all rows."""
         carry, logits = step_fn(state.carry, memory, state.last)
         best = jnp.where(state.ended, pad_id, likeliest(logits)).astype(state.last.dtype)
         tokens = jax.lax.dynamic_update_index_in_dim(state.tokens, best, state.step, axis=1)

@@ -44,6 +44,7 @@ def _start(
     """The encoded sources, and a step that forbids what is never written."""
 
     def step_fn(carry: PyTree, memory: PyTree, tokens: jax.Array) -> tuple[PyTree, jax.Array]:
+        """A decoder's step, with minus infinity for what is never written."""
         carry, logits = model.bind({"params": params}).decode_step(carry, memory, tokens)
         # Added, not assigned: XLA fuses a sum with the step, and scatters an assignment.
         forbidden = jnp.zeros(logits.shape[-1]).at[jnp.array(_NEVER)].set(-jnp.inf)

@@ -51,6 +51,7 @@ def sample_decode(
     def noisy_step(
         carry: tuple[jax.Array, jax.Array, Carry], memory: Memory, tokens: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array, Carry], jax.Array]:
+        """`step_fn` with noise on its logits; its carry has the keys and the step of each row."""
         keys, steps, inner = carry
         inner, logits = step_fn(inner, memory, tokens)
         logits = heat(logits, temperature)

@@ -184,6 +184,7 @@ def _decoder(keras: Any, config: ModelConfig, params: Any, keys: Any) -> Callabl
     attend = _attention(keras, params, keys)
 
     def decode(features: Any, states: list[Any], memory: Any) -> tuple[Any, list[Any]]:
+        """Probabilities `[batch, time, symbols]`, and h and c of each layer `[batch, units]`."""
         new_states = []
         for n, lstm in enumerate(lstms):
             above, *after = lstm(features, initial_state=states[2 * n : 2 * n + 2])
@@ -209,6 +210,7 @@ def _attention(keras: Any, params: Any, keys: Any) -> Callable[[Any, Any], Any] 
         mix = _dense(keras, params["attention"]["mix"], "attention_mix", "tanh")
 
     def attend(queries: Any, memory: Any) -> Any:
+        """The queries `[batch, time, units]` with what they attend to."""
         vectors = joined([attention([queries, memory, project(memory)]), queries])
         return vectors if mix is None else mix(vectors)
 

@@ -45,6 +45,7 @@ class Imported(NamedTuple):
 
     @property
     def run(self) -> Run:
+        """Its configuration and vocabularies."""
         return Run(self.config, *self.characters.vocabularies())
 
 

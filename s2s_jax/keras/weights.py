@@ -40,6 +40,7 @@ def to_params(params: Any, characters: Characters) -> dict[str, Any]:
     start = target.symbols.index(characters.start) if characters.start not in SPECIALS else None
 
     def read(rows: np.ndarray) -> np.ndarray:
+        """Rows `[Keras's symbols, ...]` at the ids that our decoder reads."""
         spread = _scatter_rows(rows, ids.target_inputs, len(target), 0)
         if start is not None:
             # What is written is read: the start is there twice (see `Characters.vocabularies`).
@@ -47,6 +48,7 @@ def to_params(params: Any, characters: Characters) -> dict[str, Any]:
         return spread
 
     def written(rows: np.ndarray, rest: float) -> np.ndarray:
+        """Rows `[Keras's symbols, ...]` at the ids that our decoder writes; `rest` elsewhere."""
         return _scatter_rows(rows, ids.target_outputs, len(target), rest)
 
     output = {"bias": written(params["decoder"]["output"]["bias"], NEVER)}

@@ -61,6 +61,7 @@ class TensorBoard:
             shutil.rmtree(self._logs, ignore_errors=True)
 
         def write(writer: SummaryWriter) -> None:
+            """Writes the figures."""
             for name, value in metrics.items():
                 part = "validation" if name.startswith("val_") else "training"
                 if value is not None and name != "epoch":
@@ -87,6 +88,7 @@ class TensorBoard:
         }
 
         def write(writer: SummaryWriter) -> None:
+            """Writes answers, pictures and settings."""
             if rows:
                 table = "\n".join(markdown_table(("source", "reference", "answer"), rows))
                 writer.add_text("answers", table, self._epoch)

@@ -182,6 +182,7 @@ def _restore(folder: Path, step: int, like: Mapping[str, Any]) -> dict[str, Any]
     """The items of `like` in trees like its values, and the "record"; all are checked."""
 
     def read() -> dict[str, Any]:
+        """Raises whatever Orbax does of a damaged file, or `ValueError`; see `_reading`."""
         record = _read_record(folder, step)
         hashes = record.pop("hashes")
         del record["val_loss"]

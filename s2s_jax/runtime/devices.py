@@ -214,6 +214,7 @@ def agreed_signal(pending: Callable[[], int | None]) -> Callable[..., int | None
     agreed: int | None = None
 
     def signal(now: bool = False) -> int | None:
+        """The number of the signal that all know of, or None."""
         nonlocal calls, agreed
         calls += 1
         if now or jax.process_count() == 1 or calls % _STEPS_UNHEARD == 0:

@@ -38,6 +38,7 @@ def answerer(
         config = dataclasses.replace(config, scores=True)
 
     def respond(lines: list[Line], first: int) -> list[str]:
+        """Answers lines, whose first has this number (from 1); raises `UserError` if strict."""
         if score:
             lines, found = _score(translator, lines, first, config, swap)
         else:

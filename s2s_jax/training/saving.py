@@ -168,6 +168,7 @@ def _restore(
     like = jax.eval_shape(lambda: make_state(model, config.train))
 
     def read(step: int) -> tuple[Any, dict[str, Any]]:
+        """Parameters, optimizer state and average of a step, and its record."""
         params, opt_state, record = restore_state(folder, step, like.params, like.opt_state)
         average = like.average and restore_params(folder, step, like.average)
         return (params, opt_state, average), record

@@ -54,6 +54,7 @@ def _acts(shape: str, tense: str):
     finish, conjugate = SHAPES[shape], TENSES[tense]
 
     def build(subject: Subject, action: Action) -> Pair | None:
+        """Such as "Paul is eating an apple."; None where people would meet themselves."""
         verb, phrase = action
         # Nobody sees "my sister" when my sister is the one who sees.
         if phrase.en == subject.en:
@@ -67,6 +68,7 @@ def _modal(shape: str):
     finish = SHAPES[shape]
 
     def build(subject: Subject, modal, action: Action) -> Pair | None:
+        """Such as "Paul wants to eat an apple."; None where people would meet themselves."""
         verb, phrase = action
         if phrase.en == subject.en:
             return None
@@ -81,6 +83,7 @@ def _who(tense: str):
     conjugate, third = TENSES[tense], SUBJECTS[2]
 
     def build(action: Action) -> Pair:
+        """Such as "Who is eating an apple?"."""
         verb, phrase = action
         finite = conjugate(third, verb)
         rest = f" {finite.french_rest}" if finite.french_rest else ""
@@ -157,6 +160,7 @@ def _clitic(shape: str):
     finish = SHAPES[shape]
 
     def build(meeting: tuple[Subject, Pair], verb: Verb) -> Pair:
+        """Such as "Paul sees me."; the pronoun precedes the verb in French."""
         subject, (english, french) = meeting
         return finish(_clitic_verb(subject, verb, french), english)
 
@@ -167,6 +171,7 @@ def _modal_clitic(shape: str):
     finish = SHAPES[shape]
 
     def build(meeting: tuple[Subject, Pair], modal, verb: Verb) -> Pair:
+        """Such as "Paul wants to see me."; the pronoun precedes the infinitive in French."""
         subject, (english, french) = meeting
         base, french_base = infinitive(verb)
         return finish(modal(subject, base), english, elide(french, french_base))

@@ -20,6 +20,7 @@ def _is(shape: str):
     finish = _SHAPES[shape]
 
     def build(described_as: tuple[Subject, Adjective]) -> Pair:
+        """Such as "Paul is tall."."""
         subject, adjective = described_as
         french = adjective_form(adjective, subject.gender, subject.plural)
         return finish(_with_be(subject, adjective.en, _BE[subject.person], french))
@@ -81,6 +82,7 @@ def _is_in(shape: str):
     finish = _SHAPES[shape]
 
     def build(located: tuple[Subject, Place]) -> Pair:
+        """Such as "Paul is in the garden."."""
         subject, (english, french) = located
         return finish(_with_be(subject, english, _BE[subject.person], french))
 

@@ -60,6 +60,7 @@ def _contracted(build: Callable[..., Pair | None], contractions=_CONTRACTIONS):
     """Build what `build` does as one says it: "I'm" for "I am"; None without such words."""
 
     def contract(*parts) -> Pair | None:
+        """The pair as one says it; None without such words."""
         pair = build(*parts)
         if pair is None:
             return None
@@ -75,6 +76,7 @@ def _feels(shape: str):
     finish = SHAPES[shape]
 
     def build(subject: Subject, feeling: Pair) -> Pair:
+        """Such as "I'm hungry."; it is "avoir" in French."""
         english, french = feeling
         return finish(with_be(subject, english, _HAVE[subject.person], french))
 
@@ -85,6 +87,7 @@ def _is(shape: str):
     finish = SHAPES[shape]
 
     def build(subject: Subject, state: Adjective) -> Pair:
+        """Such as "I'm tired."."""
         french = adjective_form(state, subject.gender, subject.plural)
         return finish(with_be(subject, state.en, present(BE)[subject.person], french))
 
@@ -95,6 +98,7 @@ def _does(shape: str, tense: str):
     finish, conjugate = SHAPES[shape], TENSES[tense]
 
     def build(subject: Subject, verb: Verb) -> Pair:
+        """Such as "Paul slept."."""
         return finish(conjugate(subject, verb))
 
     return build

@@ -30,6 +30,7 @@ def _birth(subject: Subject, when: Pair) -> Pair:
 
 def _does_when(shape, conjugate):
     def build(subject: Subject, verb: Verb, when: Pair) -> Pair:
+        """Such as "Paul left on Monday."."""
         return shape(conjugate(subject, verb), *when)
 
     return build

@@ -15,6 +15,7 @@ def _moves(shape: str, tense: str):
     finish, conjugate = SHAPES[shape], TENSES[tense]
 
     def build(subject: Subject, move: Move, place: NounPhrase) -> Pair:
+        """Such as "Paul went to the market."."""
         verb, english, french = move
         return finish(conjugate(subject, verb), f"{english} {place.en}", contract(french, place.fr))
 
@@ -32,6 +33,7 @@ def _talk(shape: str):
     finish = SHAPES[shape]
 
     def build(subject: Subject, conjugate, topic: tuple[str, str, Pair]) -> Pair | None:
+        """Such as "Paul talked to the children."; None where people would talk to themselves."""
         english, french, (name, french_name) = topic
         if name == subject.en:
             return None

@@ -12,12 +12,7 @@ from typing import Any
 
 from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.data.reading.arrow import ArrowData, is_arrow
-from s2s_jax.data.reading.layout import (
-    PLAIN,
-    Columns,
-    choose_fields,
-    find_columns,
-)
+from s2s_jax.data.reading.layout import PLAIN, Columns, choose_fields, find_columns
 from s2s_jax.data.reading.lines import Lines, open_lines
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
@@ -129,6 +124,7 @@ def _quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
     last, too_long, header = 0, False, columns.header
 
     def text() -> Iterator[str]:
+        """The lines as csv reads them, empty where one is too long; notes how far it has read."""
         nonlocal last, too_long
         for number, line in lines:
             last, too_long = number, line is None
@@ -171,11 +167,13 @@ def _arrow_table(data: ArrowData, reading: Reading) -> Table:
     read = 0
 
     def rows() -> Iterator[tuple[int, Row]]:
+        """The rows, counted as they are read."""
         nonlocal read
         for read, texts in enumerate(data.rows(fields), 1):
             yield read, "no text" if None in texts else clean(*map(str, texts))
 
     def count_rest() -> tuple[int, bool]:
+        """The number of rows that were not read, which Arrow knows exactly."""
         return data.count() - read, True
 
     return Table(name, rows(), f"fields {fields[0]} and {fields[1]}", count_rest)
@@ -186,6 +184,7 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
     counts = [0, 0]
 
     def refuse_unequal() -> None:
+        """Raises `UserError` if one file has more lines than the other."""
         if counts[0] != counts[1]:
             raise UserError(
                 f"{shown(sources.path)} has {counts[0]:,} lines and {shown(targets.path)}"
@@ -193,6 +192,7 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
             )
 
     def rows() -> Iterator[tuple[int, Row]]:
+        """The rows as far as both files go; raises as `refuse_unequal` does at the end."""
         end = (0, None)
         for first, second in zip_longest(sources, targets, fillvalue=end):
             if end in (first, second):
@@ -206,6 +206,7 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
         count_rest()
 
     def count_rest() -> tuple[int, bool]:
+        """The lines left in the first file; raises as `refuse_unequal` does if both are known."""
         rest, other = sources.count_rest(), targets.count_rest()
         if rest[1] and other[1]:
             counts[0] += rest[0]

@@ -112,6 +112,7 @@ def _unzip(stream: BinaryIO, size: int) -> tuple[Any, str, bytes]:
             raise UserError(f"expected config.json and model.weights.h5 in it; found {found}.")
 
         def unpacked(name: str, most: int) -> bytes:
+            """A file of the archive; raises `UserError` if it has more than `most` bytes."""
             with archive.open(name) as file:
                 data = file.read(most + 1)
             if len(data) > most:

@@ -74,6 +74,7 @@ def _renamed(graph: Graph) -> Graph:
     """The same model with other names for its layers in the graph."""
 
     def new(references: tuple[Reference, ...]) -> tuple[Reference, ...]:
+        """The references under the new names."""
         return tuple(r._replace(layer=_DECODER + r.layer) for r in references)
 
     layers = {

@@ -96,6 +96,7 @@ def _without_dropout(graph: Graph) -> Graph:
     """The same model without layers that do nothing outside training."""
 
     def source(reference: Reference) -> Reference:
+        """What stands before such layers; raises `UserError` if they lead back to themselves."""
         for _ in graph.layers:  # No chain is longer.
             layer = graph.at(reference)
             if layer.kind not in _TRAINING_ONLY:

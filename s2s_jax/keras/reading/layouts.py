@@ -46,6 +46,7 @@ class LegacyLayout(NamedTuple):
 
     @property
     def root(self) -> str:
+        """The group that holds the layers."""
         return "model_weights" if "model_weights" in self.file else ""
 
     def kinds(self) -> dict[str, str]:
@@ -96,6 +97,7 @@ class ArchiveLayout(NamedTuple):
 
     @property
     def root(self) -> str:
+        """The group that holds the layers."""
         return next((group for group in _GROUPS if group in self.file), _GROUPS[0])
 
     def kinds(self) -> dict[str, str]:

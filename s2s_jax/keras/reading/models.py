@@ -76,6 +76,7 @@ def _model(parts: list[Part], gates: str) -> KerasModel:
     first, last = parts[0], parts[-1]
 
     def arrays(name: str, layer: Layer) -> list[np.ndarray]:
+        """The weights of a layer, in the file of the half that it comes from."""
         part = last if is_of_decoder(name) else first
         return part.weights.get(layer.name, [])
 

@@ -67,6 +67,7 @@ def _graph(
     layers: dict[str, Layer] = {}
 
     def add(name: str, kind: str, *inputs: Reference, **settings: Any) -> Reference:
+        """Adds a layer and refers to its output."""
         layers[name] = Layer(name, kind, kinds.get(name, kind), settings, inputs)
         return Reference(name, 0)
 

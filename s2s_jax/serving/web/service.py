@@ -32,6 +32,7 @@ class Kind(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, bool, int]:
+        """What a program is compiled for: run, beam, whether it draws, and length."""
         return self.run, self.config.beam, self.config.sample, self.length
 
 
