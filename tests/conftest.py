@@ -16,6 +16,7 @@ from hypothesis import settings
 from s2s_testing import ROOT, SMALL, run_script, write_pairs
 
 from s2s_jax import recipes
+from s2s_jax.pictures import presentation
 from s2s_jax.runtime.cache import keep_compiled_programs
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -51,6 +52,13 @@ def cache(tmp_path_factory):
 def ordinary_size(monkeypatch):
     """The few pairs of the tests stand for data of ordinary size, for which no recipe is chosen."""
     monkeypatch.setattr(recipes, "FEW_PAIRS", 0)
+
+
+@pytest.fixture(autouse=True)
+def no_curves(request, monkeypatch):
+    """Leaves out the picture of a run's curves, which takes longer than the training of most."""
+    if request.node.get_closest_marker("curves") is None:
+        monkeypatch.setattr(presentation, "_write_curves", lambda folder: None)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from s2s_jax.pictures import CARD, CURVES
 from s2s_jax.pictures.presentation import present, withdraw
 from s2s_jax.runs.folder import VALIDATION, write_evaluation, write_metrics
 
+pytestmark = pytest.mark.curves
+
 FACTS = {"pairs": "3 for training", "trained on": "1 x cpu"}
 FIGURES = {"sentences": 3, "exact": 1, "cer": 0.25, "chrf": 61.25, "bleu": None}
 

@@ -103,6 +103,7 @@ def test_the_test_part_is_judged_beside_the_validation_part(request_for, tmp_pat
     assert lines == [["He eats.", "Il mange.", answers[0]], ["Tom!", "Thom !", answers[1]]]
 
 
+@pytest.mark.curves
 def test_a_finished_run_has_a_card_and_its_curves(request_for, tmp_path, capsys):
     carry_out(request_for(epochs=1), TrainingReport())
     card = (tmp_path / "run" / "README.md").read_text("utf-8")
