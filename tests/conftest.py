@@ -1,6 +1,7 @@
 """A small run, really trained, that the tests of whole processes share."""
 
 import fcntl
+import gc
 import io
 import os
 import pickle
@@ -34,6 +35,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A slow example means that the machine is busy or that something is being compiled.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_collection_finish():
+    """Collects garbage less often, and never searches what was imported and stays to the end.
+
+    JAX makes many objects and little garbage while it traces.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
