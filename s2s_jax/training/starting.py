@@ -14,12 +14,12 @@ from jaxtyping import PyTree
 from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.config.training import LEARNING_RATES
 from s2s_jax.data.batching import Batches
+from s2s_jax.decoding.members import read_member
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import read_training_sources, write_training_sources
-from s2s_jax.model.seq2seq import Seq2Seq, param_shapes
-from s2s_jax.runs.checkpointing import restore_params, save_step
-from s2s_jax.runs.folder import Run, read_run
-from s2s_jax.runs.steps import restore_newest
+from s2s_jax.model.seq2seq import Seq2Seq
+from s2s_jax.runs.checkpointing import save_step
+from s2s_jax.runs.folder import Run
 from s2s_jax.training.fitting.loop import mean_loss
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import TrainingState, make_state
@@ -54,9 +54,7 @@ def read_start(folder: Path, step: str | int) -> Start:
     Raises:
       UserError: when the folder holds no run, or a damaged one.
     """
-    run = read_run(folder)
-    shapes = param_shapes(run.config.model)
-    number, params = restore_newest(folder, step, lambda n: restore_params(folder, n, shapes))
+    run, params, _, number = read_member(folder, step)
     return Start(f"{folder}, step {number}", run, params, read_training_sources(folder))
 
 
