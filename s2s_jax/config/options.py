@@ -16,7 +16,7 @@ _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 
 class Option(NamedTuple):
-    """What is known of a field beside its name, type and default."""
+    """What is known of a field apart from its name, type and default."""
 
     help: str = ""
     """Empty for what a run works out itself: neither a flag nor a recipe can set it."""

@@ -95,7 +95,7 @@ def read_pairs(
 
     Args:
       path: a text, plain, gzipped, or in a zip; or one of sources and one of targets.
-      reading: how the pairs stand in the text, and which of them are taken. Lines behind the last
+      reading: how the pairs stand in the text, and which of them are taken. Lines after the last
         one taken are only counted.
 
     Raises:

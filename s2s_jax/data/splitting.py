@@ -23,7 +23,7 @@ def split_pairs(
     Args:
       pairs: what to divide.
       fraction: the share for validation, at least 0 and less than 1; 0 means none.
-      how: "source" draws whole source sentences at random, so that none stands on both sides;
+      how: "source" draws whole source sentences at random, so that none is on both sides;
         "tail" takes the last pairs, as Keras's `validation_split` does.
       seed: decides which sources are drawn.
       always_train: pairs whose sources are never held out.

@@ -89,7 +89,7 @@ def beam_search(
       n_best: how many hypotheses to return, at most `beam`.
       alpha: exponent of the length penalty, at least 0.
       eos_id: the token that ends a hypothesis.
-      pad_id: fills the places behind it.
+      pad_id: fills the places after it.
       max_length: tokens after which hypotheses are cut off; at most `capacity`, and traced.
       capacity: the static length of the result.
       ended: sources to leave alone from the start.

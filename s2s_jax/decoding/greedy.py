@@ -82,9 +82,9 @@ def greedy_decode(
       memory: what it looks up at every step, `[batch, ...]`.
       first_tokens: what it reads first, usually `<bos>`.
       eos_id: the token that ends a row.
-      pad_id: fills the places behind it.
+      pad_id: fills the places after it.
       max_length: steps after which rows that have not ended are cut off; at most `capacity`, and
-        traced, so that another limit does not compile anew.
+        traced, so that another limit does not compile again.
       capacity: the static length of the result.
       ended: rows to leave alone from the start, such as padding.
 

@@ -41,7 +41,7 @@ class Ids(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Characters:
-    """What the tutorial knows beside the model, under the tutorial's names.
+    """What the tutorial knows apart from the model, under the tutorial's names.
 
     The fields are the keys of the JSON, except that the tokenizers are `source_tokens` and
     `target_tokens` there, or `tokens` for both. The lengths are 0 and `source_padding` is empty

@@ -2,7 +2,7 @@
 
 Arrays are saved as NumPy, so that a run restores on any device, and with a SHA-256 each, since
 orbax returns flipped bits as values without an exception. A step's name is the number of
-optimizer steps done; `steps` is about which of them there are.
+optimizer steps done; `steps` says which of them exist.
 """
 
 from __future__ import annotations

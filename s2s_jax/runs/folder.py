@@ -13,7 +13,7 @@
     steps/<optimizer step>/     orbax: parameters, optimizer state, progress; best and latest
 
 `config.json` also holds a SHA-256 of itself and of each vocabulary, which holds that of what its
-tokenizer learned. Of the steps know `steps` and `checkpointing`.
+tokenizer learned. The steps are the business of `steps` and `checkpointing`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MODEL = ".model"
 
 
 class Run(NamedTuple):
-    """What a run folder says beside the steps."""
+    """What a run folder says apart from the steps."""
 
     config: RunConfig
     source_vocabulary: Vocabulary
@@ -182,7 +182,7 @@ def write_evaluation(folder: Path, values: Mapping[str, Any]) -> None:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads what a run folder says beside the steps.
+    """Reads what a run folder says apart from the steps.
 
     Raises:
       UserError: when it is no run folder, incomplete, damaged, or of another format.

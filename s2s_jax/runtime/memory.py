@@ -11,7 +11,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 def keep_freed_memory() -> None:
     """Keeps the memory that a step frees for the next step.
 
-    XLA allocates the temporary buffers of every execution anew. By default glibc maps blocks of
+    XLA allocates the temporary buffers of every execution again. By default glibc maps blocks of
     this size and unmaps them each time, and the system clears each of their pages: a fifth of a
     training epoch. Must be called before JAX starts its threads. These share as many heaps as there
     are processors: with one for each thread more memory is kept, and with a single one threads that

@@ -43,7 +43,7 @@ def data_parallel(step: Callable[..., Any], mesh: Mesh, scalars: int = 0) -> Cal
 def share(batch_size: int, mesh: Mesh | None) -> slice:
     """The rows of a batch that this process reads for its devices, which may be more or fewer.
 
-    If the devices do not divide the batch, the last rows lie behind its end: they are padding,
+    If the devices do not divide the batch, the last rows lie beyond its end: they are padding,
     which has no weight.
     """
     if mesh is None:

@@ -64,7 +64,7 @@ def progress_bar(
     It is drawn on a terminal or in a notebook; elsewhere the same calls print nothing.
 
     Args:
-      figures: columns behind the bar; the percentage and the time left by default.
+      figures: columns after the bar; the percentage and the time left by default.
       console: where to draw; stderr by default.
       enabled: false never draws.
     """

@@ -44,7 +44,7 @@ def _add_run(run: argparse._ArgumentGroup) -> None:
         help="continue the run in that folder, if there is one; nothing is done to a run that "
         "has its --epochs")  # fmt: skip
     run.add_argument("--more", type=int, metavar="N",
-        help="resume, and train N more epochs from there; --patience counts anew")  # fmt: skip
+        help="resume, and train N more epochs from there; --patience starts over")  # fmt: skip
     run.add_argument("--start-from", type=Path, metavar="DIR",
         help="begin with the weights of another run (fine-tuning); its model and settings of "
         "training are kept, with a tenth of its learning rate, and new symbols are added to its "

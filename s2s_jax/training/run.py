@@ -103,7 +103,7 @@ def carry_out(
     Args:
       request: what to train, and where.
       report: shows it.
-      listeners: are told beside the report.
+      listeners: are told what the report is told.
 
     Raises:
       UserError: when the request cannot be fulfilled; what existed before is still there.
@@ -170,7 +170,7 @@ def _train(
         config, progress = with_more(request.more, run.config, progress)
         job = job._replace(run=run._replace(config=config))
     config = job.run.config
-    # Answers that are searched for in another way are judged anew.
+    # Answers that are searched for in another way are judged again.
     judged = saved is None or saved.config.decode == config.decode
     judged = judged and (folder / EVALUATION).exists()
     nothing_to_do = is_over(progress, config.train) and judged

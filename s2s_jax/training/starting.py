@@ -73,7 +73,7 @@ def settings_after(
     """
     _refuse_others(start, {**data, **model})
     if not data.get("data"):
-        raise UserError("`start_from` needs `data`: the pairs to go on with.")
+        raise UserError("`start_from` needs `data`: the pairs to continue with.")
     saved = start.run.config
     kinds = [v.tokenizer.kind for v in (start.run.source_vocabulary, start.run.target_vocabulary)]
     tokens = dict(zip(("source_tokens", "target_tokens"), kinds, strict=True))

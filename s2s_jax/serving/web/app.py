@@ -49,7 +49,7 @@ def make_app(service: Service, hosts: Collection[str] = ()) -> Starlette:
 
     Args:
       service: what answers.
-      hosts: names that this machine is asked by, beside its addresses and `localhost`; one that
+      hosts: names of this machine in addition to its addresses and `localhost`; one that
         begins with a dot stands for all that end so.
     """
 

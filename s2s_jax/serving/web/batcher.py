@@ -22,7 +22,7 @@ class Kind(Protocol):
 
     @property
     def shape(self) -> Hashable:
-        """What is compiled for it, beside the number of rows."""
+        """What is compiled for it, apart from the number of rows."""
         ...
 
 
@@ -94,7 +94,7 @@ class Batcher:
         return await asyncio.gather(*(job.answer for job in jobs))
 
     async def _prepare_aside(self, kind: Kind) -> None:
-        """As `prepare`, beside the batches; the first size is used as soon as it is there."""
+        """Like `prepare`, while batches go on; the first size is used as soon as it is ready."""
         loop = asyncio.get_running_loop()
         try:
             for rows in self._sizes(kind):

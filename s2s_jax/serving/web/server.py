@@ -28,7 +28,7 @@ _HEIGHT = 900  # Of the page in a notebook, in pixels.
 
 
 def listen(config: WebConfig) -> socket.socket:
-    """A socket that listens where the page shall be.
+    """A socket that listens at the page's address.
 
     Raises:
       UserError: when the port is in use, or the address is none of this machine's.

@@ -105,7 +105,7 @@ def _padded(length: int) -> int:
 
 
 def _values(answered: Answered, question: Question) -> dict[str, Any]:
-    """What a client sees of an answer: in the main as decode.py --json has it."""
+    """What a client sees of an answer: mostly what decode.py --json prints."""
     translation, scores, alignment = answered
     best = translation.n_best[0]
     values = {
