@@ -17,7 +17,8 @@ _FIRST_LINES = 5
 _REMEDIES = {
     "line too long": "end each pair with a line feed",
     "control character": "save it as plain text in UTF-8 with a line feed after each pair",
-    "no tab": "put a tab between source and target on each line, or give a second file of targets",
+    "no tab": "put a tab between source and target on each line, name what stands there"
+    " (`separator`), or give a second file of targets",
     "too few columns": "give the right `separator`, and the right `columns`",
     "broken quotes": "close the quotes, or give `quotes` text",
     "broken JSON": "put one JSON object on each line",

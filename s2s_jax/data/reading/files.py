@@ -1,10 +1,13 @@
-"""The bytes of a data file: plain, gzip, or the one text file in a zip.
+"""The bytes of a data file: plain, gzip, bzip2, xz, or the one text file in a zip.
 
 Nothing is unpacked to disk, and memory stays flat.
 """
 
+import bz2
 import gzip
+import lzma
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,6 +22,19 @@ from s2s_jax.runtime.files import machine_fault, shown, stand_in
 _CHUNK_BYTES = 1 << 18
 _FORM = "it needs lines of source<TAB>target in UTF-8"
 _TEXTS = (".txt", ".tsv", ".csv", ".jsonl")
+_PACKED = {
+    ".gz": (re.compile(rb"\x1f\x8b"), gzip.open),
+    ".bz2": (re.compile(rb"BZh[1-9]1AY&SY"), bz2.open),
+    ".xz": (re.compile(rb"\xfd7zXZ\x00"), lzma.open),
+}
+"""What is unpacked as it is read: its suffix, how it begins, what opens it."""
+_ARCHIVES = {
+    ".tar": (257, b"ustar"),
+    ".7z": (0, b"7z\xbc\xaf\x27\x1c"),
+    ".rar": (0, b"Rar!\x1a\x07"),
+    ".zst": (0, b"\x28\xb5\x2f\xfd"),
+}
+"""What has to be unpacked before: its suffix, and bytes that it has at some place."""
 
 
 @contextmanager
@@ -26,7 +42,7 @@ def open_chunks(path: Path, encoding: str = "") -> Iterator[tuple[str, Iterator[
     """Opens a data file; gives the name of its text file, and its bytes in UTF-8 without a BOM.
 
     Args:
-      path: plain text, gzip, or a zip that holds one text file.
+      path: plain text, gzip, bzip2, xz, or a zip that holds one text file.
       encoding: of the text, as Python spells it; empty for UTF-8, which is not checked here.
 
     Raises:
@@ -37,7 +53,8 @@ def open_chunks(path: Path, encoding: str = "") -> Iterator[tuple[str, Iterator[
         file = stack.enter_context(open_regular(path))
         with reading(path):
             name, read = _unpacked(path, file, stack)
-        yield name, _not_empty(path, to_utf8(path, _chunks(path, read), encoding))
+        chunks = _no_archive(path, _chunks(path, read))
+        yield name, _not_empty(path, to_utf8(path, chunks, encoding))
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -88,9 +105,10 @@ def _unpacked(path: Path, file: IO[bytes], stack: ExitStack) -> tuple[str, Calla
     """The name of the text file, and what reads its bytes."""
     suffix, start = path.suffix.lower(), _start(file)
     # A download may have lost its suffix, and no text can begin like an archive.
-    if suffix == ".gz" or (suffix != ".zip" and start.startswith(b"\x1f\x8b")):
-        name = path.stem if suffix == ".gz" else path.name
-        return name, stack.enter_context(gzip.open(file)).read
+    for packed, (begins, opened) in _PACKED.items():
+        if suffix == packed or (suffix != ".zip" and begins.match(start)):
+            name = path.stem if suffix == packed else path.name
+            return name, stack.enter_context(opened(file)).read
     if suffix == ".zip" or start.startswith(b"PK\3\4"):
         archive = stack.enter_context(zipfile.ZipFile(file))
         member = _text_member(path, archive)
@@ -127,6 +145,17 @@ def _chunks(path: Path, read: Callable[[int], bytes]) -> Iterator[bytes]:
             chunk = read(_CHUNK_BYTES)
         if not chunk:
             return
+        yield chunk
+
+
+def _no_archive(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks, unless they are an archive that has to be unpacked first."""
+    for number, chunk in enumerate(chunks):
+        for suffix, (place, begins) in _ARCHIVES.items() if number == 0 else ():
+            if chunk[place : place + len(begins)] == begins:
+                raise UserError(
+                    f"{shown(path)} holds an archive ({suffix}); unpack it and pass the right file"
+                )
         yield chunk
 
 

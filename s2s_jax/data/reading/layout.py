@@ -23,7 +23,11 @@ wrong right formal informal human machine
 en eng english fr fra fre french de deu ger german es spa spanish it ita italian pt por portuguese
 nl nld dutch ru rus russian pl pol polish tr tur turkish ja jpn japanese zh cmn zho chinese ko kor
 korean ar ara arabic hi hin hindi he heb hebrew el ell greek sv swe swedish fi fin finnish cs ces
-czech uk ukr ukrainian vi vie vietnamese id ind indonesian
+czech uk ukr ukrainian vi vie vietnamese id ind indonesian bn ben bengali ta tam tamil te tel telugu
+mr mar marathi ur urd urdu gu guj gujarati kn kan kannada ml mal malayalam pa pan punjabi ne nep
+nepali fa fas farsi persian th tha thai ro ron romanian hu hun hungarian bg bul bulgarian da dan
+danish nor norwegian ca cat catalan sw swa swahili yo yor yoruba ha hau hausa am amh amharic la lat
+latin
 """
 _HEADER = frozenset(_NAMES.split())
 """Words that the names of columns are made of."""
@@ -187,5 +191,11 @@ def _refuse_numbers(rows: Sequence[Sequence[str]], name: str) -> None:
 
 def _is_header(cells: Sequence[str]) -> bool:
     """Whether these are names of two columns, rather than a pair."""
-    words = [re.split(r"[ _.-]+", cell.strip().casefold()) for cell in cells]
-    return len(words) == 2 and words[0] != words[1] and all(_HEADER.issuperset(w) for w in words)
+    names = [cell.strip().casefold() for cell in cells]
+    return len(names) == 2 and names[0] != names[1] and all(map(_is_name, names))
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell is made of words that name columns, as "english words/sentences" is."""
+    words = list(filter(None, re.split(r"[\s\d_./()-]+", cell)))
+    return bool(words) and all(_HEADER & {word, word.removesuffix("s")} for word in words)

@@ -70,11 +70,11 @@ def find_quotes(name: str, separator: str, lines: Sequence[str]) -> bool:
     enclosed = [field for field in quotes if _FIELD.fullmatch(field)]
     # Within quotes that enclose, quotes are doubled and a line may end.
     surely = any('""' in field[1:-1] or "\n" in field for field in enclosed)
-    if len(enclosed) < len(quotes) and not surely:
+    columns = list(zip(*rows[1:], strict=True))  # The first row may be a header.
+    always = [all(map(_FIELD.fullmatch, column)) for column in columns]
+    if len(enclosed) < len(quotes) and not surely and not any(always):
         return False
     if len(enclosed) == len(quotes):
-        columns = list(zip(*rows[1:], strict=True))  # The first row may be a header.
-        always = [all(map(_FIELD.fullmatch, column)) for column in columns]
         plain = [
             not each and not _numbers(column) for each, column in zip(always, columns, strict=True)
         ]

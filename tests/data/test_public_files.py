@@ -1,0 +1,89 @@
+"""Data files in the forms that public ones have."""
+
+import bz2
+import io
+import lzma
+import tarfile
+
+import pytest
+
+from s2s_jax.config import DataConfig
+from s2s_jax.data.preparation import load_corpus
+from s2s_jax.errors import UserError
+
+ROWS = [("Go.", "Va !"), ('She said "yes".', "Elle a dit oui."), ("Be calm.", "Sois calme.")]
+
+
+def read(path, **options):
+    corpus = load_corpus(DataConfig(data=str(path), **options), 0)
+    return [(pair.source, pair.target) for pair in corpus.pairs]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "English words/sentences,French words/sentences",
+        "Source Text,Target Text",
+        "sentence1,sentence2",
+        "Questions,Answers",
+        "English (en),Hindi (hi)",
+        "english_sentence,bengali_sentence",
+    ],
+)
+def test_a_header_of_several_words_is_asked_about(tmp_path, header):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"{header}\na b,c d\ne f,g h\n")
+    with pytest.raises(UserError, match=r"line 1 of .* looks like the names of its columns"):
+        read(path)
+    assert read(path, columns=header) == [("a b", "c d"), ("e f", "g h")]
+
+
+@pytest.mark.parametrize("first", ["1,2", "(),--", "Hello,Bonjour", "words,mots"])
+def test_a_pair_is_no_header(tmp_path, first):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"{first}\na b,c d\n")
+    assert len(read(path)) == 2
+
+
+def test_quotes_around_one_column_are_asked_about_though_the_other_has_some_within(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f'{source}\t"{target}"\n' for source, target in ROWS))
+    with pytest.raises(UserError, match="may enclose its fields or belong to the text"):
+        read(path)
+    assert read(path, quotes="csv") == ROWS
+
+
+@pytest.mark.parametrize(
+    ("compress", "suffix"),
+    [(bz2.compress, ".bz2"), (bz2.compress, ""), (lzma.compress, ".xz"), (lzma.compress, "")],
+)
+def test_bzip2_and_xz_are_unpacked_as_they_are_read(tmp_path, compress, suffix):
+    path = tmp_path / f"pairs.tsv{suffix}"
+    data = compress("".join(f"{a}\t{b}\n" for a, b in ROWS).encode())
+    path.write_bytes(data)
+    assert read(path) == ROWS
+    path.write_bytes(data[:-10])
+    with pytest.raises(UserError, match="cannot be read"):
+        read(path)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2"])
+def test_an_archive_is_to_be_unpacked_first(tmp_path, mode):
+    path, text = tmp_path / "pairs", b"a\tb\n"
+    with tarfile.open(path, mode) as archive:
+        member = tarfile.TarInfo("pairs.tsv")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+    with pytest.raises(UserError, match=r"holds an archive \(\.tar\); unpack it"):
+        read(path)
+    path.write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(100))
+    with pytest.raises(UserError, match=r"\(\.7z\); unpack it"):
+        read(path)
+
+
+def test_lines_with_something_else_between_name_the_option_for_it(tmp_path):
+    path = tmp_path / "pairs.txt"
+    path.write_text("".join(f"{a} = {b}\n" for a, b in ROWS))
+    with pytest.raises(UserError, match="`separator`"):
+        read(path)
+    assert read(path, separator="=") == ROWS
