@@ -65,8 +65,10 @@ for text in texts:
     tokens = divide(unicodedata.normalize("NFC", text).strip())
     found = [ids.get(token, about["unk_id"]) for token in tokens]
     row = [i for i in found if i is not None]
+    row = row[::-1] if about.get("backwards") else row
     length, filler = about["fill"]
-    rows.append(row + [filler] * (length - len(row)) if row else [])
+    fillers = [filler] * (length - len(row)) if row else []
+    rows.append(fillers + row if about.get("fill_before") else row + fillers)
 source = np.zeros((len(rows), max(map(len, rows), default=0) or 1), np.int32)
 for row, found in zip(source, rows, strict=True):
     row[: len(found)] = found

@@ -35,8 +35,9 @@ class RunConfig(Config):
     `max_length` is the longest target of the training part in tokens, including `<eos>`: decoding
     stops after that many steps unless told otherwise. `data_hash` is the SHA-256 of the pairs, so
     that a run is resumed on the data it was begun with. `longest_source` is the longest source of
-    the training part in tokens; 0 if unknown. `source_length` and `source_filler` are the `length`
-    and `filler` of a `SourceEncoder`. `started_from` names the run and step whose weights this run
+    the training part in tokens; 0 if unknown. `source_length`, `source_filler`,
+    `source_fill_before` and `source_backwards` are the `length`, `filler`, `fill_before` and
+    `backwards` of a `SourceEncoder`. `started_from` names the run and step whose weights this run
     began with, if they were not drawn. `decode` is how answers are searched for by default.
     """
 
@@ -48,11 +49,23 @@ class RunConfig(Config):
     longest_source: int = option(0, least=0)
     source_length: int = option(0, least=0)
     source_filler: str = "<pad>"
+    source_fill_before: bool = False
+    source_backwards: bool = False
     started_from: str = ""
     decode: SearchConfig = SearchConfig()
 
     FORMAT: ClassVar[int] = 1
     """Raised when programs of the format before could not read the run; they then refuse it."""
+
+    @property
+    def source_reading(self) -> tuple[int, str, bool, bool]:
+        """What a `SourceEncoder` takes beside its vocabulary."""
+        return (
+            self.source_length,
+            self.source_filler,
+            self.source_fill_before,
+            self.source_backwards,
+        )
 
     @property
     def sections(self) -> tuple[Config, ...]:

@@ -136,11 +136,15 @@ class SourceEncoder:
       length: sources of fewer symbols are filled up to this many, as models from Keras expect;
         0 in every run trained from the start.
       filler: the symbol that they are filled up with.
+      fill_before: whether the fillers come before the source; otherwise behind it.
+      backwards: whether sources are read from the last symbol to the first.
     """
 
     vocabulary: Vocabulary
     length: int = 0
     filler: str = SPECIALS[0]
+    fill_before: bool = False
+    backwards: bool = False
 
     def __post_init__(self) -> None:
         if self.filler not in self.vocabulary.symbols:
@@ -168,6 +172,8 @@ class SourceEncoder:
     def _read(self, ids: Int32[np.ndarray, " _"]) -> Int32[np.ndarray, " time"]:
         vocabulary = self.vocabulary
         ids = ids if vocabulary.tokenizer.reads_unseen else ids[ids != vocabulary.unk_id]
+        ids = ids[::-1] if self.backwards else ids
         if not 0 < len(ids) < self.length:
             return ids
-        return np.append(ids, np.full(self.length - len(ids), self.filler_id, np.int32))
+        fillers = np.full(self.length - len(ids), self.filler_id, np.int32)
+        return np.concatenate([fillers, ids] if self.fill_before else [ids, fillers])

@@ -56,7 +56,8 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
     source, target = translator.run.source_vocabulary, translator.run.target_vocabulary
     encoder = translator.run.source_encoder
     manifest = {
-        "format": 2,
+        # Programs for the second format neither fill up before a source nor turn it around.
+        "format": 3 if encoder.fill_before or encoder.backwards else 2,
         "jax": jax.__version__,
         "sha256": hashlib.sha256(program).hexdigest(),
         "max_length": max_length,
@@ -67,6 +68,8 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
         "unk_id": Vocabulary.unk_id if source.tokenizer.reads_unseen else None,
         # A source of fewer ids than the first number is filled up with the second.
         "fill": [encoder.length, encoder.filler_id],
+        "fill_before": encoder.fill_before,
+        "backwards": encoder.backwards,
         "source_symbols": source.symbols,
         "target_symbols": target.symbols,
     }

@@ -71,6 +71,6 @@ def _differences(run: Run, other: Run) -> list[str]:
         for name in ("source_vocabulary", "target_vocabulary")
         if getattr(run, name).to_dict() != getattr(other, name).to_dict()
     ]
-    filling = [(r.config.source_length, r.config.source_filler) for r in (run, other)]
     found = [name.replace("_", " ") for name in differing]
-    return found + ["how short sources are filled up"] * (filling[0] != filling[1])
+    differs = run.config.source_reading != other.config.source_reading
+    return found + ["how short sources are filled up, or their direction"] * differs

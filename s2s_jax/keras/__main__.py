@@ -42,9 +42,13 @@ def _add_import(p: Parser) -> None:
         p.add_argument(f"--max-{side}-seq-length", type=int, default=0, metavar="N",
             help=f"symbols of the longest {what} of the training (default: that of the data)",
         )  # fmt: skip
-    p.add_argument("--padding", choices=["mask", "zeros", "space"],
+    p.add_argument("--padding", choices=["mask", "zeros", "space", "zeros-before"],
         help="what sources were padded with (default: as the model shows, or as fits the data "
-        "best; zeros if neither tells)")  # fmt: skip
+        "best; zeros if neither tells); pad_sequences puts zeros-before unless told otherwise",
+    )  # fmt: skip
+    p.add_argument("--source-order", default="", choices=["forwards", "backwards"],
+        help="how sources were read (default: as fits the data best; forwards without)",
+    )  # fmt: skip
     p.add_argument("--recurrent-activation", default="",
         choices=["sigmoid", "hard_sigmoid", "keras2_hard_sigmoid"],
         help="gates of the LSTMs, if the files do not tell: keras2_hard_sigmoid was the default "

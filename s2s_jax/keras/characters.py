@@ -15,8 +15,9 @@ from s2s_jax.errors import UserError
 from s2s_jax.keras.symbols import load
 from s2s_jax.runtime.files import shown
 
-PADDINGS = ("mask", "zeros", "space")
-"""What a source is padded with: nothing (it is masked), all-zero vectors, or spaces.
+PADDINGS = ("mask", "zeros", "space", "zeros-before")
+"""What a source is padded with: nothing (it is masked), all-zero vectors, or spaces behind it, or
+all-zero vectors before it, as `pad_sequences` does unless told otherwise.
 
 An `Embedding` has no all-zero vectors; "zeros" then means the id 0.
 """
@@ -55,6 +56,7 @@ class Characters:
     source_tokenizer: Tokenizer = make_tokenizer("char")
     target_tokenizer: Tokenizer = make_tokenizer("char")
     source_padding: str = ""
+    source_backwards: bool = False
     max_encoder_seq_length: int = 0
     max_decoder_seq_length: int = 0
 
@@ -85,6 +87,8 @@ class Characters:
                 f"source_padding must be one of {', '.join(PADDINGS)}, not "
                 f"{shown(self.source_padding, 40)!r}."
             )
+        if not isinstance(self.source_backwards, bool):
+            raise UserError("source_backwards must be true or false.")
         for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
             if type(getattr(self, key)) is not int or getattr(self, key) < 0:
                 raise UserError(f"{key} must be a whole number of at least 0.")

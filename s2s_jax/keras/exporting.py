@@ -125,7 +125,8 @@ def own_characters(run: Run) -> Characters:
     A run that started from an imported one may have these among its symbols, and fillers.
     """
     length = run.config.source_length
-    padding = ("space" if run.config.source_filler == " " else "zeros") if length else "mask"
+    zeros = "zeros-before" if run.config.source_fill_before else "zeros"
+    padding = ("space" if run.config.source_filler == " " else zeros) if length else "mask"
     # A masked Embedding skips the id 0.
     masked = SPECIALS[:1] if run.config.model.embedding_dim else ()
     source, target = run.source_vocabulary, run.target_vocabulary
@@ -137,6 +138,7 @@ def own_characters(run: Run) -> Characters:
         source_tokenizer=source.tokenizer,
         target_tokenizer=target.tokenizer,
         source_padding=padding,
+        source_backwards=run.config.source_backwards,
         max_encoder_seq_length=length,
         max_decoder_seq_length=run.config.max_length - 1,
     )

@@ -91,7 +91,7 @@ def convert(request: ImportRequest) -> Imported:
         source, target = characters.vocabularies()
         prepared = prepare(data, train.seed, (SourceEncoder(source), target))
     params = to_params(model.params, characters)
-    characters = with_padding(request.padding, model, characters, prepared, params)
+    characters = with_padding(request, model, characters, prepared, params)
     encoder = source_encoder(model, characters)
     if prepared is not None:
         prepared = dataclasses.replace(prepared, source_encoder=encoder)
@@ -105,6 +105,8 @@ def convert(request: ImportRequest) -> Imported:
         characters.max_encoder_seq_length,
         encoder.length,
         encoder.filler,
+        encoder.fill_before,
+        encoder.backwards,
     )
     return Imported(model, characters, config, params, pairs, prepared)
 
@@ -168,7 +170,8 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     print(
         f"Imported {files} into {folder}: {_parts(model)}, "
         f"{len(characters.input_characters)} source and {len(characters.target_characters)} "
-        f"target symbols, source padding {characters.source_padding}."
+        f"target symbols, source padding {characters.source_padding}"
+        f"{', sources read backwards' * characters.source_backwards}."
     )
     changed = [source for source, _ in pairs if normalize(source) != source]
     if changed:

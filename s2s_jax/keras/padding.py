@@ -1,7 +1,8 @@
-"""What sources were padded with, which no file of Keras says.
+"""What sources were padded with, and in which order, which no file of Keras says.
 
 The tutorial pads with zeros, its newer version on keras.io with spaces, and the encoder reads this
-padding up to the longest source of training. Only a mask is part of the model.
+padding up to the longest source of training. `pad_sequences` puts zeros before a source,
+unless told otherwise, and some programs turn sources around. Only a mask is part of the model.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.reading.models import KerasModel
+from s2s_jax.keras.request import ImportRequest
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.training.fitting import loop
 from s2s_jax.training.fitting.state import TrainingState
@@ -35,12 +37,17 @@ def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
 
 
 def source_encoder(model: KerasModel, characters: Characters) -> SourceEncoder:
-    """Encodes sources with the padding that the model was trained on."""
+    """Encodes sources with the padding and in the order that the model was trained on."""
     source, _ = characters.vocabularies()
     if characters.source_padding == "mask":
-        return SourceEncoder(source)
-    filler = _filler(model, characters)
-    return SourceEncoder(source, characters.max_encoder_seq_length, filler)
+        return SourceEncoder(source, backwards=characters.source_backwards)
+    return SourceEncoder(
+        source,
+        characters.max_encoder_seq_length,
+        _filler(model, characters),
+        characters.source_padding == "zeros-before",
+        characters.source_backwards,
+    )
 
 
 def _filler(model: KerasModel, characters: Characters) -> str:
@@ -54,16 +61,18 @@ def _filler(model: KerasModel, characters: Characters) -> str:
 
 
 def with_padding(
-    asked: str | None,
+    request: ImportRequest,
     model: KerasModel,
     characters: Characters,
     prepared: Prepared | None,
     params: Any,
 ) -> Characters:
-    """The characters with their `source_padding`: as given, as the model shows, or found by trying.
+    """The characters with what they say of the sources' padding and order.
+
+    That is as given, as the model shows, or found by trying.
 
     Args:
-      asked: the padding that the user asked for, which comes first.
+      request: says what the user asked for, which comes first.
       model, characters, params: what was read.
       prepared: the data, if given.
 
@@ -71,60 +80,72 @@ def with_padding(
       UserError: if the padding does not fit the model, or a length is missing.
     """
     masked = model.structure.encoder.masked
-    possible = ["mask"] * (masked is not False) + ["zeros", "space"] * (masked is not True)
-    padding = asked or characters.source_padding
-    if padding and padding not in possible:
+    paddings = ["mask"] * (masked is not False)
+    paddings += ["zeros", "space", "zeros-before"] * (masked is not True)
+    padding = request.padding or characters.source_padding
+    if padding and padding not in paddings:
         raise UserError(
             f"the encoder of this model has {'a' if masked else 'no'} mask, so the "
             f"padding cannot be {padding}; leave out --padding."
         )
-    if "space" in possible and " " not in characters.input_characters:
-        possible.remove("space")
-    if not padding and len(possible) > 1 and prepared is not None:
-        padding = _likeliest_padding(possible, model, characters, prepared, params)
+    if "space" in paddings and " " not in characters.input_characters:
+        paddings.remove("space")
+    orders = [characters.source_backwards] if characters.source_backwards else [False, True]
+    orders = [request.source_order == "backwards"] if request.source_order else orders
+    paddings = [padding] if padding else paddings
+    if padding == "space" and " " not in characters.input_characters:
+        raise UserError("--padding space needs a space among the source characters; there is none.")
+    possible = [
+        dataclasses.replace(characters, source_padding=one, source_backwards=order)
+        for order in orders
+        for one in paddings
+    ]
+    if len(possible) > 1 and prepared is not None:
+        found = _likeliest(possible, model, prepared, params)
     elif not padding and masked is None:
         raise UserError(
             "these weights do not say whether the encoder had a mask (mask_zero); give the data "
             "(--data) to find out, or say which: --padding mask or --padding zeros."
         )
-    padding = padding or possible[0]
-    characters = dataclasses.replace(characters, source_padding=padding)
-    if padding == "space" and " " not in characters.input_characters:
-        raise UserError("--padding space needs a space among the source characters; there is none.")
+    else:
+        found = possible[0]
     for key, needed in (
-        ("max_encoder_seq_length", padding != "mask"),
+        ("max_encoder_seq_length", found.source_padding != "mask"),
         ("max_decoder_seq_length", True),
     ):
-        if needed and not getattr(characters, key):
+        if needed and not getattr(found, key):
             raise UserError(
                 f"there is no {key}, which decoding depends on; give --{key.replace('_', '-')} N "
                 "or --data as well."
             )
-    return characters
+    return found
 
 
-def _likeliest_padding(
-    possible: Sequence[str],
-    model: KerasModel,
-    characters: Characters,
-    prepared: Prepared,
-    params: Any,
-) -> str:
-    """The padding under which the model predicts the data's first targets best."""
-    losses, config = {}, model_config(model, characters)
-    for padding in possible:
-        tried = dataclasses.replace(characters, source_padding=padding)
+def _likeliest(
+    possible: Sequence[Characters], model: KerasModel, prepared: Prepared, params: Any
+) -> Characters:
+    """Those under which the model predicts the data's first targets best."""
+    losses, config = [], model_config(model, possible[0])
+    for tried in possible:
         prepared = dataclasses.replace(prepared, source_encoder=source_encoder(model, tried))
-        losses[padding] = mean_loss(config, params, prepared, prepared.training[:_TRIED])
-    likeliest = min(losses, key=losses.__getitem__)
-    if losses[likeliest] >= _CLEARLY * losses[possible[0]]:
-        likeliest = possible[0]
-    figures = ", ".join(f"{padding} {loss:.3f}" for padding, loss in losses.items())
-    print(
-        f"Padding: {likeliest}, which makes the data's first pairs likelier (nats per target "
-        f"symbol: {figures}); change it with --padding."
+        losses.append(mean_loss(config, params, prepared, prepared.training[:_TRIED]))
+    best = min(range(len(possible)), key=losses.__getitem__)
+    if losses[best] >= _CLEARLY * losses[0]:
+        best = 0
+    if len({one.source_padding for one in possible}) == 1 and not best:
+        return possible[0]  # As expected, which need not be said.
+    figures = ", ".join(
+        f"{_named(tried)} {loss:.3f}" for tried, loss in zip(possible, losses, strict=True)
     )
-    return likeliest
+    print(
+        f"Padding: {_named(possible[best])}, which makes the data's first pairs likelier (nats per "
+        f"target symbol: {figures}); change it with --padding or --source-order."
+    )
+    return possible[best]
+
+
+def _named(tried: Characters) -> str:
+    return tried.source_padding + " backwards" * tried.source_backwards
 
 
 def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[Any]) -> float:

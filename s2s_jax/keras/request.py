@@ -19,6 +19,7 @@ class ImportRequest(NamedTuple):
     max_encoder_seq_length: int = 0
     max_decoder_seq_length: int = 0
     padding: str | None = None
+    source_order: str = ""
     recurrent_activation: str = ""
     latent_dim: int = 0
     out: Path | None = None

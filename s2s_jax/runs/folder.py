@@ -62,8 +62,7 @@ class Run(NamedTuple):
         Raises:
           UserError: when the filler is not a symbol of the vocabulary.
         """
-        filling = (self.config.source_length, self.config.source_filler)
-        return SourceEncoder(self.source_vocabulary, *filling)
+        return SourceEncoder(self.source_vocabulary, *self.config.source_reading)
 
     @property
     def encoders(self) -> tuple[SourceEncoder, Vocabulary]:

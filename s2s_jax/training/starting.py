@@ -105,7 +105,7 @@ def _refuse_others(start: Start, asked: Mapping[str, Any]) -> None:
 
 
 def continued(config: RunConfig, start: Start) -> RunConfig:
-    """The configuration of a run that has the limits and the filler of the one it starts from."""
+    """The configuration of a run with the limits of its start, whose sources it reads alike."""
     saved = start.run.config
     return dataclasses.replace(
         config,
@@ -114,6 +114,8 @@ def continued(config: RunConfig, start: Start) -> RunConfig:
         longest_source=saved.longest_source and max(config.longest_source, saved.longest_source),
         source_length=saved.source_length,
         source_filler=saved.source_filler,
+        source_fill_before=saved.source_fill_before,
+        source_backwards=saved.source_backwards,
         started_from=start.origin,
     )
 
