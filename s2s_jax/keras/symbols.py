@@ -1,7 +1,8 @@
 """Vocabularies as people saved them, read from JSON.
 
-The tutorial's lists, indices from symbols to numbers or back, and what `Tokenizer.to_json` of
-Keras 2 gives; both sides in one file, or each in its own.
+The tutorial's lists, indices from symbols to numbers or back, what `get_vocabulary` of a
+`TextVectorization` gives, and `Tokenizer.to_json` of Keras 2; both sides in one file, or each in
+its own.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _STARTS_AND_ENDS = (
     ("<bos>", "<eos>"), ("bos", "eos"), ("<s>", "</s>"), ("<GO>", "<EOS>"), ("<go>", "<eos>"),
 )  # fmt: skip
 """What scripts of this kind put around a target."""
+
+_UNSEEN = ("[UNK]", "<UNK>")
+"""How `TextVectorization` of Keras, and many programs, name what unseen symbols are read as."""
 
 _PICKLES = (b"\x80", b"\x93NUMPY")  # NumPy packs its dictionaries as pickles.
 
@@ -156,9 +160,9 @@ def _both_sides(path: Path, value: Any) -> tuple[Sequence[Any], Mapping[str, Any
 def _side(value: Any, size: int) -> Side:
     """The symbols of one side."""
     if isinstance(value, list):
-        return Side(tuple(value))
+        return _plain(value)
     if not _is_tokenizer(value):
-        return Side(_listed(_index(value), size))
+        return _plain(_listed(_index(value), size))
     config = value["config"]
     if config.get("split", " ") != " ":
         raise UserError(f"a Tokenizer that splits at spaces was expected, not {config['split']!r}.")
@@ -170,6 +174,15 @@ def _side(value: Any, size: int) -> Side:
     unseen = config.get("oov_token")
     listed = tuple(SPECIALS[3] if symbol == unseen else symbol for symbol in _listed(symbols, size))
     return Side(listed, bool(config.get("lower")), filters, SPECIALS[3] in listed)
+
+
+def _plain(symbols: Sequence[Any]) -> Side:
+    """A side of symbols alone, one of which may stand for all unseen ones."""
+    unseen = [symbol for symbol in symbols if symbol in _UNSEEN]
+    if len(unseen) != 1 or SPECIALS[3] in symbols:
+        return Side(tuple(symbols))
+    listed = tuple(SPECIALS[3] if symbol == unseen[0] else symbol for symbol in symbols)
+    return Side(listed, reads_unseen=True)
 
 
 def _listed(symbols: Mapping[int, str], size: int) -> tuple[str, ...]:
