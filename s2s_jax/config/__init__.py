@@ -59,7 +59,7 @@ class RunConfig(Config):
 
     @property
     def source_reading(self) -> tuple[int, str, bool, bool]:
-        """What a `SourceEncoder` takes beside its vocabulary."""
+        """What a `SourceEncoder` takes in addition to its vocabulary."""
         return (
             self.source_length,
             self.source_filler,

@@ -136,7 +136,7 @@ class SourceEncoder:
       length: sources of fewer symbols are filled up to this many, as models from Keras expect;
         0 in every run trained from the start.
       filler: the symbol that they are filled up with.
-      fill_before: whether the fillers come before the source; otherwise behind it.
+      fill_before: whether the fillers come before the source, or after it.
       backwards: whether sources are read from the last symbol to the first.
     """
 
