@@ -65,18 +65,20 @@ def replacing(path: Path) -> Iterator[Path]:
     """A file to write, which then replaces `path`: all of it, or nothing if the body raises.
 
     Symbolic links are followed and permissions kept, and the new file has reached the disk before
-    it takes the place of the old one. What cannot be replaced (a pipe, a device, this process's
-    own standard output) is yielded itself, to be appended to.
+    it takes the place of the old one. What cannot be replaced (a pipe, a device, a file that this
+    process was given open, as its standard output) is yielded itself, to be appended to.
 
     Raises:
       UserError: when the file cannot be written.
     """
     temporary = None
     try:
-        if _is_stream(path):
+        descriptors = _descriptors(path)
+        if descriptors or _is_stream(path):
             yield path
-            with contextlib.suppress(OSError):  # Whatever is printed next comes after it.
-                os.lseek(1, 0, os.SEEK_END)
+            for descriptor in descriptors:  # Whatever is printed next comes after it.
+                with contextlib.suppress(OSError):
+                    os.lseek(descriptor, 0, os.SEEK_END)
             return
         target = Path(os.path.realpath(path))
         # Short, as the name may have full length; with its suffix, which tells some writers what
@@ -100,13 +102,21 @@ def replacing(path: Path) -> Iterator[Path]:
 def _is_stream(path: Path) -> bool:
     """Whether a path leads to what can only be written to."""
     try:
-        found = path.stat()
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return False
-    with contextlib.suppress(OSError):  # Standard output may be closed.
-        if os.path.samestat(found, os.fstat(1)):
-            return True
-    return not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode)
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _descriptors(path: Path) -> list[int]:
+    """The open files of this process that a path leads to: standard output, error, /dev/fd/3."""
+    found = []
+    named = re.fullmatch(r"/dev/fd/(\d+)|/proc/self/fd/(\d+)", str(path))
+    for descriptor in (1, 2, *([int(named[1] or named[2])] if named else [])):
+        with contextlib.suppress(OSError):  # It is closed, or nothing is at the path.
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                found.append(descriptor)
+    return found
 
 
 def flush(path: Path) -> None:

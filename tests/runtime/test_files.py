@@ -151,6 +151,21 @@ def test_standard_output_that_is_a_file_is_appended_to(tmp_path, mode):
     assert link.is_symlink()
 
 
+@pytest.mark.parametrize("stream", ["/dev/stderr", "/dev/fd/{}", "/proc/self/fd/{}"])
+def test_a_file_that_was_given_open_keeps_what_is_in_it(tmp_path, stream):
+    """As `2>> log` and `3>> log` open it."""
+    path = tmp_path / "log"
+    path.write_text("old\n")
+    with path.open("a") as file:
+        subprocess.run(
+            [sys.executable, "-c", WRITER, stream.format(file.fileno())],
+            stdout=subprocess.DEVNULL, stderr=file, pass_fds=[file.fileno()],
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True, timeout=60,
+        )  # fmt: skip
+        file.write("later\n")
+    assert path.read_text() == "old\nnew\nlater\n"
+
+
 def test_a_file_has_reached_the_disk_before_it_replaces_another(tmp_path, monkeypatch):
     """And its name before anybody is told that it is there."""
     events, path = [], tmp_path / "file"
