@@ -2,11 +2,13 @@
 
 python examples/run_exported.py FILE 'Go.' 'I won!'
 
-Needs jax, numpy and flatbuffers; runs on a CPU, an NVIDIA GPU or a TPU.
+Needs jax, numpy and flatbuffers; with words or graphemes also regex, with subwords sentencepiece.
+Runs on a CPU, an NVIDIA GPU or a TPU.
 """
 
 import base64
 import hashlib
+import importlib
 import json
 import re
 import sys
@@ -16,8 +18,23 @@ import zipfile
 import jax.export
 import numpy as np
 
+
+def complain(message):
+    """Ends with a line and the status of a user's mistake."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def load(name):
+    """A package that only some files need."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        complain(f"this file needs {name}; install it with: pip install {name}")
+
+
 if len(sys.argv) < 3:
-    sys.exit(__doc__)
+    complain("give a file and texts, as in: python examples/run_exported.py FILE 'Go.' 'I won!'")
 path, *texts = sys.argv[1:]
 try:
     with zipfile.ZipFile(path) as file:
@@ -26,9 +43,13 @@ try:
         raise ValueError("its decoder is not the one that was written")
 except Exception as error:  # Of zipfile, zlib, json, and of what they read.
     reason = getattr(error, "strerror", None) or error
-    print(f"{path} is not what decode.py --export wrote: {reason}", file=sys.stderr)
-    sys.exit(2)
-decode = jax.export.deserialize(bytearray(program)).call
+    complain(f"{path} is not what decode.py --export wrote: {reason}")
+load("flatbuffers")
+try:
+    decode = jax.export.deserialize(bytearray(program)).call
+except ValueError as error:
+    reason = " ".join(str(error).split())[:200]
+    complain(f"JAX {jax.__version__} cannot read {path} ({reason}); try a newer version of it")
 
 divides, joins = about.get("source_tokens"), about.get("target_tokens")
 if about["format"] == 1:
@@ -36,9 +57,8 @@ if about["format"] == 1:
     joins = {"joiner": "", "strip": about["tokens"] == "word"}
 ids = {symbol: i for i, symbol in enumerate(about["source_symbols"])}
 if "model" in divides:
-    from sentencepiece import SentencePieceProcessor  # pip install sentencepiece
-
-    subwords = SentencePieceProcessor(model_proto=base64.b64decode(divides["model"]))
+    model = base64.b64decode(divides["model"])
+    subwords = load("sentencepiece").SentencePieceProcessor(model_proto=model)
     stand_ins = divides["stand_ins"]
     there = str.maketrans(stand_ins)
     back = str.maketrans({"▁": " ", **{new: old for old, new in stand_ins.items()}})
@@ -49,15 +69,15 @@ if "model" in divides:
         # Characters that SentencePiece does not know come together.
         return [part for piece in pieces for part in ([piece] if piece in ids else piece)]
 else:
-    if divides["unicode"]:
-        import regex as re  # pip install regex: its patterns know Unicode's words and graphemes.
+    # The patterns of regex know Unicode's words and graphemes.
+    patterns = load("regex") if divides["unicode"] else re
 
     def divide(text):
         """The symbols of a text, prepared as the tokenizer of its run prepares it."""
         text = unicodedata.normalize("NFD", text) if divides.get("decomposed") else text
         text = text.lower() if divides.get("lower") else text
         text = text.translate(dict.fromkeys(map(ord, divides.get("filters", "")), " "))
-        return re.findall(divides["pattern"], text)
+        return patterns.findall(divides["pattern"], text)
 
 
 rows = []

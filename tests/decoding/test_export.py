@@ -131,6 +131,28 @@ def test_a_damaged_file_answers_nothing_wrong(translator, tmp_path, monkeypatch,
     assert "not a zip file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("missing", "texts", "words"),
+    [
+        (None, [], "give a file and texts"),
+        ("flatbuffers", ["a b"], "pip install flatbuffers"),
+        ("regex", ["a b"], "pip install regex"),
+    ],
+)
+def test_mistakes_with_an_exported_file_are_one_line(
+    translator, tmp_path, monkeypatch, uninstall, capsys, missing, texts, words
+):
+    path = tmp_path / "words.s2s"
+    export(translator, path)
+    if missing is not None:
+        uninstall(missing)
+    with pytest.raises(SystemExit) as leaving:
+        run_example(monkeypatch, capsys, path, *texts)
+    said = capsys.readouterr().err
+    assert leaving.value.code == 2
+    assert words in said and said.count("\n") == 1
+
+
 def test_mistakes_are_named(translator, trained, tmp_path, uninstall):
     with pytest.raises(UserError, match="cannot be written"):
         export(translator, tmp_path / "missing" / "words.s2s")
