@@ -146,10 +146,11 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
             "It is unknown whether these sentences were trained on: the run has no record."
         )
     elif evaluation.in_training:
-        lines.append(
-            f"Warning: {evaluation.in_training:,} of {figures.sentences:,} sentences were trained "
-            "on and say nothing about new ones."
+        known = f"{evaluation.in_training:,} of {figures.sentences:,} sentences"
+        what = (
+            "was trained on and says" if evaluation.in_training == 1 else "were trained on and say"
         )
+        lines.append(f"Warning: {known} {what} nothing about new ones.")
     if others is not None:
         lines += ["Without those:", *figure_lines(others)]
     if figures.chrf is None and evaluation.is_text:

@@ -70,10 +70,10 @@ def finish(
     problem = weakness(judged) if judged else forgetting(len(known), min(pairs, _TRIED))
     if problem:
         best = best_epoch(progress.history) if progress.history else 0
-        report.say(problem)
-        report.say(remedies(config, progress.epoch, best, pairs))
+        report.tell(problem)
+        report.tell(remedies(config, progress.epoch, best, pairs))
     elif other := other_recipe(config, pairs):
-        report.say(other)
+        report.tell(other)
     report.finished(folder, _shown(known))
     return translator
 

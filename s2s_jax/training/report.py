@@ -62,6 +62,10 @@ class TrainingReport:
         """One line, as it is."""
         self.console.print(Text(text))
 
+    def tell(self, text: str) -> None:
+        """Sentences, which a terminal shows with no word cut in two."""
+        self.console.print(Text(text), soft_wrap=not self.console.is_terminal)
+
     def opening(self, rows: Sequence[tuple[str, str]]) -> None:
         """The facts of a run, a name and a text each."""
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -74,12 +78,12 @@ class TrainingReport:
     def chosen(self, recipe: str) -> None:
         """Which recipe was chosen, where it may surprise."""
         if recipe == "small":
-            self.say("Few pairs: --recipe small learns them; --recipe tutorial is the tutorial's.")
+            self.tell("Few pairs: --recipe small learns them; --recipe tutorial is the tutorial's.")
 
     def started(self, origin: str, val_loss: float | None) -> None:
         """Where the weights of a new run are from, and how well they do on its data."""
         loss = "" if val_loss is None else f"; val_loss before training {val_loss:.4f}"
-        self.say(f"Started from {origin}{loss}")
+        self.tell(f"Started from {origin}{loss}")
 
     @contextlib.contextmanager
     def training(self, batches: int, epochs: int, progress: TrainingProgress) -> Iterator[None]:
@@ -150,28 +154,30 @@ class TrainingReport:
         shown = np.linspace(0, len(answers) - 1, min(_EXAMPLES, len(answers))).astype(int)
         self.examples(title, [answers[i] for i in shown])
         for line in evaluation_lines(evaluation):
-            self.say(line)
+            self.tell(line)
 
     def nothing_to_do(self, folder: Path, config: TrainConfig, progress: TrainingProgress) -> None:
         """Says why a finished run is not trained, and which command trains it longer."""
-        reason = f"has the {progress.epoch} epochs asked for"
+        reason = f"has the {_epochs(progress.epoch)} asked for"
+        if progress.epoch > config.epochs:
+            reason = f"has {_epochs(progress.epoch)}, more than the {config.epochs:,} asked for"
         if progress.epoch < config.epochs:
             reason = f"stopped {_early(config, progress)}"
-        self.say(f"Nothing to do: {folder} {reason}. To train it longer:")
+        self.tell(f"Nothing to do: {folder} {reason}. To train it longer:")
         self.say("  " + command("train.py", folder, "--more", str(progress.epoch)))
         self.finished(folder)
 
     def ended(self, config: TrainConfig, progress: TrainingProgress) -> None:
         """Says why training has ended before its last epoch, if it has."""
         if self._history and progress.epoch < config.epochs:
-            self.say(f"Stopped {_early(config, progress)}.")
+            self.tell(f"Stopped {_early(config, progress)}.")
 
     def finished(self, folder: Path, sources: Sequence[str] = ()) -> None:
         """Prints the time it took and the next command, with sources that the model knows."""
         if self._history:
             taken = datetime.timedelta(seconds=round(time.monotonic() - self._begun))
-            best, epochs = best_epoch(self._history), len(self._history)
-            self.say(f"Total time: {taken}; the best of {epochs:,} epochs is number {best:,}.")
+            best, epochs = best_epoch(self._history), _epochs(len(self._history))
+            self.say(f"Total time: {taken}; the best of {epochs} is number {best:,}.")
         self.say("Next:")
         self.say("  " + command("decode.py", folder, *sources))
 
@@ -182,7 +188,7 @@ class TrainingReport:
 
     def stopped(self, folder: Path) -> None:
         """Prints the command that resumes a stopped run."""
-        self.say(f"Stopped; what was reached is saved in {folder}. To resume:")
+        self.tell(f"Stopped; what was reached is saved in {folder}. To resume:")
         self.say("  " + command("train.py", folder, "--resume"))
 
 
@@ -191,7 +197,11 @@ def _early(config: TrainConfig, progress: TrainingProgress) -> str:
     why = f"at the end of its --patience {config.patience}"
     if without_errors(progress):
         why = "the last two without a wrong answer to the validation part"
-    return f"after {progress.epoch} of {config.epochs} epochs, {why}"
+    return f"after {progress.epoch} of {_epochs(config.epochs)}, {why}"
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count:,} epochs"
 
 
 def curve_lines(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from s2s_jax.command_line import command
+from s2s_jax.config import TrainConfig
 from s2s_jax.evaluation.figures import Answer
 from s2s_jax.model.losses import Sums
 from s2s_jax.training.fitting.progress import TrainingProgress
@@ -126,6 +128,41 @@ def test_tables_fit_the_terminal_and_cut_nothing(report):
     assert "Ça alors !" in text
     if not report.console.is_terminal:
         assert max(map(len, text.splitlines())) <= 80
+
+
+def test_no_word_of_a_sentence_is_cut_by_the_edge_of_a_terminal(report, tmp_path):
+    progress = TrainingProgress(epoch=7)
+    report.nothing_to_do(Path("checkpoints/fra"), TrainConfig(epochs=12, patience=2), progress)
+    report.tell("What may help: longer training (--more 10); --optimizer adam in a new run; " * 2)
+    lines = printed(report).splitlines()
+    assert (max(map(len, lines)) <= 80) == report.console.is_terminal
+    text = " ".join(line.strip() for line in lines)
+    assert (
+        "stopped after 7 of 12 epochs, at the end of its --patience 2. To train it longer:" in text
+    )
+    # What is to be typed stays in one line.
+    assert "  python train.py --out checkpoints/fra --more 7" in lines
+
+
+@pytest.mark.parametrize(
+    ("asked", "reached", "said"),
+    [
+        (1, 1, "has the 1 epoch asked for."),
+        (4, 4, "has the 4 epochs asked for."),
+        (3, 4, "has 4 epochs, more than the 3 asked for."),
+    ],
+)
+def test_a_run_with_nothing_to_do_says_what_it_has(report, asked, reached, said):
+    config, progress = TrainConfig(epochs=asked), TrainingProgress(epoch=reached)
+    report.nothing_to_do(Path("run"), config, progress)
+    assert said in printed(report)
+
+
+def test_one_epoch_is_no_epochs(report):
+    with report.training(1, 1, TrainingProgress()):
+        report.on_epoch(METRICS | {"epoch": 1})
+    report.finished(Path("run"))
+    assert "the best of 1 epoch is number 1." in printed(report)
 
 
 def test_commands_to_type_are_quoted_for_the_shell(tmp_path):
