@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 
@@ -89,3 +90,14 @@ for old, new in zip(before, after):
 def test_the_library_leaves_loggers_hooks_and_warnings_as_they_are(trained):
     done = run_python(STATE, trained[1])
     assert done.returncode == 0, done.stderr
+
+
+def test_what_the_library_raises_and_warns_of_does_not_speak_of_flags():
+    """Backquotes name options; a command line spells them its own way, see `spell_options`."""
+    package = ROOT / "s2s_jax"
+    commands = {package / "command_line.py", *(package / "serving").rglob("*.py")}
+    commands |= {*(package / "keras").rglob("*.py"), *package.rglob("*main*.py")}
+    for path in sorted(set(package.rglob("*.py")) - commands):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("UserError", "RunWarning"):
+                assert not re.search(r"--[a-z]", ast.unparse(node)), f"{path}:{node.lineno}"

@@ -103,7 +103,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be made: {error.strerror}; choose another --out."
+            f"{folder} cannot be made: {error.strerror}; choose another `out`."
         ) from None
 
 
@@ -187,7 +187,7 @@ def read_run(folder: Path) -> Run:
       UserError: when it is no run folder, incomplete, damaged, or of another format.
     """
     if not folder.is_dir():
-        raise UserError(f"no such run folder: {folder}; name one with --checkpoint.")
+        raise UserError(f"no such run folder: {folder}; check its path.")
     if not is_there(folder / CONFIG):
         raise UserError(f"{folder} is not a run folder: it has no {CONFIG}.")
     values = _read_json(folder / CONFIG)
@@ -244,6 +244,6 @@ def newest_run(root: Path) -> Path:
     runs = [folder for folder in folders if is_there(folder / CONFIG) and all_steps(folder)]
     if not runs:
         raise UserError(
-            f"no run in {root.absolute()}; train one with train.py or name one with --checkpoint."
+            f"no run in {root.absolute()}; train one with train.py or name one with `checkpoint`."
         )
     return max(runs, key=lambda run: (run / STEPS).stat().st_mtime)

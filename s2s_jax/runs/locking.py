@@ -38,13 +38,13 @@ def locked(folder: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise UserError(
-                    f"{folder} cannot be written to: {error.strerror}; choose another --out."
+                    f"{folder} cannot be written to: {error.strerror}; choose another `out`."
                 ) from None
             taken = _lives(owner)
         if taken:
             raise UserError(
                 f"{folder} is being trained in by {_named(owner)}; wait for its end, stop it, or "
-                "choose another --out."
+                "choose another `out`."
             )
         stack.callback(_remove, folder)
         with contextlib.suppress(OSError):  # The lock holds without it, as on a full disk.

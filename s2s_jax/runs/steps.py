@@ -44,7 +44,7 @@ def find_step(folder: Path, which: str | int) -> int:
         return steps[-1]
     if str(which) not in map(str, steps):
         kept = ", ".join(map(str, steps))
-        raise UserError(f"--step must be best, latest or one of {kept}; got {which}.")
+        raise UserError(f"`step` must be best, latest or one of {kept}; got {which}.")
     return int(which)
 
 

@@ -62,7 +62,7 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
       UserError: when there are no such devices, or the processes cannot connect.
     """
     if request.devices is not None and request.devices < 1:
-        raise UserError(f"--devices must be at least 1, not {request.devices}.")
+        raise UserError(f"`devices` must be at least 1, not {request.devices}.")
     _check_processes(request)
     if request.platform is not None:
         jax.config.update("jax_platforms", request.platform)
@@ -73,7 +73,7 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
     here = len(jax.local_devices())
     if request.devices is not None and request.devices > here:
         raise UserError(
-            f"--devices {request.devices} asks for more than there are: "
+            f"`devices` {request.devices} asks for more than there are: "
             f"{here} x {jax.default_backend()}."
         )
     chosen = []
@@ -118,7 +118,7 @@ def check_platform(platform: str | None) -> None:
         found = None
     if platform not in (None, found):
         raise UserError(
-            f"--platform {platform}: JAX {jax.__version__} finds none here; take another, or "
+            f"`platform` {platform}: JAX {jax.__version__} finds none here; take another, or "
             "install JAX for it (https://docs.jax.dev/en/latest/installation.html)."
         )
 
@@ -129,13 +129,13 @@ def _check_processes(request: DeviceRequest) -> None:
     if address is processes is process is None:
         return
     if address is None or processes is None or process is None:
-        raise UserError("--coordinator, --num-processes and --process-id go together.")
+        raise UserError("`coordinator`, `num_processes` and `process_id` go together.")
     if not re.fullmatch(r".+:\d{1,5}", address):
-        raise UserError(f"--coordinator must be HOST:PORT, not {address!r}.")
+        raise UserError(f"`coordinator` must be HOST:PORT, not {address!r}.")
     if processes < 1 or not 0 <= process < processes:
         raise UserError(
-            f"--process-id must be one of 0 to {processes - 1} where "
-            f"--num-processes is {processes}; it is {process}."
+            f"`process_id` must be one of 0 to {processes - 1} where "
+            f"`num_processes` is {processes}; it is {process}."
         )
 
 
@@ -150,8 +150,8 @@ def _connect(request: DeviceRequest) -> None:
         jax.distributed.initialize(request.coordinator, request.num_processes, request.process_id)
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"could not connect to the other processes ({error}); give each the same --coordinator "
-            "HOST:PORT and --num-processes, and its own --process-id."
+            f"could not connect to the other processes ({error}); give each the same `coordinator` "
+            "HOST:PORT and `num_processes`, and its own `process_id`."
         ) from None
 
 

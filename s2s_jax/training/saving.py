@@ -106,7 +106,7 @@ class Saver:
             if should_stop():
                 raise UserError(
                     f"step {self._waiting[-1].record['step']} could not be saved in {self._folder} "
-                    f"({self.failure}); resume from the one before with --resume."
+                    f"({self.failure}); resume from the one before with `resume`."
                 )
             time.sleep(_PAUSE)
 
@@ -146,7 +146,7 @@ def restore_together(
         if not holds_run(folder):
             raise UserError(
                 f"process {jax.process_index()} does not find {folder}, which process 0 has; "
-                "--out must lie on a file system that all processes share."
+                "`out` must lie on a file system that all processes share."
             )
         if not is_main():
             restored = _restore(folder, model, config)

@@ -133,7 +133,7 @@ def test_a_step_is_found_by_its_number(saved):
 
 @pytest.mark.parametrize("which", ["7", 7, "newest", "", "-6", "6.0", "²", "9" * 5000])
 def test_a_step_that_is_not_there_is_a_user_error(saved, which):
-    with pytest.raises(UserError, match=r"--step must be best, latest or one of 6; got"):
+    with pytest.raises(UserError, match=r"`step` must be best, latest or one of 6; got"):
         found(saved, which)
 
 

@@ -102,9 +102,9 @@ def test_a_folder_holds_a_run_once_it_was_begun(tmp_path):
 
 def test_a_file_where_the_folder_should_be_is_a_user_error(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UserError, match="--out"):
+    with pytest.raises(UserError, match="`out`"):
         create_run(tmp_path / "file", make_run())
-    with pytest.raises(UserError, match="--out"):
+    with pytest.raises(UserError, match="`out`"):
         create_run(tmp_path / "file" / "run", make_run())
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -209,7 +209,7 @@ def test_the_newest_run_is_the_one_whose_steps_were_written_last(tmp_path):
 
 def test_no_run_at_all_names_the_folder_looked_into(tmp_path):
     for root in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(UserError, match=f"{root}.*train.py.*--checkpoint"):
+        with pytest.raises(UserError, match=f"{root}.*train.py.*`checkpoint`"):
             newest_run(root)
 
 

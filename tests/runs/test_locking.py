@@ -44,7 +44,7 @@ def assert_held(folder):
 def test_the_second_process_is_refused_with_the_id_of_the_first(tmp_path, holder):
     with pytest.raises(UserError, match=f"process {holder.pid};") as error, locked(tmp_path):
         pass
-    assert "--out" in str(error.value) and "\n" not in str(error.value)
+    assert "`out`" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_the_lock_of_a_killed_process_blocks_nobody(tmp_path, holder):

@@ -39,9 +39,9 @@ def platforms():
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (DeviceRequest(devices=0), "--devices must be at least 1, not 0"),
-        (DeviceRequest(devices=99), r"--devices 99 asks for more than there are: \d+ x cpu"),
-        (DeviceRequest(platform="tpu"), "--platform tpu: JAX .* finds none here"),
+        (DeviceRequest(devices=0), "`devices` must be at least 1, not 0"),
+        (DeviceRequest(devices=99), r"`devices` 99 asks for more than there are: \d+ x cpu"),
+        (DeviceRequest(platform="tpu"), "`platform` tpu: JAX .* finds none here"),
         (DeviceRequest(coordinator="localhost:1"), "go together"),
         (DeviceRequest(num_processes=2, process_id=0), "go together"),
         (DeviceRequest(None, None, "localhost", 2, 0), "must be HOST:PORT, not 'localhost'"),
@@ -149,7 +149,7 @@ def test_processes_that_cannot_connect_are_told_how(monkeypatch):
         raise RuntimeError("DEADLINE_EXCEEDED")
 
     monkeypatch.setattr(jax.distributed, "initialize", fail)
-    with pytest.raises(UserError, match=r"could not connect .* \(DEADLINE.*--coordinator"):
+    with pytest.raises(UserError, match=r"could not connect .* \(DEADLINE.*`coordinator`"):
         start(DeviceRequest(None, None, "host:1", 2, 1))
 
 

@@ -101,7 +101,7 @@ def test_a_run_that_is_stopped_does_not_wait(tmp_path):
     saver = Saver(tmp_path)
     with pytest.warns(RunWarning, match="could not be saved"):
         saver(state(), progress(1), 3.0)
-    with pytest.raises(UserError, match=r"step 1 could not be saved .*--resume"):
+    with pytest.raises(UserError, match=r"step 1 could not be saved .*`resume`"):
         saver.finish(lambda: True)
 
 
