@@ -11,6 +11,7 @@ from jaxtyping import Int32
 from s2s_jax.data.corpus import normalize
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run
+from s2s_jax.runtime.files import shown
 
 
 class Source(NamedTuple):
@@ -32,12 +33,16 @@ def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> li
       first: the number of the first text, for messages.
 
     Raises:
-      UserError: for a `str` in place of a sequence of them; with `strict`, for unseen symbols.
+      UserError: for a `str` in place of a sequence of them, and for what is no `str` in it; with
+        `strict`, for unseen symbols.
     """
     if isinstance(texts, str):
         raise UserError("texts must be a list of sentences, not one; write [text].")
     sources = []
-    for text in map(normalize, texts):
+    for number, given in enumerate(texts, first):
+        if not isinstance(given, str):
+            raise UserError(f"a text must be a str, but text {number} is {shown(repr(given))}.")
+        text = normalize(given)
         ids, unseen = run.source_encoder.encode(text), run.source_vocabulary.unseen(text)
         sources.append(Source(text, ids, tuple(unseen), _doubts(run, text, len(ids))))
     if strict:

@@ -139,7 +139,8 @@ class Translator:
             like; `translate` gives these for each text.
         """
         many = [texts] if isinstance(texts, str) else texts
-        found = self.translate(many, self.searching(n_best=n_best or 1, **options))
+        best = {} if n_best is None else {"n_best": n_best}
+        found = self.translate(many, self.searching(**best, **options))
         warn_of_problems(found)
         if n_best is None:
             answers = [translation.text for translation in found]

@@ -87,7 +87,11 @@ def _data_settings(data: Data, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that say which data are meant."""
     if isinstance(data, (str, os.PathLike)):
         return {"data": os.fspath(data)}
+    if isinstance(data, Mapping):
+        raise UserError("`data` must be pairs of two texts, not a mapping; give its items().")
     items = list(data)
+    if not items:
+        raise UserError("`data` must hold pairs of two texts, or name files, but is empty.")
     names = [os.fspath(item) for item in items if isinstance(item, (str, os.PathLike))]
     if len(names) == len(items):
         return {"data": tuple(names)}

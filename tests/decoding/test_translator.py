@@ -135,6 +135,11 @@ def test_mistakes_are_named(translator):
     with pytest.raises(UserError, match="`max_length`"):
         translator(["abc"], max_length=-1)
     assert translator([]) == []
+    with pytest.raises(UserError, match="`n_best` must be a whole number of at least 1, not 0"):
+        translator("abc", n_best=0)
+    for strange in (3, None, b"abc"):
+        with pytest.raises(UserError, match="a text must be a str, but text 2 is"):
+            translator(["abc", strange])
 
 
 def test_one_text_is_answered_with_one_answer(translator):

@@ -52,6 +52,10 @@ def test_what_is_no_pair_is_named(here):
     for wrong in (("a", "b", "c"), "ab", ("a", 3)):
         with pytest.raises(UserError, match=r"pairs of two texts, not .* \(pair 2\)"):
             train([("a", "b"), wrong])
+    with pytest.raises(UserError, match="is empty"):
+        train([])
+    with pytest.raises(UserError, match=r"not a mapping; give its items\(\)"):
+        train({"a": "b"})
 
 
 def test_it_prints_what_the_command_prints_when_asked(here, data_file, capfd):
