@@ -64,6 +64,11 @@ def wanted_start(request: Request, saved: Run | None) -> Start | None:
     """The run whose weights a new one begins with; a resumed one has begun."""
     if request.start_from is None and request.step != "best":
         raise UserError("`step` is a step of the run that `start_from` names; give both.")
+    if request.start_from is not None and saved is not None and not saved.config.started_from:
+        raise UserError(
+            "the run to resume did not begin with the weights of another; leave out `start_from`, "
+            "or begin a new run with another `out`."
+        )
     if request.start_from is None or saved is not None:
         return None
     return read_start(Path(request.start_from), request.step)

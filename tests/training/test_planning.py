@@ -11,7 +11,7 @@ from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run, create_run
 from s2s_jax.training.fitting.progress import TrainingProgress, with_more
-from s2s_jax.training.planning import choose_folder, configure, saved_run
+from s2s_jax.training.planning import choose_folder, configure, saved_run, wanted_start
 from s2s_jax.training.request import Request, with_recipe
 
 
@@ -119,6 +119,16 @@ def test_changes_that_the_state_depends_on_are_listed(begun):
     for part in ("`tokens` saved char, given word", "`latent_dim` saved 8, given 9", "`seed`"):
         assert part in message
     assert "epochs" not in message
+
+
+def test_a_run_that_began_without_another_is_not_resumed_as_if_it_had(begun, tmp_path):
+    folder, config = begun
+    resumed = request(start_from=tmp_path / "other", resume=True)
+    saved = saved_run(resumed, folder)
+    with pytest.raises(UserError, match="did not begin with the weights of another"):
+        wanted_start(resumed, saved)
+    began = saved._replace(config=replace(config, started_from="other, step 3"))
+    assert wanted_start(resumed, began) is None
 
 
 def test_nothing_saved_is_nothing_to_go_on_with(tmp_path):
