@@ -195,7 +195,8 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     if request.data is None:
         print("Without --data the run can decode and be exported, but not continue training.")
     else:
-        print("  " + command("train.py", folder, "--resume") + "    (the optimizer starts afresh)")
+        print("Or, to train it further with an optimizer that starts afresh:")
+        print("  " + command("train.py", folder, "--resume"))
 
 
 def _parts(model: KerasModel) -> str:
