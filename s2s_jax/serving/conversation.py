@@ -9,6 +9,7 @@ import io
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -141,19 +142,21 @@ def _defaults(*fields: str) -> dict[str, object]:
 
 def described(config: DecodeConfig) -> str:
     """The settings in a few words."""
+    cut = f", max-length {config.max_length}" if config.max_length else ""
     if config.sample:
         return (
             f"drawing: temperature {config.temperature:g}, top-k {config.top_k}, "
-            f"top-p {config.top_p:g}, seed {config.seed}"
+            f"top-p {config.top_p:g}, seed {config.seed}{cut}"
         )
     if config.beam == 1:
-        return "greedy"
-    return f"beam {config.beam}, n-best {config.n_best}, length penalty {config.length_penalty:g}"
+        return f"greedy{cut}"
+    found = f"beam {config.beam}, n-best {config.n_best}"
+    return f"{found}, length penalty {config.length_penalty:g}{cut}"
 
 
 def _set(console: Console, text: str, config: DecodeConfig) -> DecodeConfig:
     """The configuration after a line; without a value the line asks for the one in force."""
-    if text == ":help":
+    if text.split()[0] == ":help":
         _help(console, config)
     elif " " in text or text == ":greedy":
         config = changed(config, text)
@@ -164,11 +167,19 @@ def _set(console: Console, text: str, config: DecodeConfig) -> DecodeConfig:
     return config
 
 
-def _help(console: Console, config: DecodeConfig) -> None:
+def settings_help(width: int) -> list[str]:
+    """Lines of at most `width` columns about each setting."""
+    lines = []
     for field in _SETTINGS:
         _, about = DecodeConfig.options()[field]
         setting = spell_options(f"`{field}` {about.metavar}", ":")
-        print(f"  {setting:<18} {about.help}")
+        text = f"  {setting:<18} {about.help}"
+        lines += textwrap.wrap(text, max(width, 40), subsequent_indent=" " * 21)
+    return lines
+
+
+def _help(console: Console, config: DecodeConfig) -> None:
+    print("\n".join(settings_help(console.width)))
     print("  :greedy            the likeliest symbol at every step")
     print("  :q                 leave")
     print("  now: " + described(config))

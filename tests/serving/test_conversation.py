@@ -3,7 +3,14 @@ import pytest
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translation import Hypothesis
 from s2s_jax.errors import UserError
-from s2s_jax.serving.conversation import changed, coloured, described, is_setting, unsure_symbols
+from s2s_jax.serving.conversation import (
+    changed,
+    coloured,
+    described,
+    is_setting,
+    settings_help,
+    unsure_symbols,
+)
 
 
 def after(*lines):
@@ -59,9 +66,17 @@ def test_sentences_may_begin_with_a_colon():
 
 
 def test_settings_are_described():
-    assert described(after(":max-length 9")) == "greedy"
-    assert described(after(":beam 5", ":n-best 2")) == "beam 5, n-best 2, length penalty 0.6"
+    assert described(after(":max-length 9")) == "greedy, max-length 9"
+    searching = after(":beam 5", ":n-best 2", ":max-length 0")
+    assert described(searching) == "beam 5, n-best 2, length penalty 0.6"
     assert "temperature 0.8" in described(after(":temperature 0.8"))
+
+
+@pytest.mark.parametrize("width", [79, 60])
+def test_the_help_fits_the_terminal(width):
+    lines = settings_help(width)
+    assert max(map(len, lines)) <= width
+    assert sum(line.startswith("  :") for line in lines) == 8
 
 
 def test_what_the_model_is_not_sure_of_is_coloured():

@@ -65,7 +65,7 @@ def test_a_person_is_asked_and_answered(trained, tmp_path):
     _, folder = trained
     (wanted,) = Translator.load(folder)(["He eats."])
     typed = ["He eats.\n", "ß\n", ":beam 0\n", ":beam 3\n", ":n-best 2\n", "He eats.\n"]
-    typed += [":length-penalty\n", ":temperature 0.8\n", "Tom runs.\n", ":help\n", "\x04"]
+    typed += [":length-penalty\n", ":temperature 0.8\n", "Tom runs.\n", ":help beam\n", "\x04"]
     status, shown = converse(folder, tmp_path, *typed)
     assert status == 0
     assert wanted in shown
