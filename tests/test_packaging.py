@@ -134,5 +134,5 @@ def test_the_source_distribution_has_what_its_tests_need(build, tmp_path):
     assert collected(unpacked) == collected(ROOT)
     pytest_in(
         unpacked, "tests/test_layout.py", "tests/test_package.py", "tests/test_packaging.py",
-        "tests/keras/test_keras_reading.py", "tests/recipes",
+        "tests/keras/test_keras_reading.py", "tests/recipes", "tests/test_docs.py",
     )  # fmt: skip
