@@ -30,6 +30,15 @@ def test_no_shell_expands_what_is_to_be_typed(page):
         assert not re.search(r'"[^"\n]*![^"\n]*"', block)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_are_there(page):
+    text = page.read_text("utf-8")
+    for name in re.findall(r"`(test_\w+\.py)`", text):
+        assert any((ROOT / "tests").rglob(name)), name
+    for name in re.findall(r"\btests/[\w/]+\.py", text):
+        assert (ROOT / name).exists(), name
+
+
 def test_the_readme_is_short_and_names_every_room():
     text = (ROOT / "README.md").read_text("utf-8")
     assert len(text.splitlines()) <= LONGEST_README
