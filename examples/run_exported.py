@@ -14,12 +14,13 @@ import re
 import sys
 import unicodedata
 import zipfile
+from typing import NoReturn
 
 import jax.export
 import numpy as np
 
 
-def complain(message):
+def complain(message) -> NoReturn:
     """Ends with a line and the status of a user's mistake."""
     print(message, file=sys.stderr)
     sys.exit(2)
@@ -63,7 +64,7 @@ if "model" in divides:
     there = str.maketrans(stand_ins)
     back = str.maketrans({"▁": " ", **{new: old for old, new in stand_ins.items()}})
 
-    def divide(text):
+    def divide(text) -> list[str]:
         """The subwords of a text."""
         pieces = [p.translate(back) for p in subwords.encode_as_pieces(text.translate(there))]
         # Characters that SentencePiece does not know come together.
@@ -72,7 +73,7 @@ else:
     # The patterns of regex know Unicode's words and graphemes.
     patterns = load("regex") if divides["unicode"] else re
 
-    def divide(text):
+    def divide(text) -> list[str]:
         """The symbols of a text, prepared as the tokenizer of its run prepares it."""
         text = unicodedata.normalize("NFD", text) if divides.get("decomposed") else text
         text = text.lower() if divides.get("lower") else text
