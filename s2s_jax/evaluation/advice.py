@@ -66,8 +66,16 @@ def remedies(config: RunConfig, epochs: int, best: int, pairs: int) -> str:
     return f"What may help: {'; '.join(found or ['more pairs', 'a lower --learning-rate'])}."
 
 
-def other_recipe(config: RunConfig, pairs: int) -> str:
-    """What the recipe for translation offers after a run of the tutorial's; empty otherwise."""
+def other_recipe(config: RunConfig, pairs: int, evaluation: Evaluation | None = None) -> str:
+    """What the recipe for translation offers after a run of the tutorial's; empty otherwise.
+
+    Args:
+      config: of the run.
+      pairs: how many it was trained on.
+      evaluation: of answers to what it was not trained on; half of them right are enough.
+    """
+    if evaluation is not None and evaluation.figures.exact >= evaluation.figures.sentences / 2:
+        return ""
     sizes = (config.model.source_vocab_size, config.model.target_vocab_size)
     is_tutorial = config.model == ModelConfig(*sizes) and config.train.optimizer == "rmsprop"
     if not is_tutorial or pairs < _MANY_PAIRS or "translator" not in built_in():

@@ -72,7 +72,7 @@ def finish(
         best = best_epoch(progress.history) if progress.history else 0
         report.tell(problem)
         report.tell(remedies(config, progress.epoch, best, pairs))
-    elif other := other_recipe(config, pairs):
+    elif other := other_recipe(config, pairs, judged):
         report.tell(other)
     report.finished(folder, _shown(known))
     return translator

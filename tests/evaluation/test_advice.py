@@ -61,5 +61,8 @@ def test_the_recipe_for_translation_is_offered_after_the_tutorial_s(monkeypatch)
     monkeypatch.setattr(advice, "read_recipe", lambda name: Recipe(f"{name}s", {}, {}, {}, {}))
     assert "--recipe translator (translators)." in other_recipe(CONFIG, 10_000)
     assert other_recipe(CONFIG, 1000) == ""
+    wrong = [f"{text}?" for text in LONG]
+    assert other_recipe(CONFIG, 10_000, judged([*LONG[:9], *wrong[9:]])) != ""
+    assert other_recipe(CONFIG, 10_000, judged([*LONG[:10], *wrong[10:]])) == ""
     larger = dataclasses.replace(CONFIG, model=ModelConfig(9, 8, latent_dim=512))
     assert other_recipe(larger, 10_000) == ""
