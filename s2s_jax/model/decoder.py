@@ -33,8 +33,7 @@ class Decoder(nn.Module):
         config, dtype = self.config, self.dtype
         units = config.latent_dim
         tokens = (config.target_vocab_size, units, config.embedding_dim, dtype)
-        rates = {"dropout": config.dropout, "token_dropout": config.token_dropout}
-        self.inputs = GateInputs(*tokens, **rates)
+        self.inputs = GateInputs(*tokens, config.dropout, config.token_dropout)
         cell = (units, dtype, config.recurrent_activation)
         upper = range(1, config.decoder_layers)
         self.cell = LSTMCell(*cell)

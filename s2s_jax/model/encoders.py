@@ -36,11 +36,10 @@ class Encoder(nn.Module):
     def setup(self) -> None:
         config = self.config
         units = config.latent_dim // (2 if config.bidirectional else 1)
-        # In models from Keras the encoder may read on past a sentence's end, through zeros.
         tokens = (config.source_vocab_size, units, config.embedding_dim, self.dtype)
-        rates = {"dropout": config.dropout, "token_dropout": config.token_dropout}
-        of_tokens = {"zero_id": Vocabulary.pad_id, **rates}
-        self.inputs = GateInputs(*tokens, **of_tokens)
+        # In models from Keras the encoder may read on past a sentence's end, through zeros.
+        tokens += (config.dropout, config.token_dropout, Vocabulary.pad_id)
+        self.inputs = GateInputs(*tokens)
         upper = range(1, config.encoder_layers)
         cell = (units, self.dtype, config.recurrent_activation)
         of_vectors = {"dtype": self.dtype, "bias_init": gate_bias}
@@ -52,7 +51,7 @@ class Encoder(nn.Module):
             if config.embedding_dim:
                 self.backward_inputs = dense(4 * units, **of_vectors)
             else:
-                self.backward_tokens = GateInputs(*tokens, **of_tokens, name="backward_inputs")
+                self.backward_tokens = GateInputs(*tokens, name="backward_inputs")
             self.backward_cell = LSTMCell(*cell)
             self.upper_backward_inputs = [dense(4 * units, **of_vectors) for _ in upper]
             self.upper_backward_cells = [LSTMCell(*cell) for _ in upper]

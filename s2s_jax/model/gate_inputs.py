@@ -25,18 +25,18 @@ class GateInputs(nn.Module):
       features: units of the LSTM.
       embedding_dim: size of the token embeddings; 0 for one-hot vectors.
       dtype: of the matrix products; everything else is float32.
-      zero_id: the id whose one-hot vector is all zeros, if there is one.
       dropout: share of the inputs that is dropped in training.
       token_dropout: share of the embeddings that are dropped whole (Gal & Ghahramani 2016).
+      zero_id: the id whose one-hot vector is all zeros, if there is one.
     """
 
     vocab_size: int
     features: int
     embedding_dim: int = 0
     dtype: DTypeLike = jnp.float32
-    zero_id: int | None = None
     dropout: float = 0.0
     token_dropout: float = 0.0
+    zero_id: int | None = None
 
     def setup(self) -> None:
         rows = self.embedding_dim or self.vocab_size
