@@ -50,6 +50,26 @@ def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> li
     return sources
 
 
+def read_pairs(pairs: Sequence[tuple[str, str]], first: int) -> tuple[list[str], list[str]]:
+    """The sources, and the targets as they are scored.
+
+    Args:
+      pairs: of source and target.
+      first: the number of the first pair, for messages.
+
+    Raises:
+      UserError: for what is no pair of texts.
+    """
+    for number, pair in enumerate(pairs, first):
+        is_pair = isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2
+        if not is_pair or not all(isinstance(text, str) for text in pair):
+            raise UserError(
+                f"a pair must be (source, target), two str, but pair {number} is "
+                f"{shown(repr(pair))}."
+            )
+    return [source for source, _ in pairs], [normalize(target) for _, target in pairs]
+
+
 def _doubts(run: Run, text: str, length: int) -> tuple[str, ...]:
     """What else speaks against the answer to a text of `length` symbols."""
     doubts = []

@@ -12,12 +12,11 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Int32, PyTree
 
-from s2s_jax.data.corpus import normalize
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.decoding.batches import HypothesisIds, decode_rows, score_rows
 from s2s_jax.decoding.config import DecodeConfig, DecodeOptions
 from s2s_jax.decoding.members import combined, read_member
-from s2s_jax.decoding.sources import read_sources, refuse_unseen
+from s2s_jax.decoding.sources import read_pairs, read_sources, refuse_unseen
 from s2s_jax.decoding.translation import Hypothesis, Translation, read_answer, warn_of_problems
 from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
@@ -204,8 +203,8 @@ class Translator:
         Returns:
           For each pair a translation whose only hypothesis is the target.
         """
-        sources = read_sources(self.run, [source for source, _ in pairs], strict, first)
-        targets = [normalize(target) for _, target in pairs]
+        given, targets = read_pairs(pairs, first)
+        sources = read_sources(self.run, given, strict, first)
         vocabulary = self.run.target_vocabulary
         unseen = [tuple(vocabulary.unseen(target)) for target in targets]
         if strict:

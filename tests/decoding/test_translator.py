@@ -140,6 +140,9 @@ def test_mistakes_are_named(translator):
     for strange in (3, None, b"abc"):
         with pytest.raises(UserError, match="a text must be a str, but text 2 is"):
             translator(["abc", strange])
+    for strange in ("ab", ("ab",), ("ab", 3), {"ab": "cd"}, None):
+        with pytest.raises(UserError, match=r"must be \(source, target\), two str, but pair 2 is"):
+            translator.score([("abc", "abc"), strange])
 
 
 def test_one_text_is_answered_with_one_answer(translator):
