@@ -92,7 +92,7 @@ def draw_curves(runs: Sequence[Curves]) -> Figure:
         for number, run in enumerate(runs):
             _draw_run(axes, panel, run, f"C{number}")
         _finish(axes, panel.title)
-    figure.subplots_adjust(wspace=0.25)
+    figure.subplots_adjust(wspace=0.3)
     _add_legend(figure, runs)
     return figure
 
@@ -114,7 +114,8 @@ def _draw_run(axes: Axes, panel: _Panel, run: Curves, colour: str) -> None:
     keys = [key for key in (panel.validation, panel.training) if key in run.history[-1]]
     for key, style in zip(keys, ("-", "--"), strict=False):
         values = [_value(panel, epoch.get(key)) for epoch in run.history]
-        axes.plot(epochs, values, style, color=colour)
+        dot = "." if len(epochs) == 1 else ""  # A line of one point cannot be seen.
+        axes.plot(epochs, values, style, color=colour, marker=dot)
         if style == "-" and panel is not _RATE:
             best = best_epoch(run.history)
             axes.plot(best, values[best - 1], "o", color=colour)
@@ -130,7 +131,7 @@ def _finish(axes: Axes, title: str) -> None:
 
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.grid(color="#d0d7de", linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)

@@ -79,6 +79,14 @@ def test_what_was_not_finite_is_a_gap():
     assert np.isnan(training.get_ydata()).tolist() == [True, False, False]
 
 
+def test_a_single_epoch_is_seen():
+    figure = draw_curves([Curves("a", HISTORY[:1])])
+    for axes in figure.axes:
+        first, last = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if first <= tick <= last] == [1]
+        assert all(line.get_marker() not in ("", "None") for line in axes.lines)
+
+
 def test_more_runs_than_colours_are_refused():
     with pytest.raises(UserError, match=f"{MOST_RUNS} runs, not 11; give fewer"):
         draw_curves([Curves("a", HISTORY)] * (MOST_RUNS + 1))
