@@ -62,6 +62,15 @@ class Batcher:
             self._compile(kind, rows)
             self._ready.setdefault(kind.shape, []).append(rows)
 
+    def is_ready(self, kind: Kind) -> bool:
+        """Whether questions of a kind can be answered without compiling."""
+        return kind.shape in self._ready
+
+    def prepare_aside(self, kind: Kind) -> None:
+        """Compiles what a kind needs, unless that is done or under way; batches go on."""
+        if not self.is_ready(kind) and kind.shape not in self._compiling:
+            self._compiling[kind.shape] = asyncio.create_task(self._compile_all(kind))
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Answers inside the block; what still waits at its end is cancelled."""
@@ -88,13 +97,12 @@ class Batcher:
         loop = asyncio.get_running_loop()
         jobs = [_Job(kind, item, loop.create_future()) for item in items]
         self._jobs.extend(jobs)
-        if kind.shape not in self._ready and kind.shape not in self._compiling:
-            self._compiling[kind.shape] = asyncio.create_task(self._prepare_aside(kind))
+        self.prepare_aside(kind)
         self._wake.set()
         return await asyncio.gather(*(job.answer for job in jobs))
 
-    async def _prepare_aside(self, kind: Kind) -> None:
-        """Like `prepare`, while batches go on; the first size is used as soon as it is ready."""
+    async def _compile_all(self, kind: Kind) -> None:
+        """Like `prepare`, in a thread; the first size is used as soon as it is ready."""
         loop = asyncio.get_running_loop()
         try:
             for rows in self._sizes(kind):

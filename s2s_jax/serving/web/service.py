@@ -72,9 +72,19 @@ class Service:
                     "answered here."
                 )
         length = _padded(max(len(source.ids) for source in sources))
-        kind = Kind(question.run, question.config, length)
+        kind = self._ready_kind(Kind(question.run, question.config, length))
         found = await self.batcher.ask(kind, sources)
         return [_values(each, question) for each in found]
+
+    def _ready_kind(self, kind: Kind) -> Kind:
+        """The kind, or while it is being compiled, one with room for longer sources."""
+        self.batcher.prepare_aside(kind)
+        longer = kind
+        while longer.length <= MOST_UNITS:
+            if self.batcher.is_ready(longer):
+                return longer
+            longer = longer._replace(length=2 * longer.length)
+        return kind
 
     def _sizes(self, kind: Kind) -> list[int]:
         return batch_sizes(self.translators[kind.run], kind.length)

@@ -19,10 +19,10 @@ SOURCE = Vocabulary.from_texts(["abcdefgh "])
 TARGET = Vocabulary.from_texts(["uvwxyz"])
 
 
-def make_translator(attention, folder=None):
+def make_translator(attention, folder=None, longest=9):
     """Random parameters: lively answers of up to eight symbols."""
     sizes = ModelConfig(len(SOURCE), len(TARGET), 16, embedding_dim=6, attention=attention)
-    config = RunConfig(DataConfig(), sizes, TrainConfig(), 8, "", longest_source=9)
+    config = RunConfig(DataConfig(), sizes, TrainConfig(), 8, "", longest_source=longest)
     tokens = np.zeros((1, 1), np.int32)
     init = jax.jit(Seq2Seq(sizes).init)
     params = init(jax.random.key(3), tokens, tokens == 0, tokens)["params"]
@@ -36,6 +36,11 @@ def few_shapes():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fixed_shapes, "_MOST_ROWS", 8)
         yield
+
+
+@pytest.fixture
+def make_run():
+    return make_translator
 
 
 @pytest.fixture(scope="module")
