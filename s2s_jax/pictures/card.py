@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -63,7 +64,8 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
     yield from ("", "## Recipe", "", "What differs from the defaults:", "")
     yield from markdown_table(("setting", "value"), _settings(config))
     yield from ("", "The same again, in a clone of s2s_jax with the data at hand:", "", "```")
-    yield from (f"python train.py --recipe {name}/config.json --out {name}-again", "```", "")
+    recipe, again = shlex.quote(f"{name}/config.json"), shlex.quote(f"{name}-again")
+    yield from (f"python train.py --recipe {recipe} --out {again}", "```", "")
     yield from _figures(folder, config.decode, evaluation)
     if examples:
         yield from ("## Examples", "", "From the validation part, which was never trained on:", "")
@@ -139,7 +141,8 @@ def _figures(folder: Path, search: SearchConfig, evaluation: Mapping[str, Any]) 
         )
         yield from ("", "```")
         name = folder.resolve().name
-        yield f"python decode.py --checkpoint {name} --evaluate {name}/{VALIDATION}"
+        pairs = shlex.quote(f"{name}/{VALIDATION}")
+        yield f"python decode.py --checkpoint {shlex.quote(name)} --evaluate {pairs}"
         yield from ("```", "")
         if "test" not in evaluation:
             yield "The validation part has also chosen the best epoch, which flatters it a little."

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 
 import pytest
 from s2s_pictures import make_translator, save_run
@@ -49,6 +50,15 @@ def test_the_card_says_what_the_run_is(folder):
         assert part in text, part
     assert text.count(r"| ab\|c |") == 1  # A source once.
     assert "/home/me" not in text
+
+
+def test_a_shell_takes_the_commands_whatever_the_folder_is_called(folder):
+    commands = [line for line in card(folder).splitlines() if line.startswith("python ")]
+    assert [shlex.split(command)[1:] for command in commands] == [
+        ["train.py", "--recipe", "my|run/config.json", "--out", "my|run-again"],
+        ["decode.py", "--checkpoint", "my|run", "--evaluate", "my|run/validation.tsv"],
+    ]
+    assert all("'my|run" in command for command in commands)
 
 
 def test_the_card_shows_the_curves_where_matplotlib_is_there(folder):
