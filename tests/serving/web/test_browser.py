@@ -84,6 +84,13 @@ def test_what_is_typed_is_answered(browser, page, translators):
     assert not text_of(browser, "#error")
 
 
+@pytest.mark.parametrize(("text", "direction"), [("abc", "ltr"), ("\u05e9abc", "rtl")])
+def test_attention_turns_with_its_source(browser, page, text, direction):
+    typed(browser, page, text)
+    until(lambda: count(browser, f"#attention table[dir={direction}]"))
+    assert count(browser, "#attention thead th") == 3
+
+
 def test_enter_and_the_keyboard_are_enough(browser, page):
     from selenium.webdriver.common.keys import Keys
 

@@ -136,7 +136,9 @@ function showAttention(found) {
   }
   if (!found.attention) return part.replaceChildren();
   const { source, weights } = found.attention;
-  const visible = (unit) => unit.replaceAll(" ", "·") || "·";
+  // A mark stands on a circle of dots, not on what is beside it.
+  const visible = (unit) => unit.replaceAll(" ", "·").replace(/^\p{M}/u, "◌$&") || "·";
+  const name = (unit) => make("bdi", {}, visible(unit));
   const cell = (weight, i, j) => {
     const td = make("td", { title: `${visible(found.tokens[i])} ← ${visible(source[j])}: ${percent(weight)}` });
     td.append(make("span", { class: "weight" }, percent(weight)));
@@ -144,10 +146,11 @@ function showAttention(found) {
     return td;
   };
   const head = make("tr", {}, make("td"), ...source.map((unit) =>
-    make("th", { scope: "col", class: unit.trim().length > 2 ? "long" : "" }, visible(unit))));
+    make("th", { scope: "col", class: unit.trim().length > 2 ? "long" : "" }, name(unit))));
   const rows = weights.map((row, i) => make("tr", {},
-    make("th", { scope: "row" }, visible(found.tokens[i])), ...row.map((w, j) => cell(w, i, j))));
-  part.replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+    make("th", { scope: "row" }, name(found.tokens[i])), ...row.map((w, j) => cell(w, i, j))));
+  const dir = getComputedStyle($("text")).direction; // The browser finds it by the first letter.
+  part.replaceChildren(make("table", { dir }, make("thead", {}, head), make("tbody", {}, ...rows)));
 }
 
 function showRun() {
