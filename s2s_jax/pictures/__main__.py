@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ def parser() -> Parser:
     """The flags, and what `--help` says of them; none of it needs JAX."""
     plot = typed("-m s2s_jax.pictures")
     p = Parser(
+        prog=plot,
         description="Draw the learning curves of runs, side by side. Needs matplotlib.",
         epilog=f"examples:\n  {plot} checkpoints/fra\n"
         f"  {plot} checkpoints/fra checkpoints/fra-words --output both.svg",
@@ -46,4 +48,5 @@ def entry_point() -> NoReturn:
 
 
 if __name__ == "__main__":
+    sys.argv[0] = "s2s_jax.pictures"  # What error messages begin with.
     entry_point()

@@ -122,13 +122,14 @@ def test_the_command_draws_runs(run_here, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "no such run folder: nowhere"),
+        (["nowhere"], "no such run folder: nowhere; give one that was trained."),
         (["a", "--output", "a.gif"], "--output needs a file name that ends in .png or .svg"),
         (["a", "--output", "nowhere/a.png"], "cannot be written"),
-        ([], "RUN"),
+        ([], "required: RUN; see python -m s2s_jax.pictures --help."),
     ],
 )
 def test_bad_requests_are_one_line(run_here, arguments, message):
     done = run_here(PLOT, *arguments)
     assert done.returncode == 2
+    assert done.stderr.startswith("s2s_jax.pictures: error: ")
     assert done.stderr.count("\n") == 1 and message in done.stderr
