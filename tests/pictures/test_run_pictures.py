@@ -122,7 +122,7 @@ def test_the_command_draws_runs(run_here, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "no such run folder: nowhere; give one that was trained."),
+        (["nowhere"], "no such run folder: nowhere; check its path."),
         (["a", "--output", "a.gif"], "--output needs a file name that ends in .png or .svg"),
         (["a", "--output", "nowhere/a.png"], "cannot be written"),
         ([], "required: RUN; see python -m s2s_jax.pictures --help."),
