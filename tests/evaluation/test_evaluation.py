@@ -112,7 +112,7 @@ def test_sources_trained_on_are_counted_and_left_out():
     assert found.not_in_training.exact == 0
     assert found.not_in_training.cer == pytest.approx(2 / 4)
     lines = evaluation_lines(found)
-    assert any(line.startswith("Warning: 1 of 3 sentences were trained on") for line in lines)
+    assert any(line.startswith("Warning: 1 of 3 sentences was trained on") for line in lines)
     assert sum(line.startswith("Exactly right") for line in lines) == 2
     assert found.to_dict()["not_in_training"]["sentences"] == 2
 
