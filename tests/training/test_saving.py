@@ -90,7 +90,9 @@ def test_a_run_waits_at_its_end_until_there_is_room(small_disk, monkeypatch):
     room.write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * 4096 - 8192))
     with pytest.warns(RunWarning, match="could not be saved"):
         saver(state(), progress(1), 3.0)
-    monkeypatch.setattr(saving.time, "sleep", lambda _: room.unlink())
+    # Not `time.sleep` itself, which other threads call too.
+    pause = types.SimpleNamespace(sleep=lambda _: room.unlink())
+    monkeypatch.setattr(saving, "time", pause)
     with pytest.warns(RunWarning, match=r"waits until it can be saved; Ctrl-C gives up"):
         saver.finish(lambda: False)
     assert same(params_of(small_disk, "latest"), PARAMS)
