@@ -121,10 +121,13 @@ def test_resume_goes_on_and_counts_on(tmp_path, data_file, run_here):
     first = run_script(*begin, cwd=tmp_path)  # Nothing there yet: begins.
     assert first.returncode == 0, first.stderr
     before = snapshot(run)
-    for epochs in ([], ["--epochs", 1], ["--epochs", 2]):  # Nothing to do; a script goes on.
+    has = "has the 2 epochs asked for"
+    more = "has 2 epochs, more than the 1 asked for"
+    # Nothing to do; a script goes on.
+    for epochs, why in (([], has), (["--epochs", 1], more), (["--epochs", 2], has)):
         done = run_here(*command, "run", "--resume", *epochs)
         assert done.returncode == 0, done.stderr
-        assert "Nothing to do: run has the 2 epochs asked for" in done.stdout
+        assert f"Nothing to do: run {why}" in done.stdout
         assert "python train.py --out run --more 2" in done.stdout
     assert snapshot(run) == before
     again = run_here(*command, "run", "--more", 1)
@@ -304,7 +307,7 @@ def test_a_bad_checkpoint_is_one_line(trained, tmp_path, run_here):
     # A copy of the script: beside the real one there may be runs of the developer's.
     script = shutil.copy(ROOT / "decode.py", tmp_path)
     refused(run_here(script, "He eats."), "train.py", "--checkpoint")
-    refused(decode("nowhere"), "nowhere", "--checkpoint")
+    refused(decode("nowhere"), "nowhere", "check its path")
     (tmp_path / "empty").mkdir()
     refused(decode("empty"), "config.json")
     half = shutil.copytree(trained[1], tmp_path / "half")
