@@ -141,6 +141,11 @@ def typed(script: str) -> str:
     return _CONSOLE[script] if _program().startswith("s2s-") else f"python {script}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as "1 epoch" or "1,000 epochs"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def _quiet_libraries() -> None:
     """Hides what Orbax says of itself and of failures, which are reported anyway."""
     logging.getLogger("absl").setLevel(logging.CRITICAL)
@@ -174,7 +179,9 @@ def _warn(message: Warning, category: type[Warning], *where: Any) -> None:
 
 
 def _program() -> str:
-    return os.path.basename(sys.argv[0])
+    """What error messages begin with: the script, or the package that `python -m` runs."""
+    path = Path(sys.argv[0])
+    return ".".join(path.parts[-3:-1]) if path.name == "__main__.py" else path.name
 
 
 def _complain(message: str) -> int:

@@ -50,7 +50,9 @@ def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> li
     return sources
 
 
-def read_pairs(pairs: Sequence[tuple[str, str]], first: int) -> tuple[list[str], list[str]]:
+def sources_and_targets(
+    pairs: Sequence[tuple[str, str]], first: int
+) -> tuple[list[str], list[str]]:
     """The sources, and the targets as they are scored.
 
     Args:

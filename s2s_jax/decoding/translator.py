@@ -16,7 +16,7 @@ from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.decoding.batches import HypothesisIds, decode_rows, score_rows
 from s2s_jax.decoding.config import DecodeConfig, DecodeOptions
 from s2s_jax.decoding.members import combined, read_member
-from s2s_jax.decoding.sources import read_pairs, read_sources, refuse_unseen
+from s2s_jax.decoding.sources import read_sources, refuse_unseen, sources_and_targets
 from s2s_jax.decoding.translation import Hypothesis, Translation, read_answer, warn_of_problems
 from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
@@ -203,7 +203,7 @@ class Translator:
         Returns:
           For each pair a translation whose only hypothesis is the target.
         """
-        given, targets = read_pairs(pairs, first)
+        given, targets = sources_and_targets(pairs, first)
         sources = read_sources(self.run, given, strict, first)
         vocabulary = self.run.target_vocabulary
         unseen = [tuple(vocabulary.unseen(target)) for target in targets]

@@ -1,10 +1,10 @@
 """Keras models in and out: python -m s2s_jax.keras import | export; see --help."""
 
-import sys
 from pathlib import Path
 from typing import NoReturn
 
 from s2s_jax.command_line import Parser, main, typed
+from s2s_jax.keras.request import PADDINGS, ImportRequest
 
 
 def parser() -> Parser:
@@ -42,7 +42,7 @@ def _add_import(p: Parser) -> None:
         p.add_argument(f"--max-{side}-seq-length", type=int, default=0, metavar="N",
             help=f"symbols of the longest {what} of the training (default: that of the data)",
         )  # fmt: skip
-    p.add_argument("--padding", choices=["mask", "zeros", "space", "zeros-before"],
+    p.add_argument("--padding", choices=PADDINGS,
         help="what sources were padded with (default: as the model shows, or as fits the data "
         "best; zeros if neither tells); pad_sequences puts zeros-before unless told otherwise",
     )  # fmt: skip
@@ -77,7 +77,6 @@ def run() -> int:
     flags = vars(parser().parse_args())
     if flags.pop("command") == "import":
         from s2s_jax.keras.importing import import_model  # After --help.
-        from s2s_jax.keras.request import ImportRequest
 
         return import_model(ImportRequest(**flags))
     from s2s_jax.keras.exporting import ExportRequest, export_model
@@ -91,5 +90,4 @@ def entry_point() -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "s2s_jax.keras"  # What error messages begin with.
     entry_point()

@@ -12,15 +12,9 @@ import numpy as np
 from s2s_jax.data.tokenizers import Tokenizer, make_tokenizer, read_tokenizer
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.errors import UserError
+from s2s_jax.keras.request import PADDINGS
 from s2s_jax.keras.symbols import load
 from s2s_jax.runtime.files import shown
-
-PADDINGS = ("mask", "zeros", "space", "zeros-before")
-"""What a source is padded with: nothing (it is masked), all-zero vectors, or spaces behind it, or
-all-zero vectors before it, as `pad_sequences` does unless told otherwise.
-
-An `Embedding` has no all-zero vectors; "zeros" then means the id 0.
-"""
 
 _TOKENIZERS = ("source_tokenizer", "target_tokenizer")
 _TOKENS = ("source_tokens", "target_tokens")  # Their keys in the JSON.

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+PADDINGS = ("mask", "zeros", "space", "zeros-before")
+"""What a source is padded with: nothing (it is masked), all-zero vectors or spaces after it, or
+all-zero vectors before it, as `pad_sequences` does unless told otherwise.
+
+An `Embedding` has no all-zero vectors; "zeros" then means the id 0.
+"""
+
 
 class ImportRequest(NamedTuple):
     """The flags of `import`; those that were not given are empty or 0."""

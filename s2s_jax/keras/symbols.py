@@ -171,8 +171,7 @@ def _side(value: Any, size: int) -> Side:
     if most := config.get("num_words"):
         symbols = {number: symbol for number, symbol in symbols.items() if number < most}
     filters = "" if config.get("char_level") else str(config.get("filters", ""))
-    unseen = config.get("oov_token")
-    listed = tuple(SPECIALS[3] if symbol == unseen else symbol for symbol in _listed(symbols, size))
+    listed = _with_unk(_listed(symbols, size), config.get("oov_token"))
     return Side(listed, bool(config.get("lower")), filters, SPECIALS[3] in listed)
 
 
@@ -181,8 +180,12 @@ def _plain(symbols: Sequence[Any]) -> Side:
     unseen = [symbol for symbol in symbols if symbol in _UNSEEN]
     if len(unseen) != 1 or SPECIALS[3] in symbols:
         return Side(tuple(symbols))
-    listed = tuple(SPECIALS[3] if symbol == unseen[0] else symbol for symbol in symbols)
-    return Side(listed, reads_unseen=True)
+    return Side(_with_unk(symbols, unseen[0]), reads_unseen=True)
+
+
+def _with_unk(symbols: Sequence[Any], unseen: str | None) -> tuple[Any, ...]:
+    """The symbols, with `<unk>` in the place of the one that all unseen ones are read as."""
+    return tuple(SPECIALS[3] if symbol == unseen else symbol for symbol in symbols)
 
 
 def _listed(symbols: Mapping[int, str], size: int) -> tuple[str, ...]:

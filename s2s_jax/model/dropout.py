@@ -12,7 +12,7 @@ RowKeys = UInt32[Array, "batch sites words"]
 """The data of a random key for each row of a batch, at each place that drops something."""
 
 LAST_SITE = -1
-"""Where whole tokens are dropped, if they are: behind all others, whose draws stay as they are."""
+"""Where whole tokens are dropped, if they are: after all others, whose draws stay as they are."""
 
 
 def row_keys(key: Key[Array, ""], rows: int, config: ModelConfig) -> UInt32[Array, "rows 2 _ _"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,5 +47,4 @@ def entry_point() -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "s2s_jax.pictures"  # What error messages begin with.
     entry_point()

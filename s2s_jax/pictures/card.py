@@ -64,8 +64,8 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
     yield from ("", "## Recipe", "", "What differs from the defaults:", "")
     yield from markdown_table(("setting", "value"), _settings(config))
     yield from ("", "The same again, in a clone of s2s_jax with the data at hand:", "", "```")
-    recipe, again = shlex.quote(f"{name}/config.json"), shlex.quote(f"{name}-again")
-    yield from (f"python train.py --recipe {recipe} --out {again}", "```", "")
+    again = ("--recipe", f"{name}/config.json", "--out", f"{name}-again")
+    yield from (shlex.join(("python", "train.py", *again)), "```", "")
     yield from _figures(folder, config.decode, evaluation)
     if examples:
         yield from ("## Examples", "", "From the validation part, which was never trained on:", "")
@@ -141,8 +141,8 @@ def _figures(folder: Path, search: SearchConfig, evaluation: Mapping[str, Any]) 
         )
         yield from ("", "```")
         name = folder.resolve().name
-        pairs = shlex.quote(f"{name}/{VALIDATION}")
-        yield f"python decode.py --checkpoint {shlex.quote(name)} --evaluate {pairs}"
+        judging = ("--checkpoint", name, "--evaluate", f"{name}/{VALIDATION}")
+        yield shlex.join(("python", "decode.py", *judging))
         yield from ("```", "")
         if "test" not in evaluation:
             yield "The validation part has also chosen the best epoch, which flatters it a little."

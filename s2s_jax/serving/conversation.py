@@ -142,16 +142,16 @@ def _defaults(*fields: str) -> dict[str, object]:
 
 def described(config: DecodeConfig) -> str:
     """The settings in a few words."""
-    cut = f", max-length {config.max_length}" if config.max_length else ""
+    found = "greedy"
     if config.sample:
-        return (
+        found = (
             f"drawing: temperature {config.temperature:g}, top-k {config.top_k}, "
-            f"top-p {config.top_p:g}, seed {config.seed}{cut}"
+            f"top-p {config.top_p:g}, seed {config.seed}"
         )
-    if config.beam == 1:
-        return f"greedy{cut}"
-    found = f"beam {config.beam}, n-best {config.n_best}"
-    return f"{found}, length penalty {config.length_penalty:g}{cut}"
+    elif config.beam > 1:
+        penalty = f"length penalty {config.length_penalty:g}"
+        found = f"beam {config.beam}, n-best {config.n_best}, {penalty}"
+    return f"{found}, max-length {config.max_length}" if config.max_length else found
 
 
 def _set(console: Console, text: str, config: DecodeConfig) -> DecodeConfig:

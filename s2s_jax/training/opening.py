@@ -9,6 +9,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
+from s2s_jax.command_line import counted
 from s2s_jax.config import RunConfig, TrainConfig, files
 from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
@@ -122,8 +123,7 @@ def update_rows(config: TrainConfig, batches: int) -> list[tuple[str, str]]:
     updates = config.epochs * batches
     if not 0 < updates < _FEW_UPDATES:
         return []
-    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs:,} epochs"
-    count = "1 update" if updates == 1 else f"{updates:,} updates"
+    epochs, count = counted(config.epochs, "epoch"), counted(updates, "update")
     more = "more with a higher --epochs or a lower --batch-size"
     return [("Few updates", f"{epochs} of this data are {count}; {more}")]
 

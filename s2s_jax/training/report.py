@@ -16,7 +16,7 @@ from rich.progress import ProgressColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from s2s_jax.command_line import command
+from s2s_jax.command_line import command, counted
 from s2s_jax.config import TrainConfig
 from s2s_jax.evaluation.evaluation import Evaluation, evaluation_lines
 from s2s_jax.evaluation.figures import Answer
@@ -158,9 +158,11 @@ class TrainingReport:
 
     def nothing_to_do(self, folder: Path, config: TrainConfig, progress: TrainingProgress) -> None:
         """Says why a finished run is not trained, and which command trains it longer."""
-        reason = f"has the {_epochs(progress.epoch)} asked for"
+        reason = f"has the {counted(progress.epoch, 'epoch')} asked for"
         if progress.epoch > config.epochs:
-            reason = f"has {_epochs(progress.epoch)}, more than the {config.epochs:,} asked for"
+            reason = (
+                f"has {counted(progress.epoch, 'epoch')}, more than the {config.epochs:,} asked for"
+            )
         if progress.epoch < config.epochs:
             reason = f"stopped {_early(config, progress)}"
         self.tell(f"Nothing to do: {folder} {reason}. To train it longer:")
@@ -176,7 +178,7 @@ class TrainingReport:
         """Prints the time it took and the next command, with sources that the model knows."""
         if self._history:
             taken = datetime.timedelta(seconds=round(time.monotonic() - self._begun))
-            best, epochs = best_epoch(self._history), _epochs(len(self._history))
+            best, epochs = best_epoch(self._history), counted(len(self._history), "epoch")
             self.say(f"Total time: {taken}; the best of {epochs} is number {best:,}.")
         self.say("Next:")
         self.say("  " + command("decode.py", folder, *sources))
@@ -197,11 +199,7 @@ def _early(config: TrainConfig, progress: TrainingProgress) -> str:
     why = f"at the end of its --patience {config.patience}"
     if without_errors(progress):
         why = "the last two without a wrong answer to the validation part"
-    return f"after {progress.epoch} of {_epochs(config.epochs)}, {why}"
-
-
-def _epochs(count: int) -> str:
-    return "1 epoch" if count == 1 else f"{count:,} epochs"
+    return f"after {progress.epoch} of {counted(config.epochs, 'epoch')}, {why}"
 
 
 def curve_lines(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -150,13 +150,14 @@ def _chunks(path: Path, read: Callable[[int], bytes]) -> Iterator[bytes]:
 
 def _no_archive(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The chunks, unless they are an archive that has to be unpacked first."""
-    for number, chunk in enumerate(chunks):
-        for suffix, (place, begins) in _ARCHIVES.items() if number == 0 else ():
-            if chunk[place : place + len(begins)] == begins:
-                raise UserError(
-                    f"{shown(path)} holds an archive ({suffix}); unpack it and pass the right file"
-                )
-        yield chunk
+    first = next(chunks, b"")
+    for suffix, (place, begins) in _ARCHIVES.items():
+        if first.startswith(begins, place):
+            raise UserError(
+                f"{shown(path)} holds an archive ({suffix}); unpack it and pass the right file"
+            )
+    yield first
+    yield from chunks
 
 
 def _not_empty(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
