@@ -32,7 +32,7 @@ _TPU_FILES = ("/dev/accel*", "/dev/vfio/[0-9]*")
 _NVIDIA_FILES = ("/dev/nvidia[0-9]*", "/dev/dxg")
 """Through which programs reach an NVIDIA GPU, on Linux and in Windows' Linux."""
 
-_TRITON = "xla_gpu_enable_triton_gemm"
+_AUTOTUNING = "xla_gpu_autotune_level"
 
 
 class DeviceRequest(NamedTuple):
@@ -86,15 +86,15 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
 
 
 def _compile_soon_on_gpus() -> None:
-    """Lets XLA take cuBLAS's matrix products on a GPU, unless `XLA_FLAGS` says what to take.
+    """Turns XLA's search for the fastest kernels on a GPU off, unless `XLA_FLAGS` asks for it.
 
-    Otherwise it generates, compiles and times dozens of Triton kernels for each product of each
-    shape: on an H100, 77 seconds for one shape of the translator's step instead of 3 to 5 with
-    cuBLAS (jax 0.11.2, both beside other programs).
+    It generates, compiles and times dozens of kernels for each product of each shape. On an H100
+    one shape of the translator's step took 77 seconds with it (jax 0.11.2, beside other programs);
+    without it the first epoch of all eight shapes ended after 13.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    if _TRITON not in flags and any(map(glob.glob, _NVIDIA_FILES)):
-        os.environ["XLA_FLAGS"] = f"{flags} --{_TRITON}=false".strip()
+    if _AUTOTUNING not in flags and any(map(glob.glob, _NVIDIA_FILES)):
+        os.environ["XLA_FLAGS"] = f"{flags} --{_AUTOTUNING}=0".strip()
 
 
 def of_this_process(mesh: Mesh | None) -> Mesh | None:

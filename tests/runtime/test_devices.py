@@ -57,17 +57,17 @@ def test_what_cannot_be_had_is_named(request_, message):
 @pytest.mark.parametrize(
     ("found", "before", "after"),
     [
-        (["/dev/nvidia0"], "", "--xla_gpu_enable_triton_gemm=false"),
-        (["/dev/nvidia0"], "--one=1", "--one=1 --xla_gpu_enable_triton_gemm=false"),
+        (["/dev/nvidia0"], "", "--xla_gpu_autotune_level=0"),
+        (["/dev/nvidia0"], "--one=1", "--one=1 --xla_gpu_autotune_level=0"),
         (
             ["/dev/nvidia0"],
-            "--xla_gpu_enable_triton_gemm=true",
-            "--xla_gpu_enable_triton_gemm=true",
+            "--xla_gpu_autotune_level=4",
+            "--xla_gpu_autotune_level=4",
         ),
         ([], "--one=1", "--one=1"),
     ],
 )
-def test_products_on_a_gpu_are_taken_rather_than_searched_for(monkeypatch, found, before, after):
+def test_kernels_for_a_gpu_are_not_searched_for_unless_asked(monkeypatch, found, before, after):
     monkeypatch.setattr(devices.glob, "glob", lambda pattern: found if "nvidia" in pattern else [])
     monkeypatch.setenv("XLA_FLAGS", before)
     start(DeviceRequest(devices=1))
@@ -76,7 +76,7 @@ def test_products_on_a_gpu_are_taken_rather_than_searched_for(monkeypatch, found
 
 def test_xla_knows_the_flag_for_gpus():
     """It ends a process whose `XLA_FLAGS` it does not know."""
-    flags = {"XLA_FLAGS": f"--{devices._TRITON}=false", "JAX_PLATFORMS": "cpu"}
+    flags = {"XLA_FLAGS": f"--{devices._AUTOTUNING}=0", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-c", "import jax; print(jax.devices())"]
     subprocess.run(command, check=True, env={**os.environ, **flags}, capture_output=True)
 
