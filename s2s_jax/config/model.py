@@ -30,6 +30,14 @@ class ModelConfig(Config):
         choices=("none", "luong"),
         help="look up the source at every step of the answer (Luong et al. 2015)",
     )
+    attention_heads: int = option(
+        1, least=1, most=64, metavar="N",
+        help="attend in N ways at once, each with its share of the units (Vaswani et al. 2017)",
+    )  # fmt: skip
+    attend_embeddings: bool = option(
+        False,
+        help="attention finds the embeddings of the source beside what the encoder made of it",
+    )
     bidirectional: bool = option(
         False, help="read the source in both directions, with half of the units each"
     )
@@ -70,6 +78,24 @@ class ModelConfig(Config):
                 "`token_dropout` needs `embedding_dim`; `dropout` alone hides whole tokens where "
                 "they are one-hot."
             )
+
+        if self.attention == "none" and (self.attention_heads > 1 or self.attend_embeddings):
+            given = "attend_embeddings" if self.attend_embeddings else "attention_heads"
+            raise UserError(f"`{given}` needs attention; give `attention` luong.")
+        if self.attend_embeddings and not self.embedding_dim:
+            raise UserError("`attend_embeddings` needs embeddings to find; give `embedding_dim`.")
+        for width in (self.latent_dim, self.memory_dim):
+            if width % self.attention_heads:
+                also = "" if width == self.latent_dim else " and `embedding_dim` together"
+                raise UserError(
+                    f"`attention_heads` must divide `latent_dim`{also}, {width}; "
+                    f"{self.attention_heads} does not."
+                )
+
+    @property
+    def memory_dim(self) -> int:
+        """Numbers that attention finds at a position of the source."""
+        return self.latent_dim + self.embedding_dim * self.attend_embeddings
 
     @property
     def drops(self) -> bool:

@@ -54,6 +54,8 @@ def build(keras: Any, run: RunConfig, params: Any) -> Models:
     source, source_features = _inputs(keras, config, read, sizes[0], "encoder", masked)
     target, target_features = _inputs(keras, config, write, sizes[1], "decoder", masked=False)
     outputs, ends = _encoder(keras, config, read, source_features)
+    if config.attend_embeddings:
+        outputs = keras.layers.Concatenate(name="encoder_memory")([outputs, source_features])
     states = _bridge(keras, config, read, ends)
     given = [
         keras.Input((config.latent_dim,), name=f"state_{name}{n or ''}")
@@ -61,7 +63,7 @@ def build(keras: Any, run: RunConfig, params: Any) -> Models:
         for name in ("h", "c")
     ]
     attends = config.attention != "none"
-    memory = [keras.Input((None, config.latent_dim), name="memory")] if attends else []
+    memory = [keras.Input((None, config.memory_dim), name="memory")] if attends else []
     decode = _decoder(keras, config, write, read.get("keys"))
     written, _ = decode(target_features, states, outputs)
     one_more, new_states = decode(target_features, given, *memory or [None])

@@ -27,6 +27,7 @@ _EXPRESSIBLE = {
     "recurrent_activation",
     "attention",
     "attention_mix",
+    "attend_embeddings",
     "bidirectional",
     "encoder_layers",
     "decoder_layers",

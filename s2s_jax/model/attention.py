@@ -3,10 +3,16 @@
 Global attention of Luong et al. (2015), with the score that they call general and without input
 feeding, so that the queries of all time steps are known at once in training:
 
-    score(h_t, s) = h_t W_a s           s: the encoder's output at a source position
+    score(h_t, s) = h_t W_a s           s: what is found at a source position
     a_t = softmax(score over the real positions)
     c_t = sum over positions of a_t s
     attentional vector: tanh(W_c [c_t; h_t] + b)
+
+What is found is the encoder's output and, with `attend_embeddings`, the token's embedding beside
+it: which word stands there is then known without the recurrence having to hand it on (the shortcut
+of Nguyen and Chiang 2018, https://arxiv.org/abs/1710.01329, who give it an output layer of its
+own). With several heads h_t, W_a s and s are divided into as many parts, each with weights of its
+own, and c_t is the contexts of all (Vaswani et al. 2017).
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ class Source(NamedTuple):
     """
 
     keys: Float[Array, "sources source_time units"]
-    values: Float[Array, "sources source_time encoded"]
+    values: Float[Array, "sources source_time found"]
     mask: Bool[Array, "sources source_time"]
 
 
@@ -46,14 +52,16 @@ Memory = Source | tuple[()]
 class LuongAttention(nn.Module):
     """Queries -> attentional vectors.
 
-    The weights of each query are sown as the intermediate `weights`, `[sources, queries,
-    source_time]`.
+    The weights of each query, the mean of all heads, are sown as the intermediate `weights`,
+    `[sources, queries, source_time]`.
 
     Attributes:
+      heads: into how many parts queries, keys and values are divided.
       features: of the attentional vectors; None leaves them [c_t; h_t].
       dtype: of the matrix products; everything else is float32.
     """
 
+    heads: int
     features: int | None
     dtype: DTypeLike = jnp.float32
 
@@ -65,9 +73,16 @@ class LuongAttention(nn.Module):
         self, queries: Float[Array, "sources queries units"], memory: Source
     ) -> Float[Array, "sources queries features"]:
         """The attentional vector of each query: those of a source share its row of memory."""
-        scores = product("bqf,bsf->bqs", queries, memory.keys, self.dtype)
-        weights = jax.nn.softmax(jnp.where(memory.mask[:, None], scores, _NEVER))
-        self.sow("intermediates", "weights", weights)
-        contexts = product("bqs,bse->bqe", weights, memory.values, self.dtype)
-        both = jnp.concatenate((contexts, queries), axis=-1)
+        parts, keys, values = map(self._divided, (queries, memory.keys, memory.values))
+        scores = product("bqhf,bshf->bhqs", parts, keys, self.dtype)
+        weights = jax.nn.softmax(jnp.where(memory.mask[:, None, None], scores, _NEVER))
+        self.sow("intermediates", "weights", weights.mean(axis=1))
+        contexts = product("bhqs,bshe->bqhe", weights, values, self.dtype)
+        both = jnp.concatenate((contexts.reshape(*queries.shape[:2], -1), queries), axis=-1)
         return both if self.features is None else jnp.tanh(self.mix(both))
+
+    def _divided(
+        self, vectors: Float[Array, "sources time x"]
+    ) -> Float[Array, "sources time heads part"]:
+        """The part of each head."""
+        return vectors.reshape(*vectors.shape[:2], self.heads, -1)

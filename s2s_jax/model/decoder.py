@@ -46,7 +46,8 @@ class Decoder(nn.Module):
         narrowed = mixed and self.attended == config.decoder_layers
         if config.attention == "luong":
             features = width if narrowed else units
-            self.attention = LuongAttention(features if mixed else None, dtype)
+            features = features if mixed else None
+            self.attention = LuongAttention(config.attention_heads, features, dtype)
         if config.tie_embeddings:
             self.readout = None if narrowed else dense(width, dtype)
             self.tied_output = TiedOutput(config.target_vocab_size, dtype, name="output")

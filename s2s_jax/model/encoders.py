@@ -72,8 +72,9 @@ class Encoder(nn.Module):
         Without a bridge the carry is the encoder's own after each row's last real token; zeros
         for a row without tokens.
         """
-        config, real = self.config, mask.T
-        gates = self._token_gates(tokens.T, dropout_keys)
+        config, real, tokens = self.config, mask.T, tokens.T
+        vectors = self.inputs.embed(tokens, dropout_keys) if config.embedding_dim else None
+        gates = self._token_gates(tokens, vectors, dropout_keys)
         cells = [self.cell, self.backward_cell] if config.bidirectional else [self.cell]
         outputs, carry = _read(cells, gates, real)
         ends = [carry]
@@ -89,19 +90,21 @@ class Encoder(nn.Module):
         carries = self._bridged(ends) if config.has_bridge else (ends[-1],)
         if config.attention == "none":
             return carries, ()
-        values = outputs.swapaxes(0, 1)
+        found = [outputs, vectors] if config.attend_embeddings else [outputs]
+        values = jnp.concatenate(found, axis=-1).swapaxes(0, 1)
         return carries, Source(self.keys(values), values, mask)
 
     def _token_gates(
-        self, tokens: Int[Array, "time batch"], keys: RowKeys | None
-    ) -> list[Float[Array, "time batch gates"]]:
-        """The gate inputs of the first layer, for each direction."""
-        if not self.config.bidirectional:
-            return [self.inputs(tokens, keys)]
-        if not self.config.embedding_dim:
-            return [self.inputs(tokens, keys), self.backward_tokens(tokens, keys)]
-        vectors = self.inputs.embed(tokens, keys)
-        return [self.inputs.project(vectors), self.backward_inputs(vectors)]
+        self, tokens: Int[Array, "time batch"], vectors: Float[Array, "time batch x"] | None,
+        keys: RowKeys | None,
+    ) -> list[Float[Array, "time batch gates"]]:  # fmt: skip
+        """The gate inputs of the first layer, for each direction, from embeddings if there are."""
+        both = self.config.bidirectional
+        if vectors is None:
+            return [self.inputs(tokens, keys)] + (
+                [self.backward_tokens(tokens, keys)] if both else []
+            )
+        return [self.inputs.project(vectors)] + ([self.backward_inputs(vectors)] if both else [])
 
     def _bridged(self, ends: list[Carry]) -> tuple[Carry, ...]:
         """What the encoder's layers ended with -> what the decoder's layers begin with."""

@@ -62,6 +62,8 @@ def three_views(config: ModelConfig) -> list[View]:
     logits = Box("logits", "", "logits", "", 1, writing[-1].row + 1)
     stack, written = _chain([*reading, *bridge]), _chain([*writing, logits])
     looks = [(last, "attention", "memory")] if attentive else []
+    if config.attend_embeddings:
+        looks.append(("read_embedding", "attention", "memory"))
     token = writing[0]._replace(title="last token")
     above = state._replace(row=len(reading) + len(bridge))
     after = logits._replace(title="logits and next carry")
@@ -74,7 +76,8 @@ def three_views(config: ModelConfig) -> list[View]:
         View(
             "Seq2Seq.encode", "once a source",
             [*reading, *bridge, above],
-            [*stack, (top, "state", ""), *([(last, "state", "")] if attentive and bridge else [])],
+            [*stack, (top, "state", ""), *([(last, "state", "")] if attentive and bridge else [])]
+            + [("read_embedding", "state", "")] * config.attend_embeddings,
         ),
         View(
             "Seq2Seq.decode_step", "once a token",
@@ -113,7 +116,9 @@ def _decoder(config: ModelConfig) -> list[Box]:
     for number in range(1, config.decoder_layers + 1):
         layers.append((f"write_{number}", "decoder", _lstm(number, config.decoder_layers), units))
         if number == 1 and config.attention != "none":
-            layers.append(("attention", "decoder", "attention", config.attention))
+            heads = config.attention_heads
+            detail = config.attention + f", {heads} heads" * (heads > 1)
+            layers.append(("attention", "decoder", "attention", detail))
     if config.tie_embeddings and (config.attention == "none" or config.decoder_layers > 1):
         layers.append(("readout", "decoder", "linear", f"{config.latent_dim} to {width}"))
     detail = f"{vocab:,} symbols"

@@ -92,6 +92,16 @@ def attention_with_projected_queries(keras):
     return form, form.model(form.softmax(form.layers.Concatenate()([context, decoded])))
 
 
+def attention_to_outputs_and_embeddings(keras):
+    form = Form(keras)
+    outputs, h, c = form.both()
+    found = form.layers.Concatenate()([outputs, form.read])
+    decoded = form.decoder(h, c)
+    queries = form.layers.Dense(found.shape[-1], use_bias=False)(decoded)
+    context = form.layers.Attention(use_scale=True)([queries, found])
+    return form, form.model(form.softmax(form.layers.Concatenate()([decoded, context])))
+
+
 def attention_of_dots(keras):
     form = Form(keras, masked=False)
     outputs, h, c = form.lstm()(form.read)
@@ -205,8 +215,8 @@ def two_linear_layers(keras):
 FORMS = [
     bidirectional, bidirectional_reads_padding, attention_without_a_tanh_layer,
     attention_with_a_narrow_tanh_layer, attention_with_projected_keys,
-    attention_with_projected_queries, attention_of_dots, three_layers_handed_on,
-    a_stack_before_one_lstm, the_top_states_for_all_but_the_last, averaged_states, dense_states,
-    a_stack_with_attention_on_top, added_layers, a_shared_embedding, embeddings_of_two_sizes,
-    logits_alone, two_linear_layers,
+    attention_with_projected_queries, attention_to_outputs_and_embeddings, attention_of_dots,
+    three_layers_handed_on, a_stack_before_one_lstm, the_top_states_for_all_but_the_last,
+    averaged_states, dense_states, a_stack_with_attention_on_top, added_layers,
+    a_shared_embedding, embeddings_of_two_sizes, logits_alone, two_linear_layers,
 ]  # fmt: skip

@@ -45,14 +45,10 @@ def random_run(tokens="char", embedding_dim=0, **parts):
 
 
 def test_a_feature_that_keras_has_no_layer_for_is_named():
-    @dataclasses.dataclass(frozen=True)
-    class Newer(ModelConfig):
-        attention_heads: int = 0
-
-    refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3))
+    attentive = ModelConfig(9, 9, dropout=0.2, attention="luong")
+    refuse_what_keras_cannot(attentive)
     with pytest.raises(UserError, match="does not know `attention_heads` 2"):
-        refuse_what_keras_cannot(Newer(9, 9, attention_heads=2))
-    refuse_what_keras_cannot(ModelConfig(9, 9, dropout=0.2, attention="luong"))
+        refuse_what_keras_cannot(dataclasses.replace(attentive, attention_heads=2))
 
 
 def test_subwords_have_no_place_in_an_export(tmp_path):
@@ -138,6 +134,7 @@ PARTS = [
     {"decoder_layers": 2, "embedding_dim": 4, "tie_embeddings": True},
     {"decoder_layers": 2, "encoder_layers": 2, "residual": False, "attention": "luong"},
     {"attention": "luong", "attention_mix": False, "embedding_dim": 4, "tie_embeddings": True},
+    {"attention": "luong", "bidirectional": True, "embedding_dim": 4, "attend_embeddings": True},
 ]
 
 
@@ -192,6 +189,7 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tmp_path, tokens, 
         again = convert(ImportRequest([tmp_path / f for f in files], vocabulary=[names]))
         assert again.config.model.attention == run.config.model.attention
         assert again.config.model.tie_embeddings == run.config.model.tie_embeddings
+        assert again.config.model.attend_embeddings == run.config.model.attend_embeddings
         assert Translator(again.run, again.params)(sources) == translator(sources)
 
 

@@ -1,7 +1,7 @@
 """Models as people join them: those that ours cannot express are refused by name."""
 
 import pytest
-from s2s_keras_forms import UNITS, Form
+from s2s_keras_forms import SOURCE, UNITS, Form
 
 from s2s_jax.errors import UserError
 from s2s_jax.keras.reading.models import read_model
@@ -36,6 +36,21 @@ def attention_to_itself(form, outputs, decoded):
     return form.layers.Concatenate()([context, decoded])
 
 
+def attention_to_other_embeddings(form, outputs, decoded):
+    other = form.layers.Embedding(len(SOURCE), 5, mask_zero=True)(form.source)
+    found = form.layers.Concatenate()([outputs, other])
+    queries = form.layers.Dense(UNITS + 5, use_bias=False)(decoded)
+    context = form.layers.Attention()([queries, found])
+    return form.layers.Concatenate()([context, decoded])
+
+
+def attention_to_twice_the_outputs(form, outputs, decoded):
+    found = form.layers.Concatenate()([outputs, outputs])
+    queries = form.layers.Dense(2 * UNITS, use_bias=False)(decoded)
+    context = form.layers.Attention()([queries, found])
+    return form.layers.Concatenate()([context, decoded])
+
+
 def a_wide_tanh_layer(form, outputs, decoded):
     context = form.layers.Attention()([decoded, outputs])
     joined = form.layers.Concatenate()([context, decoded])
@@ -60,6 +75,8 @@ def two_directions(form, outputs, decoded):
         (a_sum_with_a_number, "LSTM's outputs; found tensor 0 of Add"),
         (dots_that_read_padding, "skips padding .*; found Dot"),
         (attention_to_itself, "an encoder of one stack of LSTMs"),
+        (attention_to_other_embeddings, "the Embedding that the encoder reads; found Embedding"),
+        (attention_to_twice_the_outputs, "outputs, then its embeddings, in Concatenate"),
         (a_wide_tanh_layer, "no wider than the LSTMs, 6; found 7"),
         (concatenated_embeddings, "a context and the decoder's outputs in Concatenate"),
         (two_directions, "one direction in the decoder; found Bidirectional"),

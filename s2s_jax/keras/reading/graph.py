@@ -36,6 +36,8 @@ class Structure(NamedTuple):
     starts: tuple[tuple[Start, Start], ...]
     """What the h and the c of each of the decoder's LSTMs start from."""
     attention: Attention | None
+    attends_embedding: bool
+    """Whether what is attended to is the encoder's outputs with its embeddings beside them."""
     residual: bool
     """Whether every LSTM above the first is added to the one below it."""
     readout: str
@@ -57,7 +59,9 @@ class _Stack(NamedTuple):
     above: int = 0
     """How many of the LSTMs stand above the attention."""
     values: Reference | None = None
-    """What it attends to."""
+    """The encoder's outputs that it attends to."""
+    beside: str = ""
+    """The Embedding that it attends to beside them, or empty."""
 
 
 def recognise(graph: Graph) -> Structure:
@@ -87,12 +91,17 @@ def recognise(graph: Graph) -> Structure:
         check_mask(graph, graph.layers[name], sides[0])
     if sides[0].masked and decoder.attention and not decoder.attention.masked:
         refuse("Attention, which skips padding as the encoder does", "Dot, which does not")
+    if decoder.beside and decoder.beside != sides[0].embedding:
+        refuse(
+            "attention to the Embedding that the encoder reads", str(graph.layers[decoder.beside])
+        )
     units, bidirectional = _units(graph, *sides)
     return Structure(
         encoder=sides[0],
         decoder=sides[1],
         starts=starts(graph, sides[0].lstms, sides[1].lstms, bidirectional),
         attention=decoder.attention,
+        attends_embedding=bool(decoder.beside),
         residual=added != {False},
         readout=readout,
         output=output,
@@ -129,7 +138,9 @@ def _stack(graph: Graph, reference: Reference, attends: bool) -> _Stack:
         layer = graph.at(reference)
         if attends and not found.attention and layer.kind in ("Dense", "Concatenate"):
             head, reference, values = attention(graph, reference)
-            found = found._replace(attention=head, above=len(found.lstms), values=values)
+            values, beside = _outputs(graph, values)
+            above = len(found.lstms)
+            found = found._replace(attention=head, above=above, values=values, beside=beside)
             continue
         added, name = _added(graph, reference)
         lstm = graph.layers[name]
@@ -141,6 +152,17 @@ def _stack(graph: Graph, reference: Reference, attends: bool) -> _Stack:
             return found
         found = found._replace(residual=(*found.residual, added))
     refuse("one-hot vectors or an Embedding before each LSTM", str(graph.at(reference)))
+
+
+def _outputs(graph: Graph, values: Reference) -> tuple[Reference, str]:
+    """Of what is attended to: the encoder's outputs, and the Embedding beside them or ""."""
+    layer = graph.at(values)
+    if layer.kind != "Concatenate":
+        return values, ""
+    kinds = [graph.at(each).kind for each in layer.inputs]
+    if len(kinds) != 2 or kinds[1] != "Embedding" or layer.settings.get("axis", -1) not in (-1, 2):
+        refuse(f"the encoder's outputs, then its embeddings, in {layer}", shown(kinds, 80))
+    return layer.inputs[0], layer.inputs[1].layer
 
 
 def _added(graph: Graph, reference: Reference) -> tuple[bool, str]:

@@ -30,6 +30,7 @@ def model_settings(structure: Structure, params: Any) -> dict[str, Any]:
         "embedding_dim": len(inputs["kernel"]) if "embedding" in inputs else 0,
         "attention": "luong" if head else "none",
         "attention_mix": not head or bool(head.mix),
+        "attend_embeddings": structure.attends_embedding,
         "bidirectional": structure.bidirectional,
         "encoder_layers": len(structure.encoder.lstms),
         "decoder_layers": len(structure.decoder.lstms),
@@ -78,7 +79,7 @@ def read_params(graph: Graph, structure: Structure, arrays: Arrays) -> dict[str,
     encoder, decoder = (
         _stack(weights, side, units) for side in (structure.encoder, structure.decoder)
     )
-    _align(encoder, decoder)
+    _align(encoder, decoder, structure.attends_embedding)
     if structure.bidirectional or len(structure.starts) > 1:
         for number, state in enumerate((1, 0)):  # c, then h.
             columns = [_bridge(weights, structure, both[state]) for both in structure.starts]
@@ -87,9 +88,13 @@ def read_params(graph: Graph, structure: Structure, arrays: Arrays) -> dict[str,
                 "kernel": np.concatenate(kernels, axis=1),
                 "bias": np.concatenate(biases),
             }
+    found = units if structure.attention else 0
+    if structure.attends_embedding:
+        found += encoder["inputs"]["embedding"]["embedding"].shape[1]
     if structure.attention:
-        encoder["keys"] = {"kernel": _keys(weights, structure)}
-    return {"encoder": encoder, "decoder": {**decoder, **_head(weights, structure, decoder)}}
+        encoder["keys"] = {"kernel": _keys(weights, structure, found)}
+    head = _head(weights, structure, decoder, found)
+    return {"encoder": encoder, "decoder": {**decoder, **head}}
 
 
 def _stack(weights: _Weights, side: Side, units: int) -> dict[str, Any]:
@@ -119,8 +124,12 @@ def _stack(weights: _Weights, side: Side, units: int) -> dict[str, Any]:
     return params
 
 
-def _align(*sides: dict[str, Any]) -> None:
-    """Widens the narrower of two Embeddings by zeros, which nothing reads."""
+def _align(encoder: dict[str, Any], decoder: dict[str, Any], attended: bool) -> None:
+    """Widens the narrower of two Embeddings by zeros, which nothing reads.
+
+    One that is `attended` to cannot be widened so.
+    """
+    sides = (encoder, decoder)
     tables = [side["inputs"].get("embedding") for side in sides]
     if None in tables:
         if tables != [None, None]:
@@ -129,6 +138,8 @@ def _align(*sides: dict[str, Any]) -> None:
     width = max(table["embedding"].shape[1] for table in tables)
     for side, table in zip(sides, tables, strict=True):
         missing = width - table["embedding"].shape[1]
+        if missing and attended:
+            refuse("Embeddings of one size where one is attended to", f"{width - missing}, {width}")
         if missing:
             table["embedding"] = np.pad(table["embedding"], [(0, 0), (0, missing)])
             for inputs in (side[name] for name in ("inputs", "backward_inputs") if name in side):
@@ -165,27 +176,32 @@ def _bridge(weights: _Weights, structure: Structure, start: Start) -> tuple[np.n
     return kernel, bias
 
 
-def _keys(weights: _Weights, structure: Structure) -> np.ndarray:
-    """W_a, with the scale of the scores."""
+def _keys(weights: _Weights, structure: Structure, found: int) -> np.ndarray:
+    """W_a `[found, units]`, with the scale of the scores."""
     head, units = structure.attention, structure.units
     assert head is not None
     kernel = np.eye(units, dtype=np.float32)
     if head.keys:
-        kernel = weights.dense(head.keys, units, units)[0]
-        kernel = kernel.T if head.on_queries else kernel
+        if head.on_queries:
+            kernel = weights.dense(head.keys, units, found)[0].T
+        else:
+            kernel = weights.dense(head.keys, found, units)[0]
     if head.scale:
         kernel = kernel * weights.of(head.scale, ())[0]
     return np.ascontiguousarray(kernel)
 
 
-def _head(weights: _Weights, structure: Structure, decoder: Any) -> dict[str, Any]:
-    """What stands above the decoder's LSTMs: the tanh of attention, readout and output layer."""
+def _head(weights: _Weights, structure: Structure, decoder: Any, found: int) -> dict[str, Any]:
+    """What stands above the decoder's LSTMs: the tanh of attention, readout and output layer.
+
+    `found` is the width of what attention finds, 0 without attention.
+    """
     head, units = structure.attention, structure.units
     lstms_above = len(structure.decoder.lstms) > 1 and structure.residual
-    mix, width = None, 2 * units if head else units
+    mix, width = None, found + units
     if head and head.mix:
         kernel, bias = weights.dense(head.mix, width)
-        mix, width = [_context_first(kernel, head), bias], kernel.shape[1]
+        mix, width = [_context_first(kernel, head, units), bias], kernel.shape[1]
         if width > units or (lstms_above and width < units):
             layer = weights.graph.layers[head.mix]
             refuse(f"{layer} no wider than the LSTMs, {units}", f"{width}")
@@ -193,15 +209,15 @@ def _head(weights: _Weights, structure: Structure, decoder: Any) -> dict[str, An
     for name in filter(None, (structure.readout, structure.output)):
         linear.append(weights.dense(name, linear[-1][0].shape[1] if linear else width))
     if head and not head.mix:
-        linear[0][0] = _context_first(linear[0][0], head)
-    found: dict[str, Any] = {}
+        linear[0][0] = _context_first(linear[0][0], head, units)
+    params: dict[str, Any] = {}
     table = decoder["inputs"].get("embedding", {}).get("embedding")
     narrowed = mix is not None and not lstms_above
     shared = table is not None and np.array_equal(linear[-1][0], table.T)
     if shared and narrowed == (len(linear) == 1):  # `tie_embeddings`.
-        found["output"] = {"bias": linear[-1][1]}
+        params["output"] = {"bias": linear[-1][1]}
         if len(linear) == 2:
-            found["readout"] = _named(linear[0])
+            params["readout"] = _named(linear[0])
     else:
         kernel, bias = linear[-1]
         if len(linear) == 2:  # Two linear layers are one.
@@ -210,16 +226,16 @@ def _head(weights: _Weights, structure: Structure, decoder: Any) -> dict[str, An
             # Columns of zeros: their tanh is 0, and nothing reads it.
             mix = [np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, units - width)]) for x in mix]
             kernel = np.pad(kernel, [(0, units - width), (0, 0)])
-        found["output"] = _named([kernel, bias])
-    return found if mix is None else {**found, "attention": {"mix": _named(mix)}}
+        params["output"] = _named([kernel, bias])
+    return params if mix is None else {**params, "attention": {"mix": _named(mix)}}
 
 
 def _named(layer: list[np.ndarray]) -> dict[str, np.ndarray]:
     return dict(zip(("kernel", "bias"), layer, strict=True))
 
 
-def _context_first(kernel: np.ndarray, head: Attention) -> np.ndarray:
+def _context_first(kernel: np.ndarray, head: Attention, units: int) -> np.ndarray:
     """A kernel that reads [context; h_t] in this order."""
     if head.context_first:
         return kernel
-    return np.concatenate(np.split(kernel, 2)[::-1])
+    return np.concatenate([kernel[units:], kernel[:units]])

@@ -56,14 +56,15 @@ def _facts(translator: Translator) -> list[tuple[str, str]]:
         for vocabulary in (run.source_vocabulary, run.target_vocabulary)
     ]
     parameters = sum(leaf.size for leaf in jax.tree.leaves(translator.params))
-    attention = config.model.attention
+    attention, heads = config.model.attention, config.model.attention_heads
+    looks = "no attention" if attention == "none" else f"{attention} attention"
+    looks += f" of {heads} heads" * (heads > 1)
     return [
         ("Run", translator.origin or "in memory"),
         ("Reads", sides[0]),
         ("Writes", f"{sides[1]}; at most {config.max_length} an answer"),
-        ("Model", f"{parameters:,} parameters, {config.model.latent_dim} units, "
-                  + ("no attention" if attention == "none" else f"{attention} attention")),
-    ]  # fmt: skip
+        ("Model", f"{parameters:,} parameters, {config.model.latent_dim} units, {looks}"),
+    ]
 
 
 def _card(text: str) -> str:
