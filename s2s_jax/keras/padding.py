@@ -23,7 +23,7 @@ from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.reading.models import KerasModel
 from s2s_jax.keras.request import ImportRequest
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training.fitting import loop
+from s2s_jax.training.fitting import validation
 from s2s_jax.training.fitting.state import TrainingState
 
 _TRIED = 256  # Pairs that each padding is tried on.
@@ -154,7 +154,7 @@ def mean_loss(config: ModelConfig, params: Any, prepared: Prepared, pairs: list[
     state = TrainingState.create(
         apply_fn=_apply(config), params=params, tx=optax.identity(), config=config
     )
-    return loop.mean_loss(state, batches)
+    return validation.mean_loss(state, batches)
 
 
 @functools.lru_cache(maxsize=2)  # The same function twice is compiled once.

@@ -20,9 +20,9 @@ from s2s_jax.evaluation.fingerprint import read_training_sources, write_training
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runs.checkpointing import save_step
 from s2s_jax.runs.folder import Run
-from s2s_jax.training.fitting.loop import mean_loss
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import TrainingState, make_state
+from s2s_jax.training.fitting.validation import mean_loss
 
 _GENTLER = 10  # How much lower the learning rate is, so that what was learned stays.
 _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an import.

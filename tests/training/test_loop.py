@@ -14,11 +14,12 @@ from s2s_jax.config import ModelConfig, TrainConfig
 from s2s_jax.data.batching import Batches, Examples
 from s2s_jax.model.losses import Sums
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.training.fitting import loop
-from s2s_jax.training.fitting.loop import MOST_SKIPPED, NotFinite, fit, validation_sums
+from s2s_jax.training.fitting import loop, validation
+from s2s_jax.training.fitting.loop import MOST_SKIPPED, NotFinite, fit
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import make_state
 from s2s_jax.training.fitting.step import compiled_steps
+from s2s_jax.training.fitting.validation import validation_sums
 
 CONFIG = TrainConfig(epochs=3, batch_size=4, seed=1)
 MODEL = Seq2Seq(ModelConfig(12, 14, latent_dim=8))
@@ -345,7 +346,8 @@ def test_the_device_is_kept_busy_and_never_by_more_than_a_few_batches(monkeypatc
         return (state, Unread(unread)) if part == "training" else Unread(unread)
 
     steps = types.SimpleNamespace(train=step, evaluate=step, gradient=step)
-    monkeypatch.setattr(loop, "compiled_steps", lambda mesh: steps)
+    for module in (loop, validation):
+        monkeypatch.setattr(module, "compiled_steps", lambda mesh: steps)
     monkeypatch.setattr(loop.jax, "device_get", lambda sums: sums.read())
     source = Batches(draw(200, 0), 4)
     if part == "training":

@@ -13,8 +13,8 @@ from s2s_jax.evaluation.fingerprint import read_training_sources
 from s2s_jax.model.seq2seq import param_shapes
 from s2s_jax.runs.checkpointing import restore_params
 from s2s_jax.runs.folder import all_steps, create_run, read_run
-from s2s_jax.training.fitting.loop import validation_sums
 from s2s_jax.training.fitting.state import make_state
+from s2s_jax.training.fitting.validation import validation_sums
 from s2s_jax.training.starting import extended
 
 # Some symbols that the first run has not seen; others of it are not here.

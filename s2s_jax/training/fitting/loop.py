@@ -18,15 +18,19 @@ from s2s_jax.data.batching import Batches
 from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
 from s2s_jax.training.fitting.ahead import Await, compiled_ahead, nothing_ahead
-from s2s_jax.training.fitting.progress import TrainingProgress, epoch_metrics, is_over
+from s2s_jax.training.fitting.progress import (
+    TrainingProgress,
+    add_sums,
+    epoch_metrics,
+    is_over,
+)
 from s2s_jax.training.fitting.schedules import is_scheduled, rate_share
 from s2s_jax.training.fitting.state import TrainingState
 from s2s_jax.training.fitting.step import compiled_steps
+from s2s_jax.training.fitting.validation import IN_FLIGHT, validation_sums
 
 MOST_SKIPPED = 5
 """So many updates in a row that are not finite end a run: what follows would be no better."""
-
-_IN_FLIGHT = 8  # Batches that the device may be busy with before the host reads the oldest's sums.
 
 
 class NotFinite(Exception):
@@ -60,36 +64,6 @@ def _never() -> bool:
     return False
 
 
-def _add(total: Sums, sums: Sums) -> Sums:
-    """Adds in double precision on the host: a long epoch overflows float32's 24 bits."""
-    return Sums(*(float(x) + float(y) for x, y in zip(total, sums, strict=True)))
-
-
-def validation_sums(
-    state: TrainingState,
-    batches: Batches,
-    mesh: Mesh | None = None,
-    wait: Await = nothing_ahead,
-) -> Sums:
-    """Totals over all real target tokens of `batches`; `wait` as in `train_epoch`."""
-    step = compiled_steps(mesh).evaluate
-    total, in_flight = Sums(0.0, 0.0, 0.0), deque[Sums]()
-    for batch in batches.epoch(share=share(batches.batch_size, mesh)):
-        wait(step, batch)
-        in_flight.append(step(state, place(batch, mesh)))
-        if len(in_flight) == _IN_FLIGHT:
-            total = _add(total, jax.device_get(in_flight.popleft()))
-    for sums in in_flight:
-        total = _add(total, jax.device_get(sums))
-    return total
-
-
-def mean_loss(state: TrainingState, batches: Batches) -> float:
-    """Nats per real target token of `batches`, on one device."""
-    sums = validation_sums(state, batches)
-    return float(sums.loss / sums.tokens)
-
-
 def _advanced(progress: TrainingProgress, sums: Sums, started: float) -> TrainingProgress:
     """The progress after one more batch with these sums, in an epoch begun at `started`."""
     sums = jax.device_get(sums)  # Waits until the device has computed them.
@@ -98,7 +72,7 @@ def _advanced(progress: TrainingProgress, sums: Sums, started: float) -> Trainin
         progress,
         step=progress.step + 1,
         batch=progress.batch + 1,
-        sums=_add(progress.sums, sums),
+        sums=add_sums(progress.sums, sums),
         skipped=progress.skipped + skipped,
         skipped_in_row=progress.skipped_in_row + 1 if skipped else 0,
         seconds=time.perf_counter() - started,
@@ -161,7 +135,7 @@ def train_epoch(
             read()
             return state, progress, False
         due = save_every and (progress.step + len(in_flight)) % save_every == 0
-        read(leave=0 if due else _IN_FLIGHT - 1)
+        read(leave=0 if due else IN_FLIGHT - 1)
         if due:
             save(state, progress, None)
     read()

@@ -68,6 +68,11 @@ class TrainingProgress:
         return cls(**{**record, **values})
 
 
+def add_sums(total: Sums, sums: Sums) -> Sums:
+    """Adds in double precision on the host: a long epoch overflows float32's 24 bits."""
+    return Sums(*(float(x) + float(y) for x, y in zip(total, sums, strict=True)))
+
+
 def _mean(total: jax.Array | float, count: jax.Array | float) -> float | None:
     """None where nothing is known: JSON has no NaN."""
     mean = float(total / count) if count else math.nan
