@@ -1,7 +1,8 @@
 """The translator's layers in PyTorch, as a good engineer writes them for a CPU.
 
-Subwords, a bidirectional encoder over packed sequences, attention over all time steps at once
-(Luong et al. 2015, "general", no input feeding), an output layer that shares the embeddings.
+Subwords, a bidirectional encoder over packed sequences, attention of four heads over all time steps
+at once (Luong et al. 2015, "general", no input feeding) to its outputs and the embeddings beside
+them, an output layer that shares the embeddings.
 Dropout, label smoothing, and Adam with warm-up and cosine, as in the recipe `translator`. Windows
 of 20 batches are sorted by target length, and each batch is padded to its own longest pair.
 `nn.LSTM` is oneDNN's here.
@@ -26,6 +27,7 @@ from torch import nn
 from pytorch_lstm import BOS, EOS, PAD, epoch_batches, pad
 
 UNK = 3
+HEADS = 4
 
 
 class Translator(nn.Module):
@@ -40,30 +42,34 @@ class Translator(nn.Module):
         self.encoder = nn.LSTM(embedding_dim, units // 2, batch_first=True, bidirectional=True)
         self.bridge = nn.ModuleList([nn.Linear(units, units) for _ in "hc"])
         self.decoder = nn.LSTM(embedding_dim, units, batch_first=True)
-        self.keys = nn.Linear(units, units, bias=False)
-        self.mix = nn.Linear(2 * units, embedding_dim)
+        self.keys = nn.Linear(units + embedding_dim, units, bias=False)
+        self.mix = nn.Linear(2 * units + embedding_dim, embedding_dim)
         self.bias = nn.Parameter(torch.zeros(sizes[1]))
 
     def encode(self, source):
         """Ids `[batch, time]` -> the decoder's first state, and the memory."""
         mask = source != PAD
+        vectors = self.dropout(self.source(source))
         packed = nn.utils.rnn.pack_padded_sequence(
-            self.dropout(self.source(source)), mask.sum(1), batch_first=True, enforce_sorted=False
+            vectors, mask.sum(1), batch_first=True, enforce_sorted=False
         )
-        values, ends = self.encoder(packed)
-        values, _ = nn.utils.rnn.pad_packed_sequence(values, batch_first=True)
+        outputs, ends = self.encoder(packed)
+        outputs, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
         h, c = (
             bridge(end.transpose(0, 1).flatten(1))[None]
             for bridge, end in zip(self.bridge, ends, strict=True)
         )
-        return (h, c), (self.keys(values), values, mask[:, None])
+        values = torch.cat((outputs, vectors), -1)
+        return (h, c), (divided(self.keys(values)), divided(values), mask[:, None, None])
 
     def decode(self, state, memory, tokens):
         """State, memory, ids `[batch, time]` -> logits `[batch, time, vocab]`, state."""
         keys, values, mask = memory
         hidden, state = self.decoder(self.dropout(self.target(tokens)), state)
-        scores = hidden @ keys.transpose(1, 2)
-        contexts = scores.masked_fill(~mask, -1e9).softmax(-1) @ values
+        contexts = nn.functional.scaled_dot_product_attention(
+            divided(hidden), keys, values, mask, scale=1.0
+        )
+        contexts = contexts.transpose(1, 2).flatten(2)
         mixed = torch.tanh(self.mix(torch.cat((contexts, hidden), -1)))
         logits = nn.functional.linear(self.dropout(mixed), self.target.weight, self.bias)
         return logits, state
@@ -81,6 +87,11 @@ class Translator(nn.Module):
             written.append(last.masked_fill(ended[:, None], PAD))
             ended |= last[:, 0] == EOS
         return torch.cat(written, 1)
+
+
+def divided(vectors):
+    """`[batch, time, features]` -> `[batch, heads, time, part]`."""
+    return vectors.unflatten(-1, (HEADS, -1)).transpose(1, 2)
 
 
 def read(path):

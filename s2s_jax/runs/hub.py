@@ -11,7 +11,7 @@ from s2s_jax.runtime.files import shown
 _ADDRESS = re.compile(r"hf:/{1,2}(?P<repository>[^/@]+/[^/@]+)(@(?P<revision>[^/@]+))?/?")
 """With one slash where it has been a `Path`."""
 
-_FILES = ["*.json", "*.jsonl", "*.model", "*.bin", "*.tsv", "steps/*"]
+_FILES = ["*.json", "*.jsonl", "*.model", "*.bin", "*.tsv", "README.md", "curves.png", "steps/*"]
 """What a run folder holds; whatever else lies beside it stays where it is."""
 
 

@@ -63,6 +63,7 @@ class Hub(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = save_run(tmp_path_factory.mktemp("hub") / "run", make_translator())
+    (folder / "README.md").write_text("# The card\n")
     (folder / "secret.pkl").write_bytes(b"nothing that a run folder holds")
     return folder
 
@@ -90,6 +91,7 @@ def hub(run, tmp_path, monkeypatch):
 def test_a_run_on_the_hub_answers_as_the_folder_does(hub, run):
     fetched = Translator.load("hf://me/run")
     assert fetched.translate(["abc"]) == Translator.load(run).translate(["abc"])
+    assert (fetched.folder / "README.md").read_text() == "# The card\n"
     assert not list(fetched.folder.rglob("*.pkl"))
     # A `Path` has a single slash, and a revision may be named.
     assert local_folder(Path("hf://me/run@main")) == fetched.folder

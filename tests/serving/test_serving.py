@@ -326,7 +326,10 @@ def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsy
             {"evaluate": Path("one.txt")},
             r"no usable line in one\.txt.*no tab 2 \(first at line 1\)",
         ),
-        ({"evaluate": Path(".")}, "a file is needed, but . is a folder"),
+        (
+            {"evaluate": Path(".")},
+            r"\. is a folder; name a file in it, such as",
+        ),
     ],
 )
 def test_bad_requests_are_one_line(trained, tmp_path, monkeypatch, options, words):

@@ -67,7 +67,11 @@ def open_regular(path: Path) -> IO[bytes]:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise UserError(f"a file is needed, but {shown(path)} is a folder; name a file in it")
+            files = sorted(each.name for each in path.iterdir() if each.is_file())
+            example = f", such as {shown(files[0])}" if files else ""
+            raise UserError(
+                f"a file is needed, but {shown(path)} is a folder; name a file in it{example}"
+            )
         if not stat.S_ISREG(status.st_mode):
             # Opening a FIFO would wait forever.
             raise UserError(

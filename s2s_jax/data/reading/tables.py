@@ -1,26 +1,24 @@
 """Data files as rows of two texts: delimited text, JSON lines, or two files side by side."""
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path, PurePath
-from typing import Any
 
 from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.data.reading.arrow import ArrowData, is_arrow
 from s2s_jax.data.reading.layout import PLAIN, Columns, choose_fields, find_columns
 from s2s_jax.data.reading.lines import Lines, open_lines
+from s2s_jax.data.reading.records import json_record, list_in_json, texts_of
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
 Row = tuple[str, str] | str
 """Source and target as they stand, or the reason why a line has none."""
 
-_DEEPEST = 8  # Objects within objects, of which the texts have names.
 # Unicode's category Cc never changes; a tab is fine in a text. Lone surrogates, which
 # JSON can spell, have no place in a text file.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -79,13 +77,15 @@ def _table(lines: Lines, reading: Reading) -> Table:
             " or give its `encoding`"
         )
     first = next((line for line in head if line.strip()), "")
-    if PurePath(lines.name).suffix.lower() == ".json" and _record(first) is None:
+    record = json_record(first)
+    texts = texts_of(record) if isinstance(record, dict) else {}
+    ends = PurePath(lines.name).suffix.lower()
+    if where := list_in_json(head, texts, ends == ".json" and record is None):
         raise UserError(
             f"{shown(lines.path)} is not read as one JSON text: give JSON lines, with an object on"
-            " each; for a list of objects, jq -c '.[]' writes them"
+            f" each; for a list of objects, jq -c '{where}' writes them"
         )
-    if isinstance(record := _record(first), dict) and not reading.separator:
-        texts = _texts(record)
+    if isinstance(record, dict) and not reading.separator:
         # Without being told, a number is no text.
         names = [key for key, text in texts.items() if reading.columns or isinstance(text, str)]
         fields = choose_fields(reading.columns, names, lines.name)
@@ -150,13 +150,13 @@ def _quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
 
 def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row]]:
     for number, line in lines:
-        record = None if line is None else _record(line)
+        record = None if line is None else json_record(line)
         if line is None:
             yield number, "line too long"
         elif not isinstance(record, dict):
             yield number, "broken JSON"
         else:
-            texts = _texts(record)
+            texts = texts_of(record)
             found = [str(texts[field]) for field in fields if field in texts]
             yield number, clean(*found) if len(found) == 2 else "no text"
 
@@ -216,27 +216,6 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
 
     form = f"the lines of {sources.name} with those of {targets.name}"
     return Table(sources.name, rows(), form, count_rest)
-
-
-def _record(line: str) -> Any:
-    """The JSON value of a line that begins an object; else None."""
-    if not line.lstrip().startswith("{"):
-        return None
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _texts(record: dict[str, Any], prefix: str = "") -> dict[str, str | int]:
-    """The texts and whole numbers of a record, with the names of nested fields joined by dots."""
-    found: dict[str, str | int] = {}
-    for key, value in record.items():
-        if isinstance(value, dict) and prefix.count(".") < _DEEPEST:
-            found |= _texts(value, f"{prefix}{key}.")
-        elif isinstance(value, (str, int)) and not isinstance(value, bool):
-            found[prefix + key] = value
-    return found
 
 
 def clean(source: str, target: str) -> Row:
