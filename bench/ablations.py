@@ -34,7 +34,9 @@ from translator import prepare
 
 VARIATIONS = {
     "all of it": {},
-    "no attention": {"attention": "none"},
+    "no attention": {"attention": "none", "attention_heads": 1, "attend_embeddings": False},
+    "one head": {"attention_heads": 1},
+    "attention to the encoder's outputs alone": {"attend_embeddings": False},
     "one direction": {"bidirectional": False},
     "characters": {"tokens": "char"},
     "subword sampling": {"subword_sampling": 0.1},

@@ -58,11 +58,12 @@ def add_options(
     names: Collection[str] | None = None,
     *,
     show_defaults: bool = True,
+    switch: type[argparse.Action] | str = "store_true",
 ) -> None:
     """Adds a flag for each option of a configuration, or for those named.
 
     What is not given stays out of the parsed arguments: the defaults are the configuration's, or
-    without `show_defaults` someone else's.
+    without `show_defaults` someone else's. `switch` is the action of what is true or false.
     """
     for name, (field, about) in config.options().items():
         if names is not None and name not in names:
@@ -70,7 +71,7 @@ def add_options(
         flag, help_text = spell_options(f"`{name}`"), about.help.replace("%", "%%")
         kind, several = kind_of(field), about.most_values > 1
         if kind is bool:
-            group.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=help_text)
+            group.add_argument(flag, action=switch, default=argparse.SUPPRESS, help=help_text)
             continue
         default = f"{field.default:g}" if kind is float else field.default
         if default != "" and show_defaults:

@@ -80,8 +80,10 @@ class ModelConfig(Config):
             )
 
         if self.attention == "none" and (self.attention_heads > 1 or self.attend_embeddings):
-            given = "attend_embeddings" if self.attend_embeddings else "attention_heads"
-            raise UserError(f"`{given}` needs attention; give `attention` luong.")
+            given, off = "attention_heads", "set `attention_heads` to 1"
+            if self.attend_embeddings:
+                given, off = "attend_embeddings", "turn `attend_embeddings` off"
+            raise UserError(f"`{given}` needs attention; give `attention` luong, or {off}.")
         if self.attend_embeddings and not self.embedding_dim:
             raise UserError("`attend_embeddings` needs embeddings to find; give `embedding_dim`.")
         for width in (self.latent_dim, self.memory_dim):

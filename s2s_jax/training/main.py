@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import textwrap
 from pathlib import Path
 from typing import NoReturn
@@ -20,12 +21,14 @@ def parser() -> Parser:
         epilog=f"{_recipes()}\n\n{_examples()}",
         argument_default=argparse.SUPPRESS,
     )
+    # What a recipe turns on, --no-... turns off.
+    add = functools.partial(add_options, switch=argparse.BooleanOptionalAction)
     data = p.add_argument_group("data", "Defaults are the tutorial's; see the recipes below.")
-    add_options(data, DataConfig, DataConfig.options().keys() - Reading.options().keys())
-    add_options(p.add_argument_group("how pairs are read from data"), Reading)
-    add_options(p.add_argument_group("model"), SECTIONS["model"])
-    add_options(p.add_argument_group("training"), SECTIONS["train"])
-    add_options(
+    add(data, DataConfig, DataConfig.options().keys() - Reading.options().keys())
+    add(p.add_argument_group("how pairs are read from data"), Reading)
+    add(p.add_argument_group("model"), SECTIONS["model"])
+    add(p.add_argument_group("training"), SECTIONS["train"])
+    add(
         p.add_argument_group("decoding", "What decode.py does unless it is told otherwise."),
         SECTIONS["decode"],
     )

@@ -5,14 +5,15 @@ import pytest
 from s2s_testing import PAIRS
 
 from s2s_jax import recipes
-from s2s_jax.config import SearchConfig, TrainConfig
+from s2s_jax.config import ModelConfig, SearchConfig, TrainConfig
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run, create_run
 from s2s_jax.training.fitting.progress import TrainingProgress, with_more
+from s2s_jax.training.main import parser
 from s2s_jax.training.planning import choose_folder, configure, saved_run, wanted_start
-from s2s_jax.training.request import Request, with_recipe
+from s2s_jax.training.request import Request, request_for, with_recipe
 
 
 def request(data=None, model=None, train=None, **options):
@@ -171,6 +172,15 @@ def test_a_recipe_lies_beneath_what_is_given(tmp_path):
     assert found.data == {"data": "b.txt", "swap": True}
     assert found.train == {"epochs": 5, "seed": 4}
     assert with_recipe(request({"data": "b.txt"})) == request({"data": "b.txt"})
+
+
+def test_what_a_recipe_turns_on_can_be_turned_off():
+    flags = "--recipe translator --attention none --attention-heads 1"
+    flags += " --no-attend-embeddings --no-bidirectional"
+    found = request_for(vars(parser().parse_args(flags.split())))
+    config = ModelConfig(9, 9, **found.model)
+    assert (config.attention, config.bidirectional) == ("none", False)
+    assert config.tie_embeddings  # As the recipe has it.
 
 
 def test_a_recipe_that_is_asked_for_takes_the_place_of_the_default_one():
