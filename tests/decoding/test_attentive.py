@@ -37,6 +37,8 @@ def translator():
         16,
         embedding_dim=6,
         attention="luong",
+        attention_heads=2,
+        attend_embeddings=True,
         bidirectional=True,
         encoder_layers=2,
         decoder_layers=2,
@@ -106,7 +108,8 @@ def test_an_alignment_says_what_each_symbol_attended_to(translator):
     assert TARGET.decode([TARGET.symbols.index(s) for s in greedy.target]) == translator("abc")
     with pytest.raises(UserError, match="no symbol of '日'"):
         align(translator, "日")
-    sizes = dataclasses.replace(translator.run.config.model, attention="none")
+    without = {"attention": "none", "attention_heads": 1, "attend_embeddings": False}
+    sizes = dataclasses.replace(translator.run.config.model, **without)
     config = dataclasses.replace(translator.run.config, model=sizes)
     plain = Translator(Run(config, SOURCE, TARGET), translator.params)
     with pytest.raises(UserError, match="has no attention; train one with `attention` luong"):

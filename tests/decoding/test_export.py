@@ -46,7 +46,10 @@ def translator():
     vocabularies = [
         Vocabulary.from_texts(texts * 2, "word") for texts in (["a b, c d."], ["u' v w. x"])
     ]
-    model = ModelConfig(*map(len, vocabularies), 8, attention="luong", bidirectional=True)
+    model = ModelConfig(
+        *map(len, vocabularies), 8, 4, attention="luong", attention_heads=2,
+        attend_embeddings=True, bidirectional=True,
+    )  # fmt: skip
     tokens = np.zeros((1, 1), np.int32)
     init = jax.jit(Seq2Seq(model).init)
     params = init(jax.random.key(1), tokens, tokens == 0, tokens)["params"]

@@ -17,6 +17,7 @@ TUTORIAL = ModelConfig(71, 90, 256)
 CONFIGS = [
     ModelConfig(
         11, 13, 8, embedding_dim=size, attention=attention, bidirectional=both,
+        attend_embeddings=bool(size) and attention == "luong" and both,
         encoder_layers=layers, decoder_layers=layers, tie_embeddings=tied,
     )
     for size, attention, both, layers, tied in itertools.product(

@@ -158,7 +158,8 @@ def test_two_devices_learn_and_answer_as_one(tmp_path, data_file, run_here):
     train = [
         "train.py", "--data", data_file, *SMALL, "--batch-size", 5, "--epochs", 3, "--clip-norm", 1,
         "--optimizer", "adamw", "--schedule", "cosine", "--warmup", 3, "--label-smoothing", 0.1,
-        "--dropout", 0.2, "--ema", 0.9, "--out",
+        "--dropout", 0.2, "--ema", 0.9, "--attention", "luong", "--embedding-dim", 4,
+        "--attend-embeddings", "--attention-heads", 2, "--out",
     ]  # fmt: skip
     assert "2 x cpu," in on_both(*train, "on2")
     run_here(*train, "on1")
