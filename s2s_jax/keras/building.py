@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from s2s_jax.config import HARD_SIGMOID_SLOPES, ModelConfig, RunConfig
+from s2s_jax.config import ModelConfig, RunConfig
 from s2s_jax.errors import UserError
-from s2s_jax.keras.weights import layer_names, vocab_sizes
+from s2s_jax.keras.weighted import Weighted, attention, dense, lstm
+from s2s_jax.keras.weights import vocab_sizes
 
 
 def import_keras() -> Any:
@@ -79,58 +80,13 @@ def build(keras: Any, run: RunConfig, params: Any) -> Models:
     return models
 
 
-def _lstm(keras: Any, config: ModelConfig, params: Any, layer: int, name: str) -> Any:
-    """A layer of LSTMs, and a function that gives it its weights once it is built."""
-    hard = config.recurrent_activation in HARD_SIGMOID_SLOPES
-    both = layer_names(layer, backward=True)[0] in params
-    lstm = keras.layers.LSTM(
-        config.latent_dim // (2 if both else 1),
-        recurrent_activation="hard_sigmoid" if hard else "sigmoid",
-        return_sequences=True,
-        return_state=True,
-        name=f"{name}_lstm{layer or ''}",
-    )
-    if both:
-        lstm = keras.layers.Bidirectional(lstm, name=f"{name}_lstms{layer or ''}")
-    own = []
-    for backward in (False, True)[: 1 + both]:
-        inputs, cell = layer_names(layer, backward)
-        arrays = (
-            params[inputs]["kernel"],
-            params[cell]["recurrent_kernel"],
-            params[inputs]["bias"],
-        )
-        own += [_for_keras_3(array, config.recurrent_activation) for array in arrays]
-    return _Weighted(lstm, own)
-
-
-class _Weighted(NamedTuple):
-    """A layer of Keras, and the weights that it gets when it is first called."""
-
-    layer: Any
-    weights: list[np.ndarray]
-
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        found = self.layer(*inputs, **options)
-        self.layer.set_weights(self.weights)
-        return found
-
-
-def _dense(keras: Any, params: Any, name: str, activation: str | None = None) -> _Weighted:
-    weights = [params[key] for key in ("kernel", "bias") if key in params]
-    layer = keras.layers.Dense(
-        params["kernel"].shape[1], activation, use_bias="bias" in params, name=name
-    )
-    return _Weighted(layer, weights)
-
-
 def _encoder(
     keras: Any, config: ModelConfig, params: Any, features: Any
 ) -> tuple[Any, list[tuple[Any, Any]]]:
     """The outputs of the encoder, and the states h and c that each of its layers ends with."""
     ends = []
     for n in range(config.encoder_layers):
-        above, *found = _lstm(keras, config, params, n, "encoder")(features)
+        above, *found = lstm(keras, config, params, n, "encoder")(features)
         # Of one direction h and c, of both those of each.
         h, c = (
             found
@@ -159,7 +115,7 @@ def _bridge(keras: Any, config: ModelConfig, params: Any, ends: list[tuple[Any, 
             own = {key: array[..., columns] for key, array in kernels[name].items()}
             layer = _handed_on(own)
             if layer is None:
-                states.append(_dense(keras, own, f"start_{name}{n or ''}")(joined[name]))
+                states.append(dense(keras, own, f"start_{name}{n or ''}")(joined[name]))
             else:
                 states.append(ends[layer]["hc".index(name)])
     return states
@@ -177,19 +133,19 @@ def _handed_on(bridge: Any) -> int | None:
 
 def _decoder(keras: Any, config: ModelConfig, params: Any, keys: Any) -> Callable[..., Any]:
     """A function of features, states and the encoder's outputs, over one set of layers."""
-    lstms = [_lstm(keras, config, params, n, "decoder") for n in range(config.decoder_layers)]
+    lstms = [lstm(keras, config, params, n, "decoder") for n in range(config.decoder_layers)]
     added = [keras.layers.Add() for _ in lstms]
     attended = 1 if config.residual else config.decoder_layers
-    linear = [_dense(keras, params["output"], "decoder_output", "softmax")]
+    linear = [dense(keras, params["output"], "decoder_output", "softmax")]
     if "readout" in params:
-        linear.insert(0, _dense(keras, params["readout"], "decoder_readout"))
-    attend = _attention(keras, params, keys)
+        linear.insert(0, dense(keras, params["readout"], "decoder_readout"))
+    attend = attention(keras, params, keys, config.attention_heads)
 
     def decode(features: Any, states: list[Any], memory: Any) -> tuple[Any, list[Any]]:
         """Probabilities `[batch, time, symbols]`, and h and c of each layer `[batch, units]`."""
         new_states = []
-        for n, lstm in enumerate(lstms):
-            above, *after = lstm(features, initial_state=states[2 * n : 2 * n + 2])
+        for n, layer in enumerate(lstms):
+            above, *after = layer(features, initial_state=states[2 * n : 2 * n + 2])
             new_states += after
             features = added[n]([features, above]) if n and config.residual else above
             if attend is not None and n + 1 == attended:
@@ -199,36 +155,6 @@ def _decoder(keras: Any, config: ModelConfig, params: Any, keys: Any) -> Callabl
         return features, new_states
 
     return decode
-
-
-def _attention(keras: Any, params: Any, keys: Any) -> Callable[[Any, Any], Any] | None:
-    """A function of the decoder's outputs and the encoder's, over one set of layers."""
-    if keys is None:
-        return None
-    project = _dense(keras, keys, "attention_keys")
-    attention, joined = keras.layers.Attention(name="attention"), keras.layers.Concatenate()
-    mix = None
-    if "attention" in params:
-        mix = _dense(keras, params["attention"]["mix"], "attention_mix", "tanh")
-
-    def attend(queries: Any, memory: Any) -> Any:
-        """The queries `[batch, time, units]` with what they attend to."""
-        vectors = joined([attention([queries, memory, project(memory)]), queries])
-        return vectors if mix is None else mix(vectors)
-
-    return attend
-
-
-def _for_keras_3(array: np.ndarray, recurrent_activation: str) -> np.ndarray:
-    """Weights `[..., 4 * units]` with which Keras 3's hard_sigmoid gives what ours does.
-
-    Its slope is another one than that of Keras 2, so the gates' inputs make up for it.
-    """
-    if recurrent_activation != "keras2_hard_sigmoid":
-        return array
-    factor = HARD_SIGMOID_SLOPES["keras2_hard_sigmoid"] / HARD_SIGMOID_SLOPES["hard_sigmoid"]
-    i, f, g, o = np.split(array, 4, axis=-1)
-    return np.concatenate([factor * i, factor * f, g, factor * o], axis=-1, dtype=np.float32)
 
 
 def _inputs(
@@ -242,4 +168,4 @@ def _inputs(
     tensor = keras.Input((None,), name=f"{name}_inputs")
     table = params["inputs"]["embedding"]["embedding"]
     embedding = keras.layers.Embedding(*table.shape, mask_zero=masked, name=f"{name}_embedding")
-    return tensor, _Weighted(embedding, [table])(tensor)
+    return tensor, Weighted(embedding, [table])(tensor)

@@ -26,6 +26,7 @@ _EXPRESSIBLE = {
     "embedding_dim",
     "recurrent_activation",
     "attention",
+    "attention_heads",
     "attention_mix",
     "attend_embeddings",
     "bidirectional",
@@ -33,7 +34,8 @@ _EXPRESSIBLE = {
     "decoder_layers",
     "residual",
     "tie_embeddings",
-    "dropout",  # It has no part in answers.
+    "dropout",  # These have no part in answers.
+    "token_dropout",
 }
 """The fields of `ModelConfig` that the export knows."""
 

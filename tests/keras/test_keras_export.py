@@ -14,6 +14,7 @@ from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.keras import exporting
 from s2s_jax.keras.building import build
 from s2s_jax.keras.exporting import (
     ExportRequest,
@@ -45,10 +46,18 @@ def random_run(tokens="char", embedding_dim=0, **parts):
 
 
 def test_a_feature_that_keras_has_no_layer_for_is_named():
-    attentive = ModelConfig(9, 9, dropout=0.2, attention="luong")
-    refuse_what_keras_cannot(attentive)
-    with pytest.raises(UserError, match="does not know `attention_heads` 2"):
-        refuse_what_keras_cannot(dataclasses.replace(attentive, attention_heads=2))
+    @dataclasses.dataclass(frozen=True)
+    class Newer(ModelConfig):
+        coverage: int = 0
+
+    refuse_what_keras_cannot(Newer(9, 9, embedding_dim=3))
+    with pytest.raises(UserError, match="does not know `coverage` 2"):
+        refuse_what_keras_cannot(Newer(9, 9, coverage=2))
+
+
+def test_what_keras_cannot_is_no_feature_of_today():
+    every = {field.name for field in dataclasses.fields(ModelConfig)}
+    assert every == exporting._EXPRESSIBLE
 
 
 def test_subwords_have_no_place_in_an_export(tmp_path):
@@ -135,7 +144,12 @@ PARTS = [
     {"decoder_layers": 2, "encoder_layers": 2, "residual": False, "attention": "luong"},
     {"attention": "luong", "attention_mix": False, "embedding_dim": 4, "tie_embeddings": True},
     {"attention": "luong", "bidirectional": True, "embedding_dim": 4, "attend_embeddings": True},
-]
+    {"attention": "luong", "attention_heads": 3, "bidirectional": True, "decoder_layers": 2},
+    {
+        "attention": "luong", "attention_heads": 2, "attend_embeddings": True, "embedding_dim": 4,
+        "bidirectional": True, "tie_embeddings": True,
+    },
+]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -185,6 +199,10 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tmp_path, tokens, 
     names = tmp_path / "names.json"
     names.write_text(json.dumps(characters.to_json()), encoding="utf-8")
     sources = [source for source, _ in PAIRS[::5]]
+    if run.config.model.attention_heads > 1:
+        with pytest.raises(UserError, match=r"found .*MultiHeadAttention"):
+            convert(ImportRequest([tmp_path / "whole.keras"], vocabulary=[names]))
+        return
     for files in (["whole.keras"], ["decoder.h5", "encoder.h5"]):
         again = convert(ImportRequest([tmp_path / f for f in files], vocabulary=[names]))
         assert again.config.model.attention == run.config.model.attention
