@@ -60,11 +60,8 @@ def load(weights):
 
 def step(model, state, memory, last):
     """State `[rows, ...]`, memory of the sources, ids `[sources, beam]` -> state, log-probs."""
-    keys, values, mask = memory
     h, c = model.cell(model.target(last.flatten()), state)
-    queries = h.view(*last.shape, -1)
-    weights = (queries @ keys.transpose(1, 2)).masked_fill(~mask, -1e9).softmax(-1)
-    mixed = torch.tanh(model.mix(torch.cat((weights @ values, queries), -1)))
+    mixed = model.attend(h.view(*last.shape, -1), memory)
     logits = nn.functional.linear(mixed, model.target.weight, model.bias)
     log_probs = logits.log_softmax(-1)
     log_probs[..., [PAD, BOS, UNK]] = -math.inf

@@ -64,15 +64,18 @@ class Translator(nn.Module):
 
     def decode(self, state, memory, tokens):
         """State, memory, ids `[batch, time]` -> logits `[batch, time, vocab]`, state."""
-        keys, values, mask = memory
         hidden, state = self.decoder(self.dropout(self.target(tokens)), state)
+        mixed = self.dropout(self.attend(hidden, memory))
+        return nn.functional.linear(mixed, self.target.weight, self.bias), state
+
+    def attend(self, hidden, memory):
+        """Queries `[batch, time, units]` and memory -> what the output layer reads of them."""
+        keys, values, mask = memory
         contexts = nn.functional.scaled_dot_product_attention(
             divided(hidden), keys, values, mask, scale=1.0
         )
         contexts = contexts.transpose(1, 2).flatten(2)
-        mixed = torch.tanh(self.mix(torch.cat((contexts, hidden), -1)))
-        logits = nn.functional.linear(self.dropout(mixed), self.target.weight, self.bias)
-        return logits, state
+        return torch.tanh(self.mix(torch.cat((contexts, hidden), -1)))
 
     @torch.inference_mode()
     def translate(self, source, limit):

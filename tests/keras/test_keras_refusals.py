@@ -51,6 +51,17 @@ def attention_to_twice_the_outputs(form, outputs, decoded):
     return form.layers.Concatenate()([context, decoded])
 
 
+def heads_that_mix(form, outputs, decoded):
+    context = form.layers.MultiHeadAttention(2, 3, use_bias=False)(decoded, outputs)
+    return form.layers.Concatenate()([context, decoded])
+
+
+def heads_with_biases(form, outputs, decoded):
+    return form.layers.Concatenate()(
+        [form.layers.MultiHeadAttention(2, 3)(decoded, outputs), decoded]
+    )
+
+
 def a_wide_tanh_layer(form, outputs, decoded):
     context = form.layers.Attention()([decoded, outputs])
     joined = form.layers.Concatenate()([context, decoded])
@@ -77,6 +88,8 @@ def two_directions(form, outputs, decoded):
         (attention_to_itself, "an encoder of one stack of LSTMs"),
         (attention_to_other_embeddings, "the Embedding that the encoder reads; found Embedding"),
         (attention_to_twice_the_outputs, "outputs, then its embeddings, in Concatenate"),
+        (heads_that_mix, "a part each of queries and values; found mixtures"),
+        (heads_with_biases, "use_bias False in MultiHeadAttention"),
         (a_wide_tanh_layer, "no wider than the LSTMs, 6; found 7"),
         (concatenated_embeddings, "a context and the decoder's outputs in Concatenate"),
         (two_directions, "one direction in the decoder; found Bidirectional"),

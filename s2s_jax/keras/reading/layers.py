@@ -9,8 +9,8 @@ from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
 _KNOWN = (
-    "InputLayer", "Embedding", "Masking", "LSTM", "Bidirectional", "Attention", "Dot",
-    "Concatenate", "Add", "Average", "Dense", "Activation", "Softmax",
+    "InputLayer", "Embedding", "Masking", "LSTM", "Bidirectional", "Attention",
+    "MultiHeadAttention", "Dot", "Concatenate", "Add", "Average", "Dense", "Activation", "Softmax",
 )  # fmt: skip
 _TRAINING_ONLY = (
     "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout",

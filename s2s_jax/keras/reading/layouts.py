@@ -17,14 +17,21 @@ from s2s_jax.runtime.files import shown
 
 WEIGHTED = (
     "Embedding", "LSTM", "CuDNNLSTM", "Bidirectional", "Dense", "TimeDistributed", "Attention",
+    "MultiHeadAttention",
 )  # fmt: skip
 """Layers that may have weights."""
 
-_ARCHIVED = {"TimeDistributed": "time_distributed"}
+_ARCHIVED = {
+    "TimeDistributed": "time_distributed",
+    "MultiHeadAttention": "multi_head_attention",
+}
 _INSIDE = {
     "LSTM": ("cell/vars",),
     "TimeDistributed": ("layer/vars",),
     "Bidirectional": ("forward_layer/cell/vars", "backward_layer/cell/vars"),
+    "MultiHeadAttention": tuple(
+        f"{part}_dense/vars" for part in ("query", "key", "value", "output")
+    ),
 }
 
 _GROUPS = ("layers", "_layer_checkpoint_dependencies")  # Of Keras 3 and of tf.keras 2.12.

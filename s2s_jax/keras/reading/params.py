@@ -9,7 +9,7 @@ import numpy as np
 
 from s2s_jax.errors import UserError
 from s2s_jax.keras.reading.graph import Structure
-from s2s_jax.keras.reading.heads import Attention
+from s2s_jax.keras.reading.heads import Attention, keys_of_heads
 from s2s_jax.keras.reading.layers import Graph, Layer, refuse
 from s2s_jax.keras.reading.sides import Side
 from s2s_jax.keras.reading.starts import Start
@@ -29,6 +29,7 @@ def model_settings(structure: Structure, params: Any) -> dict[str, Any]:
         "latent_dim": structure.units,
         "embedding_dim": len(inputs["kernel"]) if "embedding" in inputs else 0,
         "attention": "luong" if head else "none",
+        "attention_heads": head.heads if head else 1,
         "attention_mix": not head or bool(head.mix),
         "attend_embeddings": structure.attends_embedding,
         "bidirectional": structure.bidirectional,
@@ -180,6 +181,10 @@ def _keys(weights: _Weights, structure: Structure, found: int) -> np.ndarray:
     """W_a `[found, units]`, with the scale of the scores."""
     head, units = structure.attention, structure.units
     assert head is not None
+    if head.several:
+        shapes = [(rows, head.heads, None) for rows in (units, found, found)]
+        arrays = weights.of(head.several, *shapes, (head.heads, None, found))
+        return keys_of_heads(weights.graph.layers[head.several], arrays)
     kernel = np.eye(units, dtype=np.float32)
     if head.keys:
         if head.on_queries:
