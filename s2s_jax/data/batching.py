@@ -21,6 +21,7 @@ from s2s_jax.data.buckets import (
     Bucket,
     first_that_fits,
     fits,
+    interleave,
     pair_buckets,
     target_buckets,
 )
@@ -187,7 +188,7 @@ class Batches:
             batches += [(k, rows[i : i + self.batch_size]) for i in starts]
         if rng is None:
             return batches
-        return [batches[i] for i in _interleave([k for k, _ in batches], rng)]
+        return [batches[i] for i in interleave([k for k, _ in batches], rng)]
 
     def shapes(self, epoch: int = 0, first: int = 0, rows: int | None = None) -> list[Batch]:
         """An empty batch of each shape in an epoch, in the order in which the shapes come.
@@ -214,23 +215,3 @@ class Batches:
         examples = self.in_epoch(epoch)
         for k, rows in self._grouped(epoch)[first:]:
             yield make_batch(examples, rows[share], share.stop - share.start, self.buckets[k])
-
-
-def _interleave(kinds: Sequence[int], rng: np.random.Generator) -> Int[np.ndarray, " batches"]:
-    """A random order of the batches in which each kind is spread evenly.
-
-    The n batches of a kind come one in each n-th of the epoch. Left to chance, some epochs end
-    with short sentences only, and are judged by what these last few batches taught.
-
-    Args:
-      kinds: the kind of each batch.
-      rng: draws the order.
-
-    Returns:
-      Indices into `kinds`.
-    """
-    when = np.empty(len(kinds))
-    for kind in np.unique(kinds):
-        batches = rng.permutation(np.flatnonzero(kinds == kind))
-        when[batches] = (np.arange(len(batches)) + rng.random(len(batches))) / len(batches)
-    return np.argsort(when)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -118,3 +119,23 @@ def first_that_fits(
 ) -> Int[np.ndarray, " pairs"]:
     """The index of the first bucket that each pair fits into."""
     return (np.array(buckets)[None] >= lengths[:, None]).all(axis=2).argmax(axis=1)
+
+
+def interleave(kinds: Sequence[int], rng: np.random.Generator) -> Int[np.ndarray, " batches"]:
+    """A random order of the batches in which each kind is spread evenly.
+
+    The n batches of a kind come one in each n-th of the epoch. Left to chance, some epochs end
+    with short sentences only, and are judged by what these last few batches taught.
+
+    Args:
+      kinds: the kind of each batch.
+      rng: draws the order.
+
+    Returns:
+      Indices into `kinds`.
+    """
+    when = np.empty(len(kinds))
+    for kind in np.unique(kinds):
+        batches = rng.permutation(np.flatnonzero(kinds == kind))
+        when[batches] = (np.arange(len(batches)) + rng.random(len(batches))) / len(batches)
+    return np.argsort(when)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from s2s_jax.decoding.greedy import Carry, Memory, StepFn
+from s2s_jax.decoding.greedy import Carry, Memory, StepFn, half
 
 
 class BeamResult(NamedTuple):
@@ -26,17 +26,23 @@ class BeamResult(NamedTuple):
     ranked: Float[Array, "batch n_best"]
 
 
-class _State(NamedTuple):
-    """What the loop carries; each source has `beam` slots, with a hypothesis each."""
+class _Found(NamedTuple):
+    """What has been written for each source, in `beam` slots with a hypothesis each."""
 
-    step: Int[Array, ""]  # Steps done.
-    carry: PyTree  # The decoder's, rows `[batch * beam]` leading.
-    last: Int[Array, "batch beam"]  # The token to be read next.
-    tokens: Int[Array, "batch beam capacity"]  # What was written so far, then padding.
+    tokens: Int[Array, "batch beam capacity"]  # Then padding.
     log_probs: Float[Array, "batch beam"]  # Minus infinity for a slot that is free.
     lengths: Int[Array, "batch beam"]  # Tokens written.
     ended: Bool[Array, "batch beam"]  # True once <eos> is written; the slot is then left alone.
     settled: Bool[Array, " batch"]  # True once no unfinished hypothesis can become one of the best.
+
+
+class _State(NamedTuple):
+    """What the loop carries."""
+
+    step: Int[Array, ""]  # Steps done.
+    carry: PyTree  # The decoder's, rows `[batch * beam]` leading.
+    last: Int[Array, "batch beam"]  # The token to be read next.
+    found: _Found
 
 
 def length_penalty(
@@ -61,7 +67,7 @@ def beam_search(
     capacity: int,
     ended: Bool[Array, " batch"] | None = None,
 ) -> BeamResult:
-    """The likeliest answers that a beam finds, in one `jax.lax.while_loop`.
+    """The likeliest answers that a beam finds, in loops of `jax.lax.while_loop`.
 
     Each step extends every unfinished hypothesis by every token and keeps the likeliest ones, as
     many as there are slots for. A hypothesis that writes `<eos>` keeps its slot to the end, so
@@ -74,7 +80,8 @@ def beam_search(
     rank at least as high as any unfinished one can. The bound: an unfinished hypothesis of
     log-probability s can only lose by what it has yet to write, and ends with at most `limit`
     tokens; as s <= 0 and the penalty lp grows with the length (alpha >= 0), its rank at any later
-    length l is at most s / lp(l) <= s / lp(limit).
+    length l is at most s / lp(l) <= s / lp(limit). Whenever half of the sources are settled, the
+    others continue in a loop of half the size, as in `greedy_decode`.
 
     Args:
       step_fn: one step of the decoder; it gives log-probabilities, or other figures that add up
@@ -82,8 +89,8 @@ def beam_search(
         are the slots, those of a source next to each other.
       carry: its first carry, `[batch, ...]`; repeated for the slots, and from then on gathered by
         parent as hypotheses come and go.
-      memory: what it looks up at every step, `[batch, ...]`; handed on as it is and never copied,
-        since all hypotheses of a source share its row (see `StepFn`).
+      memory: what it looks up at every step, `[batch, ...]`; never copied for the hypotheses,
+        since those of a source share its row (see `StepFn`).
       first_tokens: what it reads first, usually `<bos>`.
       beam: slots for each source.
       n_best: how many hypotheses to return, at most `beam`.
@@ -96,37 +103,64 @@ def beam_search(
     """
     limit = jnp.minimum(max_length, capacity)
 
-    def unfinished(state: _State) -> jax.Array:
-        """Whether a further step can change any answer."""
-        return (state.step < limit) & ~state.settled.all()
+    def settle(found: _Found) -> _Found:
+        """Marks the sources whose best hypotheses are found."""
+        return found._replace(settled=_settled(found, alpha, limit, n_best))
 
-    def advance(state: _State) -> _State:
+    def advance(state: _State, memory: Memory) -> _State:
         """One step of all slots."""
         carry, log_probs = step_fn(state.carry, memory, state.last.reshape(-1))
         state = _extend(state, carry, log_probs, eos_id, pad_id)
-        return state._replace(settled=_settled(state, alpha, limit, n_best))
+        return state._replace(found=settle(state.found))
 
-    start = _start(carry, first_tokens, beam, capacity, pad_id, ended)
-    start = start._replace(settled=_settled(start, alpha, limit, n_best))
-    return _best(jax.lax.while_loop(unfinished, advance, start), alpha, n_best)
-
-
-def _start(
-    carry: PyTree,
-    first_tokens: Int[Array, " batch"],
-    beam: int,
-    capacity: int,
-    pad_id: int,
-    ended: Bool[Array, " batch"] | None,
-) -> _State:
-    """All slots of a source are alike, but only the first is taken: the others would repeat it."""
     batch = first_tokens.shape[0]
-    ended = jnp.zeros(batch, bool) if ended is None else ended
-    return _State(
+    answers = settle(_nothing(batch, beam, capacity, pad_id, ended))
+    state = _State(
         step=jnp.int32(0),
         carry=jax.tree.map(lambda leaf: jnp.repeat(leaf, beam, axis=0), carry),
         last=jnp.repeat(first_tokens[:, None], beam, axis=1),
-        tokens=jnp.full((batch, beam, capacity), pad_id, first_tokens.dtype),
+        found=answers,
+    )
+    places = jnp.arange(batch)  # Which answers those of the state are.
+    while True:
+        fewer = half(places, beam)
+        state = jax.lax.while_loop(
+            lambda s, fewer=fewer: (s.step < limit) & ((~s.found.settled).sum() > fewer),
+            lambda s, memory=memory: advance(s, memory),
+            state,
+        )
+        answers = jax.tree.map(
+            lambda of_all, found, places=places: of_all.at[places].set(found), answers, state.found
+        )
+        if not fewer:
+            return _best(answers, alpha, n_best)
+        state, memory, places = _continued(state, memory, places, fewer)
+
+
+def _continued(
+    state: _State, memory: PyTree, places: Int[Array, " batch"], fewer: int
+) -> tuple[_State, PyTree, Int[Array, " fewer"]]:
+    """So many sources of a state, with their rows of memory, that are not settled.
+
+    No more than these continue, unless the limit is reached, and then none does.
+    """
+    beam = state.last.shape[1]
+    kept = jnp.argsort(state.found.settled, stable=True)[:fewer]
+    rows = (beam * kept[:, None] + jnp.arange(beam)).reshape(-1)
+    memory, places, last, found = jax.tree.map(
+        lambda leaf: leaf[kept], (memory, places, state.last, state.found)
+    )
+    carry = jax.tree.map(lambda leaf: leaf[rows], state.carry)
+    return _State(state.step, carry, last, found), memory, places
+
+
+def _nothing(
+    batch: int, beam: int, capacity: int, pad_id: int, ended: Bool[Array, " batch"] | None
+) -> _Found:
+    """All slots of a source are alike, but only the first is taken: the others would repeat it."""
+    ended = jnp.zeros(batch, bool) if ended is None else ended
+    return _Found(
+        tokens=jnp.full((batch, beam, capacity), pad_id, jnp.int32),
         log_probs=jnp.full((batch, beam), -jnp.inf).at[:, 0].set(0.0),
         lengths=jnp.zeros((batch, beam), jnp.int32),
         ended=jnp.repeat(ended[:, None], beam, axis=1),
@@ -139,8 +173,9 @@ def _extend(
 ) -> _State:
     """One step: the slots that are not left alone take the likeliest extensions, in order."""
     batch, beam = state.last.shape
-    frozen = state.ended | state.settled[:, None]
-    so_far = jnp.where(frozen, -jnp.inf, state.log_probs)
+    before = state.found
+    frozen = before.ended | before.settled[:, None]
+    so_far = jnp.where(frozen, -jnp.inf, before.log_probs)
     candidates = so_far[:, :, None] + log_probs.reshape(batch, beam, -1)
     best, which = jax.lax.top_k(candidates.reshape(batch, -1), beam)
     turn = jnp.maximum(jnp.cumsum(~frozen, axis=1) - 1, 0)  # The n-th such slot takes the n-th.
@@ -151,39 +186,40 @@ def _extend(
     # Where no token is possible the slot is free, and stays so for a later step.
     ends = ~frozen & (token == eos_id) & (best > -jnp.inf)
     rows = (parent + beam * jnp.arange(batch)[:, None]).reshape(-1)
-    tokens = state.tokens.reshape(batch * beam, -1)[rows].reshape(state.tokens.shape)
+    tokens = before.tokens.reshape(batch * beam, -1)[rows].reshape(before.tokens.shape)
+    written = jnp.where(frozen, tokens[:, :, state.step], token)
     return _State(
         step=state.step + 1,
         carry=jax.tree.map(lambda leaf: leaf[rows], carry),
         last=token,
-        tokens=jax.lax.dynamic_update_index_in_dim(
-            tokens, jnp.where(frozen, tokens[:, :, state.step], token), state.step, axis=2
+        found=_Found(
+            tokens=jax.lax.dynamic_update_index_in_dim(tokens, written, state.step, axis=2),
+            log_probs=jnp.where(frozen, before.log_probs, best),
+            lengths=before.lengths + ~frozen,
+            ended=before.ended | ends,
+            settled=before.settled,
         ),
-        log_probs=jnp.where(frozen, state.log_probs, best),
-        lengths=state.lengths + ~frozen,
-        ended=state.ended | ends,
-        settled=state.settled,
     )
 
 
 def _settled(
-    state: _State, alpha: Float[Array, ""] | float, limit: Int[Array, ""], n_best: int
+    found: _Found, alpha: Float[Array, ""] | float, limit: Int[Array, ""], n_best: int
 ) -> Bool[Array, " batch"]:
     """Whether the best finished hypotheses are out of reach of the others."""
-    ranked = state.log_probs / length_penalty(state.lengths, alpha)
-    finished = jax.lax.top_k(jnp.where(state.ended, ranked, -jnp.inf), n_best)[0][:, -1]
-    others = jnp.where(state.ended, -jnp.inf, state.log_probs).max(axis=1)
+    ranked = found.log_probs / length_penalty(found.lengths, alpha)
+    finished = jax.lax.top_k(jnp.where(found.ended, ranked, -jnp.inf), n_best)[0][:, -1]
+    others = jnp.where(found.ended, -jnp.inf, found.log_probs).max(axis=1)
     return finished >= others / length_penalty(limit, alpha)
 
 
-def _best(state: _State, alpha: Float[Array, ""] | float, n_best: int) -> BeamResult:
-    """Ranks what the loop has left."""
-    ranked = state.log_probs / length_penalty(state.lengths, alpha)
+def _best(found: _Found, alpha: Float[Array, ""] | float, n_best: int) -> BeamResult:
+    """Ranks what the loops have left."""
+    ranked = found.log_probs / length_penalty(found.lengths, alpha)
     # What is unfinished in a settled source was given up, not cut off.
-    ranked = jnp.where(state.ended | ~state.settled[:, None], ranked, -jnp.inf)
+    ranked = jnp.where(found.ended | ~found.settled[:, None], ranked, -jnp.inf)
     ranked, which = jax.lax.top_k(ranked, n_best)
     return BeamResult(
-        jnp.take_along_axis(state.tokens, which[:, :, None], axis=1),
-        jnp.take_along_axis(state.log_probs, which, axis=1),
+        jnp.take_along_axis(found.tokens, which[:, :, None], axis=1),
+        jnp.take_along_axis(found.log_probs, which, axis=1),
         ranked,
     )

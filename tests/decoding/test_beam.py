@@ -253,7 +253,31 @@ def test_the_hypotheses_of_a_source_share_its_memory(beam):
             assert_same(list(zip(ranked.tolist(), written, strict=True)), wanted)
 
 
-def test_the_memory_is_neither_gathered_nor_repeated():
+@pytest.mark.parametrize("limit", [2, 12])
+def test_many_sources_are_answered_like_each_alone_as_they_leave(limit):
+    sources, beam, alpha, sizes = 100, 3, 0.6, []
+    starts = jnp.arange(sources) % STATES
+    tables = np.stack([random_table(i, 4) for i in range(sources)])
+    # Answers of very different lengths: the end is ever less likely from source to source.
+    tables[:, :, EOS] += np.linspace(3, -9, sources)[:, None]
+    tables -= np.log(np.exp(tables).sum(-1, keepdims=True))
+
+    def step(carry, memory, tokens):
+        sizes.append(len(tokens))  # Once for each loop that is compiled.
+        return remembering_step(carry, memory, tokens)
+
+    found = beam_search(
+        step, starts, {"tables": jnp.asarray(tables)}, jnp.full(sources, BOS), beam=beam, n_best=2,
+        alpha=alpha, eos_id=EOS, pad_id=PAD, max_length=limit, capacity=12,
+    )  # fmt: skip
+    assert set(sizes) == {300, 150, 75}
+    for i in range(0, sources, 7):
+        wanted = beam_by_hand(tables[i], int(starts[i]), beam, limit, alpha)[:2]
+        written = [tuple(int(t) for t in row if t != PAD) for row in found.tokens[i]]
+        assert_same(list(zip(found.ranked[i].tolist(), written, strict=True)), wanted)
+
+
+def test_the_memory_is_neither_gathered_nor_repeated_for_hypotheses():
     table, shapes = jnp.asarray(random_table(0, 5)), []
 
     def step(carry, memory, tokens):

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2s_jax.decoding.greedy import greedy_decode, likeliest
+from s2s_jax.decoding.greedy import greedy_decode
 
 PAD, BOS, EOS = 0, 1, 2
 VOCAB = 6
@@ -148,20 +148,6 @@ def test_many_rows_are_answered_like_each_alone_and_in_their_order():
         ends = [row.index(EOS) + 1 if EOS in row else None for row in found]
         assert ends == [n if n <= limit else None for n in lengths]
     assert set(sizes) == {300, 150, 75}
-
-
-# Few different values, so that several are the greatest.
-VALUES = st.lists(st.sampled_from([-np.inf, -1.5, 0.0, 2.0, np.inf]), min_size=6, max_size=6)
-
-
-@given(st.lists(VALUES, min_size=3, max_size=3))
-def test_the_likeliest_is_the_first_of_the_greatest(rows):
-    rows = np.array(rows, np.float32)
-    np.testing.assert_array_equal(likeliest(jnp.asarray(rows)), rows.argmax(axis=-1))
-
-
-def test_among_nan_the_likeliest_is_still_a_token():
-    assert 0 <= likeliest(jnp.array([jnp.nan, 1.0, jnp.nan])) < 3
 
 
 def remembering_step(carry, memory, tokens):
