@@ -3,7 +3,6 @@
 import logging
 import re
 import threading
-import time
 
 import jax
 import numpy as np
@@ -76,16 +75,15 @@ def test_what_a_step_needs_was_compiled_in_a_thread_and_awaited(compiled):
     assert not [t for t in threading.enumerate() if t.name.startswith("compiling")]
 
 
-def test_the_memory_of_compiling_is_returned_when_all_is_compiled(monkeypatch):
-    seen, compiled = [], []
-    monkeypatch.setattr(ahead, "release_freed_memory", lambda: seen.append(len(compiled)))
-    monkeypatch.setattr(ahead, "_compile", lambda step, given: compiled.append(step))
-    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), [(STEPS.gradient, TRAINING, 0, 0)], None):
-        for _ in range(100):
-            if seen:
-                break
-            time.sleep(0.1)
-    assert seen == [len(TRAINING.shapes())]
+def test_the_memory_of_compiling_is_returned_after_each_shape(monkeypatch, compiled):
+    released = []
+    monkeypatch.setattr(ahead, "release_freed_memory", lambda: released.append(compiled()))
+    parts = [(STEPS.gradient, Batches(draw(9, 1), 3), 0, 0)]
+    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), parts, None) as wait:
+        for batch in parts[0][1].epoch(0):
+            wait(STEPS.gradient, batch)
+    assert len(released) == len(parts[0][1].shapes())
+    assert any(STEPS.gradient.__name__ in names for names in released)
 
 
 def test_a_run_that_is_stopped_leaves_the_rest_uncompiled(monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -59,7 +59,6 @@ def compiled_ahead(
                 if step is steps.gradient:
                     given = (like, steps.rows(state, batch), np.float32(1))
                 compiling[_key(step, empty)] = pool.submit(_compile, step, given)
-        pool.submit(_release_after, list(compiling.values()))
 
         def wait(step: Callable[..., Any], batch: Batch) -> None:
             if future := compiling.get(_key(step, batch)):
@@ -72,15 +71,11 @@ def compiled_ahead(
 
 
 def _compile(step: Any, given: tuple[Any, ...]) -> None:
-    step.lower(*given).compile()
-
-
-def _release_after(compiling: Sequence[Future]) -> None:
-    """Returns the memory that compiling took, once nothing is compiled any more."""
-    for future in compiling:
-        with contextlib.suppress(Exception):  # Whoever waits for it is told.
-            future.result()
-    release_freed_memory()
+    """Compiles a step, and returns the memory that this took to the system."""
+    try:
+        step.lower(*given).compile()
+    finally:
+        release_freed_memory()
 
 
 def _key(step: Callable[..., Any], batch: Batch) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
