@@ -1,15 +1,19 @@
 """A small run, really trained, that the tests of whole processes share."""
 
+import faulthandler
 import fcntl
 import gc
 import io
 import os
 import pickle
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import TextIO
 
 import jax
 import pytest
@@ -32,6 +36,8 @@ os.environ.setdefault("XLA_FLAGS", QUICK_TO_COMPILE)
 # the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+CRASH = pytest.StashKey[TextIO]()
+
 # A slow example means that the machine is busy or that something is being compiled.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
@@ -44,6 +50,42 @@ def pytest_collection_finish():
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_sessionstart(session):
+    """Lets each worker write where it crashes, if it does, into a file."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ["S2S_TESTS_CRASHES"] = tempfile.mkdtemp()
+    elif folder := os.environ.get("S2S_TESTS_CRASHES"):
+        file = open(Path(folder, os.environ["PYTEST_XDIST_WORKER"]), "w")  # noqa: SIM115
+        session.config.stash[CRASH] = file  # Open until the process ends.
+        faulthandler.enable(file)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says at the end where a worker crashed, which it says itself far above."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    folder = Path(os.environ["S2S_TESTS_CRASHES"])
+    for file in sorted(folder.iterdir()):
+        if crash := file.read_text():
+            _, _, where = crash.partition("Current thread")
+            terminalreporter.section(f"{file.name}: {crash.partition(chr(10))[0]}")
+            terminalreporter.write_line("\n".join(where.splitlines()[1:20]))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room_for_programs():
+    """Gives compiled programs back after a file, once they are many.
+
+    XLA maps each into memory in hundreds of pieces, of which Linux lets a process have 65,530, and
+    crashes when there are no more.
+    """
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and len(maps.read_bytes().splitlines()) > 8000:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session", autouse=True)

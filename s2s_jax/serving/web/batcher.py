@@ -15,6 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 MOST_WAITING = 1024
+MOST_SHAPES = 32
+"""Compiled at a time, each for several numbers of rows.
+
+XLA maps the code of one program into memory in 100 to 300 pieces. Linux lets a process have 65,530,
+and XLA ends the process when it gets no more.
+"""
 
 
 class Kind(Protocol):
@@ -43,6 +49,8 @@ class Batcher:
       compute: answers items of one kind, in a batch of so many rows.
       compile_: prepares a batch of a kind and so many rows.
       sizes: the numbers of rows that batches of a kind may have, ascending.
+      forget: gives back all that was compiled, while batches are computed; what is used again is
+        compiled again. Called before there are more than `MOST_SHAPES`.
     """
 
     def __init__(
@@ -50,8 +58,10 @@ class Batcher:
         compute: Callable[[Any, Sequence[Any], int], Sequence[Any]],
         compile_: Callable[[Any, int], None],
         sizes: Callable[[Any], Sequence[int]],
+        forget: Callable[[], None],
     ) -> None:
-        self._compute, self._compile, self._sizes = compute, compile_, sizes
+        self._compute, self._compile = compute, compile_
+        self._sizes, self._forget = sizes, forget
         self._ready: dict[Hashable, list[int]] = {}
         self._compiling: dict[Hashable, asyncio.Task] = {}
         self._jobs: collections.deque[_Job] = collections.deque()
@@ -67,9 +77,25 @@ class Batcher:
         return kind.shape in self._ready
 
     def prepare_aside(self, kind: Kind) -> None:
-        """Compiles what a kind needs, unless that is done or under way; batches go on."""
-        if not self.is_ready(kind) and kind.shape not in self._compiling:
-            self._compiling[kind.shape] = asyncio.create_task(self._compile_all(kind))
+        """Compiles what a kind needs, unless that is done or under way; batches go on.
+
+        Raises:
+          Busy: when too many other shapes are wanted at the same time.
+        """
+        known = self._ready.keys() | self._compiling.keys()
+        if kind.shape in known:
+            return
+        if len(known) >= MOST_SHAPES:
+            self._make_room()
+        self._compiling[kind.shape] = asyncio.create_task(self._compile_all(kind))
+
+    def _make_room(self) -> None:
+        """Forgets the shapes that nobody waits for."""
+        wanted = {job.kind.shape for job in self._jobs} | self._compiling.keys()
+        if len(wanted) >= MOST_SHAPES:
+            raise Busy
+        self._ready = {shape: rows for shape, rows in self._ready.items() if shape in wanted}
+        self._forget()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -90,14 +116,14 @@ class Batcher:
         """The answers to some items of one kind, in their order.
 
         Raises:
-          Busy: when too many are waiting.
+          Busy: when too many are waiting, or wait for too many shapes.
         """
         if len(self._jobs) + len(items) > MOST_WAITING:
             raise Busy
+        self.prepare_aside(kind)
         loop = asyncio.get_running_loop()
         jobs = [_Job(kind, item, loop.create_future()) for item in items]
         self._jobs.extend(jobs)
-        self.prepare_aside(kind)
         self._wake.set()
         return await asyncio.gather(*(job.answer for job in jobs))
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from s2s_jax.decoding import programs
 from s2s_jax.decoding.batches import power_of_two
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.fixed_shapes import Answered, answer_batch, batch_sizes
@@ -46,7 +47,7 @@ class Service:
     def __init__(self, translators: Sequence[Translator]) -> None:
         self.translators = translators
         self.names = _names(translators)
-        self.batcher = Batcher(self._compute, self._compile, self._sizes)
+        self.batcher = Batcher(self._compute, self._compile, self._sizes, programs.forget)
 
     def prepare(self) -> None:
         """Compiles what the page needs as it opens, for sources as long as those of training."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from s2s_jax.serving.web.batcher import MOST_WAITING, Batcher, Busy
+from s2s_jax.serving.web.batcher import MOST_SHAPES, MOST_WAITING, Batcher, Busy
 
 
 class Kind(NamedTuple):
@@ -18,7 +18,7 @@ class Recorder:
     """Answers items with themselves, and keeps the batches."""
 
     def __init__(self, sizes=(1, 4)):
-        self.batches, self.compiled = [], []
+        self.batches, self.compiled, self.kept = [], [], []
         self.sizes = sizes
         self.gate = threading.Event()
         self.gate.set()
@@ -37,9 +37,10 @@ class Recorder:
         if kind.shape == "broken":
             raise MemoryError("too large")
         self.compiled.append((kind.shape, rows))
+        self.kept.append((kind.shape, rows))
 
     def batcher(self):
-        return Batcher(self.compute, self.compile_, lambda kind: self.sizes)
+        return Batcher(self.compute, self.compile_, lambda kind: self.sizes, self.kept.clear)
 
 
 def inside(work, recorder):
@@ -156,3 +157,34 @@ def test_what_nobody_waits_for_is_not_computed():
 
     inside(work, recorder)
     assert [items for _, items, _ in recorder.batches] == [[0], [2]]
+
+
+def test_no_more_shapes_are_compiled_than_a_process_has_room_for():
+    recorder = Recorder()
+
+    async def work(batcher):
+        for n in range(3 * MOST_SHAPES):
+            assert await batcher.ask(Kind(f"shape {n}"), [n]) == [(0, n)]
+            assert len({shape for shape, _ in recorder.kept}) <= MOST_SHAPES
+        assert await batcher.ask(Kind("a"), [1]) == [(0, 1)]
+
+    inside(work, recorder)
+    assert recorder.compiled.count(("a", 1)) == 2  # It was forgotten in between.
+
+
+def test_shapes_that_are_waited_for_are_not_forgotten():
+    recorder = Recorder()
+    recorder.slow_shape, recorder.slow = "shape 0", threading.Event()
+
+    async def work(batcher):
+        asked = [
+            asyncio.create_task(batcher.ask(Kind(f"shape {n}"), [n])) for n in range(MOST_SHAPES)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await batcher.ask(Kind("one more"), [0])
+        recorder.slow.set()
+        assert await asyncio.gather(*asked) == [[(0, n)] for n in range(MOST_SHAPES)]
+        assert await batcher.ask(Kind("one more"), [0]) == [(0, 0)]
+
+    inside(work, recorder)
