@@ -168,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--translator", type=Path, help="run for the beam (default: trained anew)")
     p.add_argument("--to-chrf", type=float, default=55, help="of the translators")
     p.add_argument("--torch-python", default=sys.executable, help="the Python that has PyTorch")
+    p.add_argument("--joeynmt-python", default=sys.executable, help="the Python that has JoeyNMT")
     p.add_argument("--to-loss", type=float, default=1.39, help="in nats per real target token")
     p.add_argument("--json", type=Path, default=HERE / "results.json")
     p.add_argument("--results", type=Path, default=HERE / "RESULTS.md")

@@ -30,6 +30,8 @@ class Peer(NamedTuple):
 
     def python(self, flags: Namespace) -> str:
         """The interpreter that has the packages."""
+        if "joeynmt" in self.packages:
+            return flags.joeynmt_python
         return flags.torch_python if "torch" in self.packages else sys.executable
 
     def run(self, flags: Namespace, arguments: list[Any]) -> Finished:

@@ -1,4 +1,4 @@
-"""The table of translators: s2s_jax and PyTorch with the layers of the recipe, on all pairs.
+"""The table of translators: s2s_jax, PyTorch with the layers of the recipe, and JoeyNMT.
 
 A program prints one JSON object an epoch: `seconds` since its start (subwords, compilation,
 validation and saving included, imports and judging not), `epoch_seconds` of training, and `chrf`
@@ -22,7 +22,12 @@ PEERS = {
         "PyTorch, window-sorted batches, packed encoder",
         ("torch", "sacrebleu", "sentencepiece"),
         ("pytorch_translator.py",),
-    )
+    ),
+    "joeynmt": Peer(
+        "JoeyNMT, its RNN of the same sizes",
+        ("joeynmt", "sacrebleu", "sentencepiece"),
+        ("joeynmt_translator.py",),
+    ),
 }
 SOURCES = 1500
 """For validation; of few pairs a tenth of the sources."""

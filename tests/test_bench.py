@@ -195,9 +195,10 @@ def test_a_table_of_ablations_has_a_row_for_each_variation_asked_for():
     assert grid.rows[1] == ("no dropout", "30", "1", "50.0", "30.0", "51.0", "31.0")
 
 
-def test_what_needs_pytorch_runs_with_the_python_that_has_it():
-    flags = argparse.Namespace(torch_python="/other/python")
+def test_peers_run_with_the_python_that_has_them():
+    flags = argparse.Namespace(torch_python="/other/python", joeynmt_python="/third/python")
     assert translator.PEERS["torch-translator"].python(flags) == "/other/python"
+    assert translator.PEERS["joeynmt"].python(flags) == "/third/python"
     assert PEERS["flax-naive"].python(flags) == sys.executable
 
 
