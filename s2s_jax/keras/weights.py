@@ -14,6 +14,7 @@ import numpy as np
 
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
 from s2s_jax.keras.characters import Characters
+from s2s_jax.keras.reading.layers import refuse
 from s2s_jax.runs.folder import Run
 
 NEVER = -1e9
@@ -31,6 +32,24 @@ def layer_names(layer: int, backward: bool = False) -> tuple[str, str]:
 def vocab_sizes(params: Any) -> tuple[int, int]:
     """Numbers of source and target symbols."""
     return len(_tables(params["encoder"])[0]), len(_tables(params["decoder"])[0])
+
+
+def for_all_symbols(side: Any, kernel: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
+    """An output layer for all symbols that a decoder reads; those it left out are never written.
+
+    Raises:
+      UserError: if it writes more.
+    """
+    read, written = len(_tables(side)[0]), len(bias)
+    if written > read:
+        refuse(
+            f"an output layer of at most the {read} symbols that the decoder reads", f"{written}"
+        )
+    missing = [(0, read - written)]
+    return [
+        np.pad(kernel, [(0, 0), *missing]),
+        np.pad(bias, missing, constant_values=np.float32(NEVER)),
+    ]
 
 
 def to_params(params: Any, characters: Characters) -> dict[str, Any]:

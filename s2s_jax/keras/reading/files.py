@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def is_architecture(path: Path) -> bool:
 
 
 def read_architecture(path: Path) -> Any:
-    """The configuration in what `model.to_json()` gave.
+    """The configuration in what `model.to_json()`, or `get_config()` of a functional one, gave.
 
     Raises:
       UserError: if it cannot be read.
@@ -45,7 +46,10 @@ def read_architecture(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             values = json.loads(file.read(_MAX_CONFIG_BYTES))
-        return json.loads(values) if isinstance(values, str) else values
+        values = json.loads(values) if isinstance(values, str) else values
+        if isinstance(values, dict) and "output_layers" in values:
+            return {"class_name": "Functional", "config": values}
+        return values
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({shown(error, 120)}); save it again.") from None
 
@@ -92,10 +96,17 @@ def opened(path: Path) -> Iterator[Opened]:
 
 def _start(path: Path) -> bytes:
     """The first bytes of a file."""
-    if (path / "saved_model.pb").is_file():
+    folder = path.parent if path.name == "saved_model.pb" else path
+    if (folder / "saved_model.pb").is_file():
         raise UserError(
-            f"{path} is a SavedModel of TensorFlow, which is code; load it with the Keras that "
+            f"{folder} is a SavedModel of TensorFlow, which is code; load it with the Keras that "
             "wrote it, and save it as .keras."
+        )
+    beside = path.with_name(f"{path.name}.index").is_file() or (path / "checkpoint").is_file()
+    if beside or path.name == "checkpoint" or re.search(r"\.(index|data-\d+-of-\d+)$", path.name):
+        raise UserError(
+            f"{path} is a checkpoint of TensorFlow, which does not say what its layers are; load "
+            "it where it was made (model.load_weights), and save the model as .keras."
         )
     if not path.is_file():
         raise UserError(f"no such file: {path}; name the .h5 or .keras file that Keras saved.")

@@ -182,6 +182,12 @@ def _numbers(value: Any) -> tuple[float, ...]:
 
 def refuse_kind(kind: str, name: str) -> NoReturn:
     """Refuses a model for one of its layers, by name."""
+    if kind in ("Functional", "Model", "Sequential"):
+        refuse(
+            "no models inside a model (where they are an encoder and a decoder, save each by "
+            "itself and import both)",
+            f"{kind} {shown(name, 40)!r}",
+        )
     refuse(f"no layers but {', '.join(_KNOWN)}", f"{shown(kind, 40)} {shown(name, 40)!r}")
 
 

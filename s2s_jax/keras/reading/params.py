@@ -14,7 +14,7 @@ from s2s_jax.keras.reading.layers import Graph, Layer, refuse
 from s2s_jax.keras.reading.sides import Side
 from s2s_jax.keras.reading.starts import Start
 from s2s_jax.keras.reading.walking import directions, wrapped_kind
-from s2s_jax.keras.weights import layer_names
+from s2s_jax.keras.weights import for_all_symbols, layer_names
 
 Shape = tuple[int | None, ...]
 Arrays = Callable[[str, Layer], list[np.ndarray]]
@@ -213,6 +213,7 @@ def _head(weights: _Weights, structure: Structure, decoder: Any, found: int) -> 
     linear = []
     for name in filter(None, (structure.readout, structure.output)):
         linear.append(weights.dense(name, linear[-1][0].shape[1] if linear else width))
+    linear[-1] = for_all_symbols(decoder, *linear[-1])
     if head and not head.mix:
         linear[0][0] = _context_first(linear[0][0], head, units)
     params: dict[str, Any] = {}

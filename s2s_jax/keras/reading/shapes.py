@@ -39,11 +39,16 @@ def recognise_weights(kinds: Mapping[str, str], weights: Mapping[str, list[np.nd
     lstms, dense, embeddings = found["LSTM"], found["Dense"], found["Embedding"]
     if (len(lstms), len(dense)) not in ((2, 1), (1, 1), (1, 0)):
         refuse(
-            "weights of two LSTMs and a Dense layer, or the JSON of the architecture beside them",
+            "weights of two LSTMs and a Dense layer, or the JSON of the architecture "
+            "(model.to_json()) beside them",
             f"{len(lstms)} LSTMs and {len(dense)} Dense layers",
         )
     if len(embeddings) not in (0, len(lstms)):
-        refuse("an Embedding before every LSTM or none", f"{len(embeddings)} of them")
+        refuse(
+            "an Embedding before every LSTM or none, or the JSON of the architecture "
+            "(model.to_json()) beside the weights",
+            f"{len(embeddings)} Embeddings for {len(lstms)} LSTMs",
+        )
 
     # Only a Masking layer masks one-hot vectors; of an Embedding the weights do not tell.
     masked = len(found["Masking"])
