@@ -18,7 +18,13 @@ from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import write_training_sources
 from s2s_jax.keras.characters import Characters
 from s2s_jax.keras.finding import find_characters
-from s2s_jax.keras.padding import mean_loss, model_config, source_encoder, with_padding
+from s2s_jax.keras.padding import (
+    mean_loss,
+    model_config,
+    readable,
+    source_encoder,
+    with_padding,
+)
 from s2s_jax.keras.reading.models import KerasModel, read_model
 from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.tutorial import tutorial_pairs
@@ -141,9 +147,12 @@ def _check_sides(model: KerasModel, characters: Characters) -> None:
     )
     for side, key, symbols in sides:
         if side.masked and side.embedding and symbols[0] not in ("", SPECIALS[0]):
+            remedy = "give the lists of the training with --vocabulary"
+            if side is model.structure.encoder:
+                remedy += ', or "" in its place if the program gave it the number 0: Keras skips it'
             raise UserError(
                 f"the Embedding {side.embedding!r} has mask_zero, so the first of {key} must be "
-                f'"" or "<pad>"; found {symbols[0]!r}: give the lists with --vocabulary.'
+                f'"" or "<pad>"; found {shown(symbols[0], 40)!r}; {remedy}.'
             )
 
 
@@ -153,7 +162,10 @@ def _write(folder: Path, imported: Imported) -> None:
     val_loss = None
     if prepared is not None and prepared.validation:
         val_loss = mean_loss(config.model, params, prepared, prepared.validation)
-        print(f"Validation loss: {val_loss:.4f} nats per target character (the data's last part).")
+        if len(readable(prepared, prepared.validation)) == len(prepared.validation):
+            print(
+                f"Validation loss: {val_loss:.4f} nats per target character (the data's last part)."
+            )
     create_run(folder, imported.run)
     write_lines(folder / KERAS, [json.dumps(characters.to_json(), ensure_ascii=False, indent=1)])
     if prepared is not None:
@@ -165,7 +177,7 @@ def _write(folder: Path, imported: Imported) -> None:
 
 def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     """Prints what was found, and what to type next."""
-    model, characters, _, _, pairs, _ = imported
+    model, characters, _, _, pairs, prepared = imported
     files = " and ".join(map(str, request.models))
     print(
         f"Imported {files} into {folder}: {_parts(model)}, "
@@ -179,6 +191,14 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
             f"{len(changed)} sources, such as {shown(repr(changed[0]), 60)}, are not in Unicode "
             "NFC or have outer white space; here they are normalized, while Keras reads them as is."
         )
+    if characters.target_tokenizer.reads_unseen:
+        print(
+            "The symbol for unseen ones is not written: where Keras's loop writes it, the next "
+            "likeliest stands here."
+        )
+    unread = _unread(prepared)
+    if unread:
+        print(unread)
     if model.optimizer and model.optimizer not in LEARNING_RATES:
         print(
             f"The optimizer {shown(model.optimizer, 40)} is not available; training uses rmsprop."
@@ -194,9 +214,26 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     print("  " + command("decode.py", folder))
     if request.data is None:
         print("Without --data the run can decode and be exported, but not continue training.")
-    else:
+    elif not unread:
         print("Or, to train it further with an optimizer that starts afresh:")
         print("  " + command("train.py", folder, "--resume"))
+
+
+def _unread(prepared: Prepared | None) -> str:
+    """What to say of targets with symbols that the model does not have; empty if there are none."""
+    pairs = [] if prepared is None else [*prepared.training, *prepared.validation]
+    known = {*pairs} if prepared is None else {*readable(prepared, pairs)}
+    unread = [pair for pair in pairs if pair not in known]
+    if prepared is None or not unread:
+        return ""
+    target = prepared.target_vocabulary
+    missing = next(s for s in target.tokenizer.divide(unread[0].target) if s not in target.symbols)
+    return (
+        f"{len(unread)} of {len(pairs)} targets, such as {shown(repr(unread[0].target), 60)}, hold "
+        f"what the model cannot write ({shown(repr(missing), 40)}), so they tell nothing of its "
+        "padding, and it cannot learn from them; give --data as the model read them, with its "
+        "letter case and punctuation and nothing around a target."
+    )
 
 
 def _parts(model: KerasModel) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import optax
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.data.batching import Batches
+from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
@@ -28,6 +30,8 @@ from s2s_jax.training.fitting.state import TrainingState
 
 _TRIED = 256  # Pairs that each padding is tried on.
 _CLEARLY = 0.9  # The loss must drop to this share: an untrained model cannot tell paddings apart.
+_ALIKE = 0.9999  # A trained one can, but for rounding.
+_CHANCE = 1.1  # An untrained model's loss is about that of chance, a wrong reading's far above it.
 
 
 def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
@@ -100,7 +104,9 @@ def with_padding(
         for order in orders
         for one in paddings
     ]
-    if len(possible) > 1 and prepared is not None:
+    tried = [] if prepared is None else readable(prepared, prepared.training)[:_TRIED]
+    if prepared is not None and tried:
+        prepared = dataclasses.replace(prepared, training=tried)
         found = _likeliest(possible, model, prepared, params)
     elif not padding and masked is None:
         raise UserError(
@@ -121,17 +127,34 @@ def with_padding(
     return found
 
 
+def readable(prepared: Prepared, pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs whose targets the model can write; the likelihood of others tells nothing."""
+    target = prepared.target_vocabulary
+    if target.tokenizer.reads_unseen:
+        return list(pairs)
+    return [pair for pair in pairs if target.unk_id not in target.encode(pair.target)]
+
+
 def _likeliest(
     possible: Sequence[Characters], model: KerasModel, prepared: Prepared, params: Any
 ) -> Characters:
-    """Those under which the model predicts the data's first targets best."""
+    """Those under which the model predicts the targets of `prepared` best."""
     losses, config = [], model_config(model, possible[0])
     for tried in possible:
         prepared = dataclasses.replace(prepared, source_encoder=source_encoder(model, tried))
-        losses.append(mean_loss(config, params, prepared, prepared.training[:_TRIED]))
+        losses.append(mean_loss(config, params, prepared, prepared.training))
     best = min(range(len(possible)), key=losses.__getitem__)
-    if losses[best] >= _CLEARLY * losses[0]:
+    chance = math.log(len(possible[0].target_characters))
+    trained = losses[best] < _CLEARLY * chance
+    if losses[best] >= (_ALIKE if trained else _CLEARLY) * losses[0]:
         best = 0
+    if losses[best] > _CHANCE * chance:
+        print(
+            f"The model finds the data's targets less likely than chance does ({losses[best]:.3f} "
+            f"nats per target symbol, not {chance:.3f}), so the symbols, their order, the columns "
+            "of the data or the gates are probably not those of its training; check --vocabulary, "
+            "--data and --recurrent-activation."
+        )
     if len({one.source_padding for one in possible}) == 1 and not best:
         return possible[0]  # As expected, which need not be said.
     figures = ", ".join(

@@ -11,6 +11,7 @@ from s2s_testing import ROOT
 from s2s_jax.decoding.export import export
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.keras import padding
 from s2s_jax.keras.exporting import own_characters
 from s2s_jax.keras.importing import convert
 from s2s_jax.keras.request import ImportRequest
@@ -77,3 +78,14 @@ def test_a_forwards_model_stays_forwards():
     assert convert(asked).config.source_reading[2:] == (False, False)
     with pytest.raises(UserError, match="has no mask"):
         convert(asked._replace(padding="mask"))
+
+
+@pytest.mark.parametrize(("scale", "found"), [(1.0, "zeros-before"), (2.9, "zeros")])
+def test_a_trained_model_tells_paddings_apart_by_little(monkeypatch, scale, found):
+    def loss(config, params, prepared, pairs):
+        return scale * (0.99 if prepared.source_encoder.fill_before else 1.0)
+
+    monkeypatch.setattr(padding, "mean_loss", loss)
+    # The chance of one of 20 characters is 3.0 nats.
+    asked = ImportRequest([FIXTURE / "tutorial.h5"], str(FIXTURE / "pairs.txt"), 24)
+    assert convert(asked).characters.source_padding == found
