@@ -52,7 +52,7 @@ def find_characters(
     if counts != sizes:
         raise UserError(
             f"the model has {sizes[0]} source and {sizes[1]} target symbols, but {where} "
-            f"{counts[0]} and {counts[1]}; {_remedy(request, sizes, data)}"
+            f"{counts[0]} and {counts[1]}; {_remedy(request, sizes, counts, data)}"
         )
     given = {key: getattr(request, key) for key in _LENGTHS if getattr(request, key)}
     return dataclasses.replace(characters, **given)
@@ -102,11 +102,16 @@ def _tokens(saved: Saved, values: Mapping[str, Any]) -> tuple[Any, Any]:
     return named[0] or looks[0], named[1] or looks[1]
 
 
-def _remedy(request: ImportRequest, sizes: tuple[int, int], data: Path | None) -> str:
-    """What to do if the numbers of symbols are not the model's."""
+def _remedy(
+    request: ImportRequest, sizes: tuple[int, int], counts: tuple[int, int], data: Path | None
+) -> str:
+    """What to do if the numbers of symbols, `counts`, are not the model's, `sizes`."""
     if not request.vocabulary and data is not None and (n := numbers_of_lines(data, sizes)):
         return (
             f"its first {n[0]} to {n[-1]} lines have as many: add --num-samples {roundest(n)}, or "
             "the number used in training."
         )
-    return "give the data and --num-samples of its training, or its lists with --vocabulary."
+    remedy = "give the data and --num-samples of its training, or its lists with --vocabulary"
+    if {size - count for size, count in zip(sizes, counts, strict=True)} in ({1}, {0, 1}):
+        remedy += ', with "" first where the number 0 is padding'
+    return f"{remedy}."

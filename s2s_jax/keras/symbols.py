@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
+from s2s_jax.keras.remedies import how_to_convert, how_to_list
 from s2s_jax.runtime.files import shown, stand_in
 
 _MAX_BYTES = 1 << 26
@@ -30,13 +30,18 @@ _BOTH = (
 _STARTS_AND_ENDS = (
     ("\t", "\n"), ("START", "END"), ("START_", "_END"), ("[START]", "[END]"), ("[start]", "[end]"),
     ("<START>", "<END>"), ("<start>", "<end>"), ("start", "end"), ("startseq", "endseq"),
-    ("<SOS>", "<EOS>"), ("<sos>", "<eos>"), ("SOS", "EOS"), ("sos", "eos"), ("<BOS>", "<EOS>"),
-    ("<bos>", "<eos>"), ("bos", "eos"), ("<s>", "</s>"), ("<GO>", "<EOS>"), ("<go>", "<eos>"),
+    ("_START_", "_END_"), ("_start_", "_end_"), ("<SOS>", "<EOS>"), ("<sos>", "<eos>"),
+    ("[SOS]", "[EOS]"), ("SOS", "EOS"), ("sos", "eos"), ("sostok", "eostok"), ("<BOS>", "<EOS>"),
+    ("<bos>", "<eos>"), ("BOS", "EOS"), ("bos", "eos"), ("<s>", "</s>"), ("<GO>", "<EOS>"),
+    ("<go>", "<eos>"),
 )  # fmt: skip
 """What scripts of this kind put around a target."""
 
 _UNSEEN = ("[UNK]", "<UNK>")
 """How `TextVectorization` of Keras, and many programs, name what unseen symbols are read as."""
+
+_PADDING = re.compile(r"(?i:[<\[_]+pad(ding)?[>\]_]*)|PAD")
+"""How programs name the number 0, which they pad texts with."""
 
 _PICKLES = (b"\x80", b"\x93NUMPY")  # NumPy packs its dictionaries as pickles.
 
@@ -81,7 +86,8 @@ def read_vocabularies(paths: Sequence[Path], sizes: tuple[int, int]) -> Saved:
     if len(values) != 2:
         raise UserError(f"--vocabulary takes one file or two, not {len(values)}.")
     try:
-        source, target = (_side(value, size) for value, size in zip(values, sizes, strict=True))
+        source = _side(values[0], sizes[0], spare=1)
+        target = _side(values[1], sizes[1])
     except (UserError, ValueError) as error:
         raise UserError(f"{' and '.join(map(str, paths))}: {error}") from None
     return Saved(source, target, about)
@@ -115,31 +121,16 @@ def load(path: Path) -> Any:
         if instead := stand_in(data[:100]):
             raise UserError(f"{path} is {instead}")
         if data.startswith(_PICKLES) or path.suffix in (".pkl", ".pickle", ".p", ".npy"):
-            raise UserError(_how_to_convert(path))
+            raise UserError(how_to_convert(path))
         values = json.loads(data)
         return json.loads(values) if isinstance(values, str) else values
     except FileNotFoundError:
         raise UserError(f"no such file: {path}; name the JSON with --vocabulary.") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({shown(error, 120)}); write it again.") from None
-
-
-def _how_to_convert(path: Path) -> str:
-    """The message for a pickle: the lines that turn it into JSON where it was made."""
-    load = "pickle.load(open({}, 'rb'))"
-    if path.suffix == ".npy":
-        load = "__import__('numpy').load({}, allow_pickle=True).tolist()"
-    lines = [
-        "import json, pickle",
-        f"found = {load.format(repr(str(path)))}",
-        f"json.dump(found, open({str(path.with_suffix('.json'))!r}, 'w'), default=lambda x: "
-        "x.to_json() if hasattr(x, 'to_json') else x.tolist() if hasattr(x, 'tolist') else "
-        "sorted(x))",
-    ]
-    return (
-        f"{path} is a pickle, which may run any program, so it is never loaded here; if you trust "
-        f"it, turn it into JSON: python -c {shlex.quote('; '.join(lines))}"
-    )
+        why = f"{path} cannot be read ({shown(error, 120)})"
+        if path.suffix == ".json" or isinstance(error, OSError):
+            raise UserError(f"{why}; write it again.") from None
+        raise UserError(f"{why}; {how_to_list(path)}") from None
 
 
 def _both_sides(path: Path, value: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -152,17 +143,18 @@ def _both_sides(path: Path, value: Any) -> tuple[Sequence[Any], Mapping[str, Any
             return [found[key] for key in keys], found
     if isinstance(value, list) or _is_tokenizer(value) or _index(value):
         raise UserError(
-            f"{path} holds the symbols of one side; give both: --vocabulary SOURCE TARGET."
+            f"{path} holds the symbols of one side; give both: --vocabulary SOURCE TARGET (the "
+            "same file twice where both sides have the same)."
         )
     raise UserError(f"{path} must be an object with the lists {' and '.join(_BOTH[0])}.")
 
 
-def _side(value: Any, size: int) -> Side:
-    """The symbols of one side."""
+def _side(value: Any, size: int, spare: int = 0) -> Side:
+    """The symbols of one side; `spare` as in `_listed`."""
     if isinstance(value, list):
         return _plain(value)
     if not _is_tokenizer(value):
-        return _plain(_listed(_index(value), size))
+        return _plain(_listed(_index(value), size, spare))
     config = value["config"]
     if config.get("split", " ") != " ":
         raise UserError(f"a Tokenizer that splits at spaces was expected, not {config['split']!r}.")
@@ -171,12 +163,14 @@ def _side(value: Any, size: int) -> Side:
     if most := config.get("num_words"):
         symbols = {number: symbol for number, symbol in symbols.items() if number < most}
     filters = "" if config.get("char_level") else str(config.get("filters", ""))
-    listed = _with_unk(_listed(symbols, size), config.get("oov_token"))
+    listed = _with_unk(_listed(symbols, size, spare), config.get("oov_token"))
     return Side(listed, bool(config.get("lower")), filters, SPECIALS[3] in listed)
 
 
 def _plain(symbols: Sequence[Any]) -> Side:
-    """A side of symbols alone, one of which may stand for all unseen ones."""
+    """A side of symbols alone; one may stand for all unseen ones, and the first for none."""
+    if symbols and _PADDING.fullmatch(str(symbols[0])):
+        symbols = ["", *symbols[1:]]
     unseen = [symbol for symbol in symbols if symbol in _UNSEEN]
     if len(unseen) != 1 or SPECIALS[3] in symbols:
         return Side(tuple(symbols))
@@ -188,11 +182,20 @@ def _with_unk(symbols: Sequence[Any], unseen: str | None) -> tuple[Any, ...]:
     return tuple(SPECIALS[3] if symbol == unseen else symbol for symbol in symbols)
 
 
-def _listed(symbols: Mapping[int, str], size: int) -> tuple[str, ...]:
-    """Symbols in the order of their numbers; missing ones get names that no text has."""
+def _listed(symbols: Mapping[int, str], size: int, spare: int = 0) -> tuple[str, ...]:
+    """Symbols in the order of their numbers; missing ones get names that no text has.
+
+    An index that counts from 1 may have `spare` symbols more than the model has room for: programs
+    forgot the place of the 0, and what they cannot read stays unseen here.
+    """
     if not symbols:
         raise UserError("a list of symbols, an index or a Tokenizer was expected for each side.")
-    if min(symbols) < 0 or max(symbols) >= size:
+    if min(symbols) == 1 and size <= max(symbols) < size + spare:
+        print(
+            f"The index counts from 1 to {size}, but the model's {size} symbols from 0: it cannot "
+            f"read {shown(repr(symbols[size]), 40)}, which is left out."
+        )
+    elif min(symbols) < 0 or max(symbols) >= size:
         raise UserError(
             f"the model has {size} symbols, but the index has numbers from {min(symbols)} to "
             f"{max(symbols)}; give the one that was saved with the model."
