@@ -30,7 +30,8 @@ from s2s_jax.training.fitting.state import TrainingState
 
 _TRIED = 256  # Pairs that each padding is tried on.
 _CLEARLY = 0.9  # The loss must drop to this share: an untrained model cannot tell paddings apart.
-_ALIKE = 0.9999  # A trained one can, but for rounding.
+_TRAINED = 0.5  # Of the loss of chance: below it,
+_LITTLE = 0.97  # a drop to this share tells them apart.
 _CHANCE = 1.1  # An untrained model's loss is about that of chance, a wrong reading's far above it.
 
 
@@ -145,8 +146,8 @@ def _likeliest(
         losses.append(mean_loss(config, params, prepared, prepared.training))
     best = min(range(len(possible)), key=losses.__getitem__)
     chance = math.log(len(possible[0].target_characters))
-    trained = losses[best] < _CLEARLY * chance
-    if losses[best] >= (_ALIKE if trained else _CLEARLY) * losses[0]:
+    trained = losses[best] < _TRAINED * chance
+    if losses[best] >= (_LITTLE if trained else _CLEARLY) * losses[0]:
         best = 0
     if losses[best] > _CHANCE * chance:
         print(

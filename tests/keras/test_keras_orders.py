@@ -80,12 +80,12 @@ def test_a_forwards_model_stays_forwards():
         convert(asked._replace(padding="mask"))
 
 
-@pytest.mark.parametrize(("scale", "found"), [(1.0, "zeros-before"), (2.9, "zeros")])
+@pytest.mark.parametrize(("scale", "found"), [(1.0, "zeros-before"), (2.0, "zeros")])
 def test_a_trained_model_tells_paddings_apart_by_little(monkeypatch, scale, found):
     def loss(config, params, prepared, pairs):
-        return scale * (0.99 if prepared.source_encoder.fill_before else 1.0)
+        return scale * (0.95 if prepared.source_encoder.fill_before else 1.0)
 
     monkeypatch.setattr(padding, "mean_loss", loss)
-    # The chance of one of 20 characters is 3.0 nats.
+    # The chance of one of 20 characters is 3.0 nats; below half of it a model is trained.
     asked = ImportRequest([FIXTURE / "tutorial.h5"], str(FIXTURE / "pairs.txt"), 24)
     assert convert(asked).characters.source_padding == found
