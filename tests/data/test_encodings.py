@@ -52,6 +52,13 @@ def test_a_wrong_encoding_names_line_and_byte(tmp_path):
     assert "is not ascii: line 2 has the byte 0xc0" in error_of(path, encoding="ascii")
 
 
+@pytest.mark.parametrize("unmarked", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_needs_its_byte_order(tmp_path, unmarked):
+    path = write(tmp_path, "a.tsv", JAPANESE.encode(unmarked))
+    assert unmarked in error_of(path, encoding="utf-16")
+    assert read(path, encoding=unmarked).pairs == pairs(JAPANESE)
+
+
 def test_one_broken_line_in_utf8_is_not_taken_for_another_encoding(tmp_path):
     path = write(tmp_path, "a.tsv", FRENCH.encode() + b"caf\xe9\tx\n")
     message = error_of(path)

@@ -89,5 +89,10 @@ def _converted(
                 f"{shown(path)} is not {error.encoding}: line {line} has the byte"
                 f" 0x{error.object[error.start]:02x}; give another `encoding`"
             ) from error
+        except UnicodeError as error:  # UTF-16 without a byte order mark, for one.
+            raise UserError(
+                f"{shown(path)} is not in the `encoding` given: {shown(error, 80)}; give another,"
+                " such as utf-16-le or utf-16-be for UTF-16 without a byte order mark"
+            ) from error
         line += text.count("\n")
         yield text.encode()
