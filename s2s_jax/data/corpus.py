@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from s2s_jax.config import EVERYTHING, Reading
-from s2s_jax.data.reading.tables import Row, open_table, plain_rows
+from s2s_jax.data.reading.delimited import Row, plain_rows
+from s2s_jax.data.reading.tables import open_table
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import safe_name, shown
 
@@ -20,6 +21,8 @@ _REMEDIES = {
     "no tab": "put a tab between source and target on each line, name what stands there"
     " (`separator`), or give a second file of targets",
     "too few columns": "give the right `separator`, and the right `columns`",
+    "too many columns": "put double quotes around a text that holds the separator, or give the"
+    " right `separator`",
     "broken quotes": "close the quotes, or give `quotes` text",
     "broken JSON": "put one JSON object on each line",
     "no text": "give two fields of text by `columns`",

@@ -12,8 +12,8 @@ from s2s_jax.config import EMBEDDED, DataConfig, Files, Reading, files
 from s2s_jax.data.batching import Examples
 from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, hash_of_pairs, read_pairs
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
+from s2s_jax.data.reading.delimited import clean
 from s2s_jax.data.reading.download import resolve
-from s2s_jax.data.reading.tables import clean
 from s2s_jax.data.splitting import split_pairs
 from s2s_jax.data.vocabulary import Draw, SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError

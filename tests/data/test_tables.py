@@ -149,13 +149,6 @@ def test_quotes_that_may_enclose_or_not_are_asked_about(tmp_path, content):
     assert read(path, quotes="csv").pairs[0].source == enclosed
 
 
-def test_a_quote_that_nothing_closes_costs_no_other_line_in_silence(tmp_path):
-    content = b'a,b\nc,"d" e\nf,g\n'
-    corpus = read(write(tmp_path, "a.csv", content))
-    assert corpus.pairs == [Pair("a", "b"), Pair("f", "g")]
-    assert corpus.skipped == {"broken quotes": Skipped(1, (2,))}
-
-
 # Columns
 
 
@@ -168,6 +161,30 @@ def test_numbers_in_the_first_column_are_not_sources(tmp_path):
     assert read(path, columns="4,2").pairs == [Pair(*p[::-1]) for p in expected]
     numbers = [Pair("1", "Go."), Pair("2", "Hi.")]
     assert read(path, columns="1,2").pairs == numbers
+
+
+@pytest.mark.parametrize(
+    ("row", "said", "which"),
+    [
+        ("1.0{n}/Go {n}./Va {n} !", "column 1 of a.tsv holds only numbers", "2,3"),
+        ("-0,{n}/Go {n}./Va {n} !", "column 1 of a.tsv holds only numbers", "2,3"),
+        ("Go {n}./0.9{n}/Va {n} !", "column 2 of a.tsv holds only numbers", "1,3"),
+        ("en/Go {n}./fr/Va {n} !", "column 1 of a.tsv holds 'en' on every line", "2,4"),
+        ("Go {n}.//Va {n} !", "column 2 of a.tsv holds '' on every line", "1,3"),
+    ],
+)
+def test_labels_among_several_columns_are_no_texts(tmp_path, row, said, which):
+    rows = [row.format(n=n).replace("/", "\t") for n in range(12)]
+    path = write(tmp_path, "a.tsv", "\n".join(rows).encode())
+    message = error_of(path)
+    assert said in message and f"`columns` {which} for 'Go 0.' and 'Va 0 !'" in message
+    assert read(path, columns=which).pairs == [Pair(f"Go {n}.", f"Va {n} !") for n in range(12)]
+
+
+def test_numbers_are_targets_where_no_other_column_has_texts(tmp_path):
+    rows = [f"number {n}\t{n}\tCC-BY" for n in range(12)]
+    path = write(tmp_path, "a.tsv", "\n".join(rows).encode())
+    assert read(path).pairs == [Pair(f"number {n}", str(n)) for n in range(12)]
 
 
 def test_numbers_are_sources_where_there_is_but_one_more_column(tmp_path):
@@ -193,10 +210,18 @@ def test_a_header_is_asked_about_and_its_names_can_be_given(tmp_path, name, cont
     assert len(both.pairs) == 2
 
 
-@pytest.mark.parametrize("columns", ["3,1", "0,1", "en,xx", "1", "1,2,3", "1,1", ",", "a,b"])
+@pytest.mark.parametrize(
+    "columns",
+    ["3,1", f"1,{'9' * 30}", f"1,{'9' * 9999}", "0,1", "en,xx", "1", "1,2,3", "1,1", ",", "a,b"],
+)
 def test_columns_that_are_not_there(tmp_path, columns):
     path = write(tmp_path, "a.tsv", b"en\tfr\nGo.\tVa !\n")
     assert "`columns`" in error_of(path, columns=columns)
+
+
+def test_a_name_that_two_columns_have_is_no_name(tmp_path):
+    path = write(tmp_path, "a.tsv", b"text\ttext\tfr\n1\tGo.\tVa !\n")
+    assert "asks for 'text'" in error_of(path, columns="text,fr")
 
 
 # JSON lines

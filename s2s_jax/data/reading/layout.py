@@ -5,8 +5,9 @@ What can be read in two ways is refused, with a message that names the option to
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s2s_jax.config import Reading
 from s2s_jax.data.reading.separators import SEPARATORS, find_quotes, find_separator, split_rows
@@ -14,6 +15,8 @@ from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
 _ROWS = 1_000  # First lines that are looked at for separator, columns and header.
+_SAME_LINES = 10  # From so many on, a cell that is always the same is no text to learn from.
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?")
 _NAMES = """
 source src target tgt trg input output original translation translated sentence text phrase question
 answer query response reply prompt completion instruction context utterance label summary article
@@ -47,6 +50,7 @@ class Columns:
       source: the place of the source column, from 0.
       target: the place of the target column.
       header: whether the first line names the columns.
+      width: how many columns there are; a row with more of them is none. 0 = any number.
     """
 
     separator: str = "\t"
@@ -54,18 +58,24 @@ class Columns:
     source: int = 0
     target: int = 1
     header: bool = False
+    width: int = 0
 
     def __str__(self) -> str:
         """The layout in words; empty for plain tab-separated pairs."""
         if self == PLAIN:
             return ""
         text = f"columns {self.source + 1} and {self.target + 1}"
-        text += f", separated by {SEPARATORS.get(self.separator, shown(self.separator))}"
+        text += f", separated by {_called(self.separator)}"
         text += ", quotes as in CSV" if self.quoted else ""
         return text + (", below a header" if self.header else "")
 
 
 PLAIN = Columns()
+
+
+def _called(separator: str) -> str:
+    """What messages call a separator."""
+    return SEPARATORS.get(separator, shown(separator))
 
 
 def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
@@ -88,16 +98,17 @@ def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
     if quoted and (len(separator) != 1 or separator in '"\r\n'):
         raise UserError("`quotes` csv needs a `separator` of one character; give another")
     rows = split_rows(lines[:_ROWS], separator, quoted)
+    found = Columns(separator, quoted, width=_usual_width(separator, rows))
     if chosen := _wanted(reading.columns):
-        return _chosen_columns(chosen, Columns(separator, quoted), rows, name)
-    _refuse_numbers(rows, name)
+        return _chosen_columns(chosen, found, rows, name)
+    _refuse_labels(rows, name)
     if len(rows) > 1 and _is_header(rows[0][:2]):
         names = shlex.quote(",".join(cell.strip() for cell in rows[0][:2]))
         raise UserError(
             f"line 1 of {shown(name)} looks like the names of its columns; give `columns`"
             f" {shown(names, 60)} if it is, or `columns` 1,2 if it is a pair"
         )
-    return Columns(separator, quoted)
+    return found
 
 
 def choose_fields(columns: str, names: Sequence[str], name: str) -> tuple[str, str]:
@@ -155,38 +166,68 @@ def _chosen_columns(
     chosen: tuple[str, str], found: Columns, rows: Sequence[Sequence[str]], name: str
 ) -> Columns:
     """The columns asked for, by number or by name."""
-    if all(column.isdecimal() and int(column) for column in chosen):
+    if all(column.isdecimal() and len(column) < 10 and int(column) for column in chosen):
         source, target = (int(column) - 1 for column in chosen)
-        return Columns(found.separator, found.quoted, source, target)
+        widest = max(map(len, rows), default=0)
+        if rows and max(source, target) >= widest:
+            raise UserError(
+                f"`columns` asks for number {max(source, target) + 1}, but the first lines of"
+                f" {shown(name)} have no more than {widest}, separated by"
+                f" {_called(found.separator)}; give others, or the right `separator`"
+            )
+        width = found.width and max(found.width, source + 1, target + 1)
+        return replace(found, source=source, target=target, width=width)
     header = [cell.strip().casefold() for cell in (rows[0] if rows else [])]
     for column in chosen:
-        if column.casefold() not in header:
+        if header.count(column.casefold()) != 1:
             raise UserError(
                 f"`columns` asks for {shown(column, 60)!r}, but line 1 of {shown(name)} names"
-                f" {shown(', '.join(rows[0]) if rows else 'none', 120)!r}; give two of these, or"
-                " two numbers"
+                f" {shown(', '.join(rows[0]) if rows else 'none', 120)!r}; give two names that"
+                " stand there once, or two numbers"
             )
     source, target = (header.index(column.casefold()) for column in chosen)
-    return Columns(found.separator, found.quoted, source, target, header=True)
+    return replace(found, source=source, target=target, header=True, width=len(header))
 
 
-def _refuse_numbers(rows: Sequence[Sequence[str]], name: str) -> None:
-    """Raises if the first of several columns numbers the lines, rather than holding sources."""
+def _usual_width(separator: str, rows: Sequence[Sequence[str]]) -> int:
+    """How many columns most rows have; 0 where a row may have any number of them."""
+    widths = Counter(map(len, rows)).most_common(1)
+    return widths[0][0] if widths and separator != "\t" else 0
+
+
+def _refuse_labels(rows: Sequence[Sequence[str]], name: str) -> None:
+    """Raises if of several columns one of the first two labels the lines, instead of a text.
+
+    Where no other column has texts, the second may hold what it likes.
+    """
     body = [row for row in rows[1:] or rows if len(row) > 2]
-    if not body or len(rows[0]) < 3 or not all(row[0].strip().isdecimal() for row in body):
+    if not body or len(rows[0]) < 3:
         return
     width = min(map(len, body))
-    texts = [i for i in range(width) if not all(row[i].strip().isdecimal() for row in body)]
+    labels = [_label([row[place].strip() for row in body]) for place in range(width)]
+    texts = [place for place, label in enumerate(labels) if not label]
+    column = next((place for place, label in enumerate(labels[:2]) if label), None)
+    if column is None or (column == 1 and len(texts) < 2):
+        return
     first, second = texts[:2] if len(texts) > 1 else [0, *texts, 1][:2]
     example, which = rows[0], f"{first + 1},{second + 1}"
     names = [rows[0][place].strip() for place in (first, second)]
     if _is_header(names):
         example, which = body[0], shlex.quote(",".join(names))
     raise UserError(
-        f"column 1 of {shown(name)} holds only numbers; give the columns of source and target,"
-        f" such as `columns` {shown(which, 60)} for {shown(example[first], 40)!r} and"
-        f" {shown(example[second], 40)!r}"
+        f"column {column + 1} of {shown(name)} holds {shown(labels[column], 40)}; give the columns"
+        f" of source and target, such as `columns` {shown(which, 60)} for"
+        f" {shown(example[first], 40)!r} and {shown(example[second], 40)!r}, or `columns` 1,2 to"
+        " take it as it is"
     )
+
+
+def _label(cells: Sequence[str]) -> str:
+    """What the cells of a column hold if it is no text; else an empty text."""
+    if all(map(_NUMBER.fullmatch, cells)):
+        return "only numbers"
+    same = len(cells) >= _SAME_LINES and len(set(cells)) == 1
+    return f"{cells[0]!r} on every line" if same else ""
 
 
 def _is_header(cells: Sequence[str]) -> bool:

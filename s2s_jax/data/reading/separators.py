@@ -4,7 +4,7 @@ import csv
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePath
 
@@ -14,7 +14,9 @@ from s2s_jax.runtime.files import shown
 SEPARATORS = {"\t": "tabs", "|||": "|||", ";": "semicolons", ",": "commas", "^": "^", "|": "|"}
 """Those looked for, and what messages call them."""
 
-_MOST_LINES = 20  # Of one field in quotes.
+MOST_LINES = 20
+"""Of one field in quotes, where these may be a mistake."""
+
 _FIELD = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -93,7 +95,7 @@ def _records(lines: Sequence[str], separator: str, width: int) -> Iterator[str]:
     place = 0
     while place < len(lines):
         record, end = lines[place], place + 1
-        while record.count('"') % 2 and end < min(len(lines), place + _MOST_LINES):
+        while record.count('"') % 2 and end < min(len(lines), place + MOST_LINES):
             if min(record.count(separator), lines[end].count(separator)) + 1 >= width:
                 break
             record += "\n" + lines[end]
@@ -112,5 +114,13 @@ def split_rows(lines: Sequence[str], separator: str, quoted: bool) -> list[list[
         return [line.split(separator) for line in lines]
     rows: list[list[str]] = []
     with suppress(csv.Error):  # The rows before a fault show enough.
-        rows.extend(csv.reader((line + "\n" for line in lines), delimiter=separator))
+        rows.extend(csv_reader((line + "\n" for line in lines), separator))
     return rows
+
+
+def csv_reader(
+    lines: Iterable[str], separator: str, *, strict: bool = False
+) -> Iterator[list[str]]:
+    """The rows of CSV, in which a space may stand between a separator and an opening quote."""
+    spaced = separator != " "
+    return csv.reader(lines, delimiter=separator, strict=strict, skipinitialspace=spaced)

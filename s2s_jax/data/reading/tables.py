@@ -1,8 +1,6 @@
 """Data files as rows of two texts: delimited text, JSON lines, or two files side by side."""
 
-import csv
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -10,18 +8,12 @@ from pathlib import Path, PurePath
 
 from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.data.reading.arrow import ArrowData, is_arrow
-from s2s_jax.data.reading.layout import PLAIN, Columns, choose_fields, find_columns
+from s2s_jax.data.reading.delimited import Row, clean, plain_rows, quoted_rows
+from s2s_jax.data.reading.layout import choose_fields, find_columns
 from s2s_jax.data.reading.lines import Lines, open_lines
 from s2s_jax.data.reading.records import json_record, list_in_json, texts_of
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
-
-Row = tuple[str, str] | str
-"""Source and target as they stand, or the reason why a line has none."""
-
-# Unicode's category Cc never changes; a tab is fine in a text. Lone surrogates, which
-# JSON can spell, have no place in a text file.
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -92,60 +84,8 @@ def _table(lines: Lines, reading: Reading) -> Table:
         form = f"JSON lines, fields {fields[0]} and {fields[1]}"
         return Table(lines.name, _json_rows(lines, fields), form, lines.count_rest)
     columns = find_columns(reading, lines.name, head)
-    rows = _quoted_rows(lines, columns) if columns.quoted else plain_rows(lines, columns)
+    rows = quoted_rows(lines, columns) if columns.quoted else plain_rows(lines, columns)
     return Table(lines.name, rows, str(columns), lines.count_rest)
-
-
-def plain_rows(
-    lines: Iterable[tuple[int, str | None]], columns: Columns = PLAIN
-) -> Iterator[tuple[int, Row]]:
-    """The rows of lines in which a separator always separates."""
-    separator, least = columns.separator, max(columns.source, columns.target)
-    missing = "no tab" if separator == "\t" and least == 1 else "too few columns"
-    header = columns.header
-    for number, line in lines:
-        if header and line:
-            header = False
-        elif line is None:
-            yield number, "line too long"
-        # The whole line counts: a carriage return among the other columns may hide more pairs.
-        elif _CONTROL.search(line):
-            yield number, "control character"
-        elif len(fields := line.split(separator, least + 1)) <= least:
-            yield number, missing
-        elif separator == "\t":
-            yield number, (fields[columns.source], fields[columns.target])
-        else:
-            yield number, (_flat(fields[columns.source]), _flat(fields[columns.target]))
-
-
-def _quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
-    """The rows of lines in which fields may stand in quotes, and go on in the next line."""
-    last, too_long, header = 0, False, columns.header
-
-    def text() -> Iterator[str]:
-        """The lines as csv reads them, empty where one is too long; notes how far it has read."""
-        nonlocal last, too_long
-        for number, line in lines:
-            last, too_long = number, line is None
-            yield f"{line or ''}\n"
-
-    reader = csv.reader(text(), delimiter=columns.separator, strict=True)
-    while True:
-        first = last + 1
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield first, "control character" if "new-line" in str(error) else "broken quotes"
-            continue
-        if header and fields:
-            header = False
-        elif len(fields) <= max(columns.source, columns.target):
-            yield first, "line too long" if too_long else "too few columns"
-        else:
-            yield first, clean(fields[columns.source], fields[columns.target])
 
 
 def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row]]:
@@ -216,13 +156,3 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
 
     form = f"the lines of {sources.name} with those of {targets.name}"
     return Table(sources.name, rows(), form, count_rest)
-
-
-def clean(source: str, target: str) -> Row:
-    """The pair with line breaks and tabs as spaces, or what is wrong with it."""
-    source, target = _flat(source), _flat(target)
-    return "control character" if _CONTROL.search(source + target) else (source, target)
-
-
-def _flat(text: str) -> str:
-    return re.sub(r"[\t\r\n]+", " ", text)
