@@ -14,6 +14,7 @@ from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import decoded_lines, evaluate, evaluation_lines
 from s2s_jax.evaluation.fingerprint import sources_of
+from s2s_jax.runs.folder import holds_run
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
 
@@ -40,7 +41,7 @@ def judge(
       UserError: if the file cannot be read or has no pair.
     """
     as_usual = dataclasses.replace(EVERYTHING, swap=reading.swap)
-    if reading == as_usual and path.suffix.lower() in (".tsv", ".txt"):
+    if reading == as_usual and holds_run(path.parent):
         reading = dataclasses.replace(reading, **AS_WRITTEN)
     corpus = read_pairs(path, reading)
     for text in corpus.skipped_texts():

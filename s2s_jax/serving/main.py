@@ -109,7 +109,9 @@ def run() -> int:
     asked = {name: flags.pop(name) for name in _READING if name in flags}
     reading = dataclasses.replace(EVERYTHING, **asked)
 
-    from s2s_jax.serving.serving import DecodeRequest, decode  # After --help, which needs no JAX.
+    # After --help, which needs no JAX.
+    from s2s_jax.serving.request import DecodeRequest
+    from s2s_jax.serving.serving import decode
 
     script = Path(sys.argv[0])
     beside = script.resolve().parent if script.name == "decode.py" else None

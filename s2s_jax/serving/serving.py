@@ -7,15 +7,11 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 from s2s_jax.command_line import typed
-from s2s_jax.config import EVERYTHING, Reading
-from s2s_jax.config.search import WIDEST_BEAM
-from s2s_jax.config.web import WebConfig
-from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.export import export
 from s2s_jax.decoding.translation import Translation
 from s2s_jax.decoding.translator import Translator
@@ -28,34 +24,12 @@ from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
 from s2s_jax.serving.answering import answerer
 from s2s_jax.serving.conversation import converse
-from s2s_jax.serving.drawing import check_drawing, draw_answers, keep
+from s2s_jax.serving.drawing import draw_answers, keep
+from s2s_jax.serving.request import DecodeRequest, check
 from s2s_jax.serving.streaming import Line, read_chunks, to_line
 
 _WEB_PACKAGES = "starlette uvicorn"
 _CHUNK = 4096  # Lines decoded together: enough to sort by length, while memory stays flat.
-
-
-class DecodeRequest(NamedTuple):
-    """What the user asked for: decode.py's flags, those of a `DecodeConfig` in `search`."""
-
-    texts: list[str]
-    search: Mapping[str, Any]
-    checkpoints: tuple[Path, ...] = ()
-    step: str = "best"
-    input: str | None = None
-    output: Path | None = None
-    json: bool = False
-    score: bool = False
-    evaluate: Path | None = None
-    reading: Reading = EVERYTHING
-    platform: str | None = None
-    devices: int | None = None
-    export: Path | None = None
-    attention: Path | None = None
-    web: bool = False
-    page: WebConfig = WebConfig()
-    beside: Path | None = None
-    """Where else to look for `checkpoints/` when there is none here."""
 
 
 def decode(request: DecodeRequest) -> int:
@@ -64,7 +38,7 @@ def decode(request: DecodeRequest) -> int:
     Raises:
       UserError: if the request cannot be fulfilled; an output file is then left as it was.
     """
-    _check(request)
+    check(request)
     if request.web:
         return _serve(request)
     keep_compiled_programs()
@@ -156,63 +130,6 @@ def _run_folders(request: DecodeRequest) -> tuple[Path, ...]:
         if folder.is_file():
             raise UserError(f"--checkpoint must be the folder of a run, but {folder} is a file.")
     return request.checkpoints
-
-
-def _check(request: DecodeRequest) -> None:
-    """Raises for flags that contradict each other and for an output that cannot be written."""
-    if request.web:
-        return _check_web(request)
-    config = _as_far_as_known(request.search)
-    if request.page != WebConfig():
-        raise UserError("--host, --port and --share are about the page; give --web with them.")
-    if request.texts and request.input is not None:
-        raise UserError("give sentences or --input, not both.")
-    if request.evaluate is not None and (request.texts or request.input is not None):
-        raise UserError("--evaluate reads its file alone; leave out the sentences and --input.")
-    if request.evaluate is not None and request.score:
-        raise UserError(
-            "--evaluate is about decoded answers and --score about given ones; give one."
-        )
-    if request.evaluate is not None and config.strict:
-        raise UserError("--evaluate counts all sentences; leave out --strict.")
-    searching = config.beam > 1 or config.sample or request.score or request.evaluate is not None
-    if request.export is not None and (searching or request.texts or request.input is not None):
-        raise UserError(
-            "--export writes the greedy decoder and does nothing else; leave out the rest."
-        )
-    if request.score and (config.sample or config.beam > 1):
-        raise UserError("--score decodes nothing; leave out --beam, --n-best and --sample.")
-    if request.attention is not None:
-        check_drawing(request.attention, request.evaluate or request.export)
-    if request.reading.swap and request.evaluate is None and not request.score:
-        raise UserError("--swap is about the columns of --evaluate and --score; give one of them.")
-    if request.output is not None and not request.output.absolute().parent.is_dir():
-        raise UserError(
-            f"--output {request.output} needs a folder that exists; make "
-            f"{request.output.absolute().parent} first."
-        )
-
-
-def _as_far_as_known(search: Mapping[str, Any]) -> DecodeConfig:
-    """The configuration asked for, whose beam may be the run's, which is not known yet.
-
-    Raises:
-      UserError: for a value out of its range, and for values that contradict each other.
-    """
-    DecodeConfig.check(search)
-    beam = {} if search.get("sample") else {"beam": min(search.get("n_best", 1), WIDEST_BEAM)}
-    return DecodeConfig(**{**beam, **search})
-
-
-def _check_web(request: DecodeRequest) -> None:
-    """Raises for flags that a page has no use for."""
-    page = {"search", "page", "web", "checkpoints", "step", "platform", "beside"}
-    plain = DecodeRequest([], {})
-    for name in request._fields:
-        if name not in page and getattr(request, name) != getattr(plain, name):
-            raise UserError(f"--web serves a page and nothing else; leave out {name}.")
-    if request.search:
-        raise UserError("the page of --web has its own settings; leave out those of decoding.")
 
 
 def _open_input(

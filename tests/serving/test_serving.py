@@ -269,10 +269,15 @@ def test_an_evaluation_says_what_training_said(trained, capsys, tmp_path):
 
 
 def test_pairs_to_evaluate_on_are_read_as_written_or_as_asked(trained, capsys, tmp_path):
-    written = tmp_path / "validation.tsv"
+    run = Path(shutil.copytree(trained[1], tmp_path / "run"))
+    written = run / "validation.tsv"
     written.write_text('12\t"douze"\tdouze\n13\t"treize"\ttreize\n')
     found, said = evaluation(capsys, trained[1], written)
     assert (found["sentences"], said) == (2, [])
+    elsewhere = tmp_path / "validation.tsv"
+    elsewhere.write_text("1\tHe eats.\t9\tIl mange.\n")
+    with pytest.raises(UserError, match=r"holds only numbers; .* 2,4 for 'He eats\.'"):
+        evaluation(capsys, trained[1], elsewhere)
     table = tmp_path / "pairs.csv"
     table.write_text("id,fr,en\n7,Il mange.,He eats.\n", "utf-16")
     reading = replace(EVERYTHING, columns="en,fr", encoding="utf-16")
@@ -316,6 +321,13 @@ def test_a_run_that_does_not_say_what_it_was_trained_on_is_judged(trained, capsy
         ({"score": True, "search": {"beam": 2}}, "--score decodes nothing"),
         ({"score": True, "search": {"sample": True}}, "--score decodes nothing"),
         ({"texts": ["Go."], "reading": SWAPPED}, "--swap"),
+        ({"texts": ["Go."], "reading": replace(EVERYTHING, columns="2,1")}, "--columns, .* UTF-8"),
+        ({"input": "one.txt", "reading": replace(EVERYTHING, encoding="cp1252")}, "--encoding"),
+        ({"score": True, "reading": replace(SWAPPED, separator=";")}, "--separator, .*<TAB>"),
+        ({"input": "one.txt", "output": Path("./one.txt")}, "--output .* would replace"),
+        ({"evaluate": Path("one.txt"), "output": Path("one.txt")}, "--output .* would replace"),
+        ({"export": Path("x.s2s"), "output": Path("y")}, "--export writes"),
+        ({"export": Path("x.s2s"), "json": True}, "--export writes"),
         (
             {"texts": ["Go."], "output": Path("no/such/out.txt")},
             "--output .* folder .*no/such first",
