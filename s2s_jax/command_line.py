@@ -114,7 +114,9 @@ def main(run: Callable[[], int]) -> NoReturn:
             sys.stdout.flush()
     except UserError as error:
         status = _complain(str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ImportError) as error:
+        if not _interrupted(error):
+            raise
         print("stopped", file=sys.stderr)
         status = 128 + signal.SIGINT
     except BrokenPipeError:
@@ -145,6 +147,13 @@ def typed(script: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Such as "1 epoch" or "1,000 epochs"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether this is Ctrl-C, or an extension module that it kept from being loaded."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _quiet_libraries() -> None:

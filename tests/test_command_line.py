@@ -32,6 +32,12 @@ def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
     signal.pause()
 
+def ctrl_c_while_loading():
+    try:
+        ctrl_c()
+    except KeyboardInterrupt as error:
+        raise ImportError("initialization failed") from error
+
 def mistake(text):
     raise UserError(text)
 
@@ -120,9 +126,15 @@ def test_a_fault_of_the_program_keeps_its_traceback(tool):
     assert "Traceback" in error and "ZeroDivisionError" in error
 
 
-def test_ctrl_c_says_one_word(tool):
+@pytest.mark.parametrize("failure", ["ctrl_c()", "ctrl_c_while_loading()"])
+def test_ctrl_c_says_one_word(tool, failure):
     expected = (128 + signal.SIGINT, "line 0\n", "stopped\n")
-    assert outcome(tool("--fail", "ctrl_c()")) == expected
+    assert outcome(tool("--fail", failure)) == expected
+
+
+def test_a_package_that_is_missing_keeps_its_traceback(tool):
+    status, _, error = outcome(tool("--fail", "__import__('no_such_package')"))
+    assert status == 1 and "ModuleNotFoundError" in error
 
 
 def test_a_reader_that_leaves_is_no_error(tool):
