@@ -128,6 +128,14 @@ def _read(data: Files, reading: Reading, progress: bool) -> Corpus:
     return read_pairs(tuple(resolve(file, progress) for file in files(data)), reading)
 
 
+def _part(name: str, data: Files, reading: Reading, progress: bool) -> Corpus:
+    """What `_read` does; what is wrong is said of the option of this name."""
+    try:
+        return _read(data, reading, progress)
+    except UserError as error:
+        raise UserError(str(error).replace("`data`", f"`{name}`")) from error
+
+
 def prepare(
     config: DataConfig,
     seed: int,
@@ -155,7 +163,7 @@ def prepare(
     corpus = corpus or load_corpus(config, seed, progress, pairs)
     given = {"validation": config.validation, "test": config.test}
     all_pairs = dataclasses.replace(config, num_samples=0)
-    parts = {name: _read(data, all_pairs, progress) for name, data in given.items() if data}
+    parts = {name: _part(name, data, all_pairs, progress) for name, data in given.items() if data}
     if "validation" in parts:
         training, validation = corpus.pairs, parts["validation"].pairs
     else:

@@ -206,3 +206,11 @@ def test_sources_are_filled_up_as_the_encoder_has_it(data_file):
 def test_the_longest_are_those_of_training_in_tokens(data_file):
     prepared = of_file(data_file, source_tokens="word", validation_split=0.5)
     assert prepared.longest == (3, max(len(pair.target) for pair in prepared.training))
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_part_that_is_not_there_is_named(tmp_path, part):
+    path = tmp_path / "a.tsv"
+    path.write_text("Go.\tVa !\nRun!\tCours !\n")
+    with pytest.raises(UserError, match=f"^`{part}` needs a file"):
+        prepare(DataConfig(data=str(path), **{part: "missing"}), 0)
