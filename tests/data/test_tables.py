@@ -251,6 +251,7 @@ def test_fields_of_json_lines(tmp_path):
 def test_a_list_in_json_is_refused_with_what_makes_it_lines(tmp_path):
     content = json.dumps([{"a": "Go.", "b": "Va !"}], indent=1).encode()
     assert "jq -c '.[]'" in error_of(write(tmp_path, "a.json", content))
+    assert "jq -c '.[]'" in error_of(write(tmp_path, "a.jsonl", content))
     assert read(write(tmp_path, "b.json", b'{"a": "Go.", "b": "Va !"}\n')).pairs == PAIRS[:1]
 
 
@@ -287,6 +288,11 @@ def test_two_files_are_read_line_by_line(tmp_path):
     assert not corpus.skipped
     assert read(paths, swap=True).pairs[0] == Pair("Va !", "Go.")
     assert "one column each; leave out `columns`" in error_of(paths, columns="1,2")
+
+
+def test_two_files_of_pairs_are_no_sources_and_targets(tmp_path):
+    paths = [write(tmp_path, name, lines(TEXTS, "\t")) for name in ("a.tsv", "b.tsv")]
+    assert "give one file, with the lines of both" in error_of(tuple(paths))
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 3])

@@ -10,6 +10,7 @@ from typing import Any
 _DEEPEST = 8  # Objects within objects, of which the texts have names.
 _LISTED = re.compile(r'\s*\{\s*"(\w+)"\s*:\s*\[\s*\{')
 """One object whose first field is a list of objects."""
+_LIST = re.compile(r'\s*\[\s*\{\s*"(\w+)"\s*:')
 
 
 def json_record(line: str) -> Any:
@@ -47,4 +48,5 @@ def list_in_json(head: Sequence[str], texts: Mapping[str, str | int], whole: boo
     if any(isinstance(text, str) for text in texts.values()):
         return ""
     listed = _LISTED.match("\n".join(head))
+    whole = whole or bool(_LIST.match("\n".join(head)))
     return f'."{listed[1]}"[]' if listed else ".[]" * whole

@@ -88,6 +88,12 @@ def _table(lines: Lines, reading: Reading) -> Table:
     return Table(lines.name, rows, str(columns), lines.count_rest)
 
 
+def _has_columns(head: list[str]) -> bool:
+    """Whether most lines have a tab, by the first of them."""
+    lines = [line for line in head if line.strip()]
+    return 2 * sum("\t" in line for line in lines) > len(lines)
+
+
 def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row]]:
     for number, line in lines:
         record = None if line is None else json_record(line)
@@ -121,6 +127,12 @@ def _arrow_table(data: ArrowData, reading: Reading) -> Table:
 
 def _parallel(sources: Lines, targets: Lines) -> Table:
     """Two files with a line in the one for each line of the other."""
+    if all(_has_columns(lines.head()) for lines in (sources, targets)):
+        raise UserError(
+            f"two files are one of sources and one of targets, but {shown(sources.path)} and"
+            f" {shown(targets.path)} have tabs in their lines; give one file, with the lines of"
+            " both"
+        )
     counts = [0, 0]
 
     def refuse_unequal() -> None:
