@@ -217,8 +217,8 @@ def _refuse_labels(rows: Sequence[Sequence[str]], name: str) -> None:
     raise UserError(
         f"column {column + 1} of {shown(name)} holds {shown(labels[column], 40)}; give the columns"
         f" of source and target, such as `columns` {shown(which, 60)} for"
-        f" {shown(example[first], 40)!r} and {shown(example[second], 40)!r}, or `columns` 1,2 to"
-        " take it as it is"
+        f" {shown(example[first], 40)!r} and {shown(example[second], 40)!r}"
+        f"{', or `columns` 1,2 to take it as it is' * (which != '1,2')}"
     )
 
 

@@ -66,7 +66,7 @@ def _table(lines: Lines, reading: Reading) -> Table:
     if 2 * sum("\0" in line for line in head) > len(head):
         raise UserError(
             f"{shown(lines.path)} looks like UTF-16 or a binary file: save it as UTF-8 text;"
-            " or give its `encoding`"
+            " or give its `encoding`, such as utf-16-le"
         )
     first = next((line for line in head if line.strip()), "")
     record = json_record(first)
