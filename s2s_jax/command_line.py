@@ -105,6 +105,7 @@ def main(run: Callable[[], int]) -> NoReturn:
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     warnings.simplefilter("always", RunWarning)
     warnings.showwarning = _warn
+    interrupted = False
     try:
         try:
             status = run()
@@ -118,6 +119,7 @@ def main(run: Callable[[], int]) -> NoReturn:
         if not _interrupted(error):
             raise
         print("stopped", file=sys.stderr)
+        interrupted = True
         status = 128 + signal.SIGINT
     except BrokenPipeError:
         status = 128 + 13  # The reader is gone (| head): the status of a process killed by SIGPIPE.
@@ -128,6 +130,10 @@ def main(run: Callable[[], int]) -> NoReturn:
     if status == 2:
         gc.collect()  # What reports to the hook does so while there is one.
     _silence()
+    if interrupted:  # What JAX was busy with may crash the interpreter as it shuts down.
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os._exit(128 + signal.SIGINT)
     sys.exit(status)
 
 

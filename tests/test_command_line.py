@@ -14,7 +14,7 @@ from s2s_jax.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent
 
 SCRIPT = """
-import asyncio, os, resource, signal, sys
+import asyncio, atexit, os, resource, signal, sys
 from s2s_jax.command_line import Parser, main
 from s2s_jax.errors import UserError
 
@@ -31,6 +31,10 @@ def run():
 def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
     signal.pause()
+
+def ctrl_c_before_a_crash():
+    atexit.register(os.kill, os.getpid(), signal.SIGSEGV)
+    ctrl_c()
 
 def ctrl_c_while_loading():
     try:
@@ -126,7 +130,9 @@ def test_a_fault_of_the_program_keeps_its_traceback(tool):
     assert "Traceback" in error and "ZeroDivisionError" in error
 
 
-@pytest.mark.parametrize("failure", ["ctrl_c()", "ctrl_c_while_loading()"])
+@pytest.mark.parametrize(
+    "failure", ["ctrl_c()", "ctrl_c_while_loading()", "ctrl_c_before_a_crash()"]
+)
 def test_ctrl_c_says_one_word(tool, failure):
     expected = (128 + signal.SIGINT, "line 0\n", "stopped\n")
     assert outcome(tool("--fail", failure)) == expected
