@@ -16,7 +16,7 @@ from s2s_jax.data.batching import pad
 from s2s_jax.decoding.alignment import Alignment
 from s2s_jax.decoding.batches import HypothesisIds, decode_batch, power_of_two
 from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.programs import score_and_attend
+from s2s_jax.decoding.programs import beam, greedy, sample, score_and_attend
 from s2s_jax.decoding.sources import Source
 from s2s_jax.decoding.translation import Hypothesis, Translation, read_answer
 from s2s_jax.decoding.translator import Translator
@@ -75,6 +75,12 @@ def answer_batch(
     attended = [None] * rows if weights is None else np.asarray(weights)
     each = zip(sources, found, np.asarray(log_probs), attended, strict=False)
     return [_answered(translator, *row) for row in each]
+
+
+def forget() -> None:
+    """Gives back all that was compiled to answer; what is needed again is compiled again."""
+    for program in (greedy, sample, beam, score_and_attend):
+        program.clear_cache()
 
 
 def _capacity(translator: Translator) -> int:

@@ -158,12 +158,6 @@ def score_and_attend(
     return _log_probs(logits, target), weights
 
 
-def forget() -> None:
-    """Gives back all that was compiled here; what is called again is compiled again."""
-    for program in (greedy, sample, beam, score, score_and_attend):
-        program.clear_cache()
-
-
 def _log_probs(
     logits: Float[Array, "batch time vocab"], target: Int[Array, "batch time"]
 ) -> Float[Array, "batch time"]:

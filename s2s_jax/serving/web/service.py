@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from s2s_jax.decoding import programs
 from s2s_jax.decoding.batches import power_of_two
 from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.fixed_shapes import Answered, answer_batch, batch_sizes
+from s2s_jax.decoding.fixed_shapes import Answered, answer_batch, batch_sizes, forget
 from s2s_jax.decoding.sources import Source, read_sources
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
@@ -47,7 +46,7 @@ class Service:
     def __init__(self, translators: Sequence[Translator]) -> None:
         self.translators = translators
         self.names = _names(translators)
-        self.batcher = Batcher(self._compute, self._compile, self._sizes, programs.forget)
+        self.batcher = Batcher(self._compute, self._compile, self._sizes, forget)
 
     def prepare(self) -> None:
         """Compiles what the page needs as it opens, for sources as long as those of training."""
