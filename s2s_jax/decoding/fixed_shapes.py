@@ -7,7 +7,7 @@ they ask: rows and lengths are given, and answers have room for the longest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -79,7 +79,8 @@ def answer_batch(
 
 def forget() -> None:
     """Gives back all that was compiled to answer; what is needed again is compiled again."""
-    for program in (greedy, sample, beam, score_and_attend):
+    programs: tuple[Any, ...] = greedy, sample, beam, score_and_attend  # JAX types no clear_cache.
+    for program in programs:
         program.clear_cache()
 
 
