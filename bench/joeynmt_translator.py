@@ -10,19 +10,17 @@ It prints one JSON object an epoch, as `pytorch_translator.py` does. JoeyNMT 2.3
 `importlib_metadata`, and sentencepiece 0.2.0.
 """
 
-import argparse
 import json
 import logging
 import tempfile
 import time
 from pathlib import Path
 
-import sacrebleu
 from joeynmt.config import parse_global_args, set_validation_args
 from joeynmt.prediction import predict, prepare
 from joeynmt.training import TrainManager
 
-from pytorch_translator import learn_subwords, read
+from pytorch_translator import by_source, corpus_chrf, learn_subwords, read, settings
 
 SIDES = "src", "trg"
 SYMBOLS = "<unk>", "<pad>", "<s>", "</s>"  # As JoeyNMT numbers them.
@@ -30,14 +28,14 @@ LIMIT = 60
 """Subwords of an answer."""
 
 
-def write_side(folder, side, training, sources_or_targets, flags):
+def write_side(folder, side, training, held_out, flags):
     """The files of one side, and its part of the configuration."""
     subwords = learn_subwords(training, flags.vocab_size)
     model, vocabulary = folder / f"{side}.model", folder / f"{side}.vocab"
     model.write_bytes(subwords.serialized_model_proto())
     pieces = [subwords.id_to_piece(i) for i in range(4, subwords.get_piece_size())]
     vocabulary.write_text("\n".join([*SYMBOLS, *pieces]) + "\n", "utf-8")
-    for part, texts in (("train", training), ("dev", sources_or_targets)):
+    for part, texts in (("train", training), ("dev", held_out)):
         (folder / f"{part}.{side}").write_text("".join(f"{text}\n" for text in texts), "utf-8")
     return {
         "lang": side, "level": "bpe", "voc_file": str(vocabulary), "max_length": 1000,
@@ -82,37 +80,17 @@ def chrf(manager, data, references):
     _, _, answers, *_ = predict(
         manager.model, data, manager.device, 0, args=manager.dev_cfg, autocast=manager.autocast
     )
-    columns = [
-        [refs[n] if n < len(refs) else None for refs in references]
-        for n in range(max(map(len, references)))
-    ]
-    return sacrebleu.corpus_chrf(answers, columns).score
-
-
-def read_flags():
-    """The files and the settings."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--train", required=True)
-    parser.add_argument("--validation", required=True)
-    parser.add_argument("--vocab-size", type=int, default=3000)
-    parser.add_argument("--units", type=int, default=320)
-    parser.add_argument("--embedding-dim", type=int, default=192)
-    parser.add_argument("--dropout", type=float, default=0.25)
-    parser.add_argument("--smoothing", type=float, default=0.1)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=4)
-    return parser.parse_args()
+    return corpus_chrf(answers, references)
 
 
 def main():
     """Trains; prints one JSON object an epoch."""
-    flags = read_flags()
+    parser = settings()
+    parser.set_defaults(learning_rate=1e-3, batch_size=64)
+    flags = parser.parse_args()
     logging.disable(logging.WARNING)
     begun = time.perf_counter()
-    training, references = read(flags.train), {}
-    for source, target in read(flags.validation):
-        references.setdefault(source, []).append(target)
+    training, references = read(flags.train), by_source(read(flags.validation))
     held_out = list(references), [targets[0] for targets in references.values()]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

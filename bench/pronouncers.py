@@ -11,12 +11,10 @@ alone; an answer is wrong unless it is one of the word's references. The table g
 
 import argparse
 import json
-import random
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -31,14 +29,9 @@ from report import (
     shown_command,
     write_section,
 )
+from translator import divide, read_pairs
 
 BEAM = 5
-
-
-def read(path):
-    """The word and the sounds of each line."""
-    lines = path.read_text("utf-8").splitlines()
-    return [tuple(line.split("\t")[:2]) for line in lines if "\t" in line]
 
 
 def ours(folder, language, work):
@@ -50,12 +43,12 @@ def ours(folder, language, work):
     return judged.records[0]["sequence_error_rate"], done.seconds
 
 
-def configuration(work, seconds):
+def configuration(work, parts, seconds):
     """As yoyodyne's configuration file holds it."""
     return {
         "seed_everything": 0,
         "trainer": {
-            "max_time": str_of(seconds), "max_epochs": 10_000, "accelerator": "cpu",
+            "max_time": {"seconds": round(seconds)}, "max_epochs": 10_000, "accelerator": "cpu",
             "gradient_clip_val": 1.0, "enable_progress_bar": False,
         },
         "model": {
@@ -73,8 +66,8 @@ def configuration(work, seconds):
             },
         },
         "data": {
-            "model_dir": str(work / "model"), "train": str(work / "train.tsv"),
-            "val": str(work / "val.tsv"), "predict": str(work / "words.tsv"),
+            "model_dir": str(work / "model"), "train": str(parts.train),
+            "val": str(parts.validation), "predict": str(work / "words.tsv"),
             "source_sep": "", "target_sep": " ", "batch_size": 32,
         },
         "checkpoint": {
@@ -85,25 +78,15 @@ def configuration(work, seconds):
     }  # fmt: skip
 
 
-def str_of(seconds):
-    """Days, hours, minutes and seconds, as Lightning reads them."""
-    hours = str(timedelta(seconds=round(seconds)))
-    return f"00:{hours:0>8}"
-
-
 def yoyodyne(folder, language, work, python, seconds):
     """The share of wrong answers after so many seconds of training."""
-    pairs = read(folder / f"{language}_train.tsv")
-    words = sorted({word for word, _ in pairs})
-    held_out = set(random.Random(0).sample(words, len(words) // 20))
-    for name, wanted in (("train.tsv", False), ("val.tsv", True)):
-        chosen = [pair for pair in pairs if (pair[0] in held_out) == wanted]
-        (work / name).write_text("".join("\t".join(pair) + "\n" for pair in chosen), "utf-8")
+    pairs = read_pairs(folder / f"{language}_train.tsv")
+    parts = divide(pairs, len({word for word, _ in pairs}) // 20, work)
     references = {}
-    for word, sounds in read(folder / f"{language}_dev.tsv"):
+    for word, sounds in read_pairs(folder / f"{language}_dev.tsv"):
         references.setdefault(word, set()).add(sounds)
     (work / "words.tsv").write_text("".join(f"{word}\t\n" for word in references), "utf-8")
-    (work / "config.yaml").write_text(json.dumps(configuration(work, seconds)), "utf-8")
+    (work / "config.yaml").write_text(json.dumps(configuration(work, parts, seconds)), "utf-8")
     for command in (["fit"], ["predict", "--ckpt_path", work / "steps" / "best.ckpt"]):
         call = [Path(python).with_name("yoyodyne"), *command, "--config", work / "config.yaml"]
         done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=work)

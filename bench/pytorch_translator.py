@@ -133,11 +133,26 @@ def train_epoch(model, optimizer, schedule, batches, smoothing):
     return time.perf_counter() - start, tokens
 
 
-def chrf(model, subwords, pairs, limit):
-    """chrF of the greedy answers to the sources, each with all its references."""
+def by_source(pairs):
+    """Each source, with all its targets."""
     references = {}
     for source, target in pairs:
         references.setdefault(source, []).append(target)
+    return references
+
+
+def corpus_chrf(answers, references):
+    """chrF of answers, each with a list of references."""
+    columns = [
+        [refs[n] if n < len(refs) else None for refs in references]
+        for n in range(max(map(len, references)))
+    ]
+    return sacrebleu.corpus_chrf(answers, columns).score
+
+
+def chrf(model, subwords, pairs, limit):
+    """chrF of the greedy answers to the sources, each with all its references."""
+    references = by_source(pairs)
     sources = sorted(references, key=len)
     model.eval()
     answers = []
@@ -146,16 +161,11 @@ def chrf(model, subwords, pairs, limit):
         ids = model.translate(pad(list(rows)), limit).tolist()
         cut = [row[: row.index(EOS)] if EOS in row else row for row in ids]
         answers += subwords[1].decode([[i for i in row if i != PAD] for row in cut])
-    most = max(map(len, references.values()))
-    columns = [
-        [refs[n] if n < len(refs) else None for refs in map(references.get, sources)]
-        for n in range(most)
-    ]
-    return sacrebleu.corpus_chrf(answers, columns).score
+    return corpus_chrf(answers, [references[source] for source in sources])
 
 
-def read_flags():
-    """The files, and the settings of the recipe."""
+def settings():
+    """A parser of the files, and of the settings of the recipe."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--train", required=True)
     parser.add_argument("--validation", required=True)
@@ -165,15 +175,16 @@ def read_flags():
     parser.add_argument("--dropout", type=float, default=0.25)
     parser.add_argument("--smoothing", type=float, default=0.1)
     parser.add_argument("--learning-rate", type=float, default=8e-3)
-    parser.add_argument("--warmup", type=int, default=400)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=4)
-    return parser.parse_args()
+    return parser
 
 
 def main():
     """Trains; prints one JSON object an epoch."""
-    flags = read_flags()
+    parser = settings()
+    parser.add_argument("--warmup", type=int, default=400)
+    flags = parser.parse_args()
     start = time.perf_counter()
     training, validation = read(flags.train), read(flags.validation)
     subwords = [

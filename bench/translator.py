@@ -43,16 +43,24 @@ class Parts(NamedTuple):
 
 def prepare(flags: Namespace, folder: Path) -> Parts:
     """Draws sources for validation, with all their targets."""
-    lines = Path(flags.data).read_text("utf-8").splitlines()[: flags.num_samples or None]
-    pairs = list(dict.fromkeys(tuple(line.split("\t")[:2]) for line in lines if "\t" in line))
-    sources = sorted({source for source, _ in pairs})
-    drawn = random.Random(0).sample(sources, min(SOURCES, len(sources) // 10))
-    parts = Parts(folder / "train.tsv", folder / "validation.tsv", 0)
-    for file, wanted in ((parts.train, False), (parts.validation, True)):
-        chosen = [pair for pair in pairs if (pair[0] in set(drawn)) == wanted]
+    pairs = list(dict.fromkeys(read_pairs(flags.data, flags.num_samples)))
+    return divide(pairs, min(SOURCES, len({source for source, _ in pairs}) // 10), folder)
+
+
+def read_pairs(path: str | Path, lines: int = 0) -> list[tuple[str, ...]]:
+    """The first two columns of each line, or of the first ones alone."""
+    read = Path(path).read_text("utf-8").splitlines()[: lines or None]
+    return [tuple(line.split("\t")[:2]) for line in read if "\t" in line]
+
+
+def divide(pairs: list[tuple[str, ...]], held_out: int, folder: Path) -> Parts:
+    """Writes both parts, with all the targets of so many drawn sources for validation."""
+    drawn = set(random.Random(0).sample(sorted({source for source, _ in pairs}), held_out))
+    training = [pair for pair in pairs if pair[0] not in drawn]
+    validation = [pair for pair in pairs if pair[0] in drawn]
+    parts = Parts(folder / "train.tsv", folder / "validation.tsv", len(training))
+    for file, chosen in ((parts.train, training), (parts.validation, validation)):
         file.write_text("".join("\t".join(pair) + "\n" for pair in chosen), "utf-8")
-        if not wanted:
-            parts = parts._replace(pairs=len(chosen))
     return parts
 
 
