@@ -5,8 +5,8 @@
 The folder holds `<language>_train.tsv` and `<language>_dev.tsv`, as those of SIGMORPHON 2020 task
 1: a word, a tab, and its sounds with spaces between them. Each language is a run of its own by the
 recipe `transducer`, which holds a part of `_train.tsv` out to choose the best epoch by. `_dev.tsv`
-is read when training is over, and nothing is chosen by it. Options that are not listed here are
-handed on to train.py.
+is read when training is over, and nothing is chosen by it. A language's row is printed when its
+runs are over. Options that are not listed here are handed on to train.py.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ def languages(folder: Path) -> list[str]:
     return [name for name in names if (folder / f"{name}_dev.tsv").exists()]
 
 
-def table(results: list[Result]) -> list[str]:
-    """A line for each language, and their mean, in which each counts the same."""
-    count = len(results)
-    means = [sum(column) / count for column in zip(*(r[1:] for r in results), strict=True)]
-    lines = [f"{'language':<12} {'WER':>7} {'PER':>7} {'seconds':>8}"]
-    lines += [
-        f"{name:<12} {words:>7.2%} {sounds:>7.2%} {seconds:>8.1f}"
-        for name, words, sounds, seconds in [*results, Result("mean", *means)]
-    ]
-    return lines
+def line(result: Result) -> str:
+    """The row of a language."""
+    name, words, sounds, seconds = result
+    return f"{name:<12} {words:>7.2%} {sounds:>7.2%} {seconds:>8.1f}"
+
+
+def mean(results: list[Result]) -> Result:
+    """What a language has on average; each counts the same."""
+    columns = list(zip(*(result[1:] for result in results), strict=True))
+    return Result("mean", *(sum(column) / len(results) for column in columns))
 
 
 def run(cores: set[int], script: str, *arguments: object) -> str:
@@ -103,12 +103,15 @@ def main() -> None:
     def work(language: str) -> Result:
         cores = shares.get()
         try:
-            return learn(flags.folder, language, flags, more, cores)
+            result = learn(flags.folder, language, flags, more, cores)
         finally:
             shares.put(cores)
+        print(line(result), flush=True)
+        return result
 
+    print(f"{'language':<12} {'WER':>7} {'PER':>7} {'seconds':>8}", flush=True)
     with ThreadPoolExecutor(flags.jobs) as pool:
-        print("\n".join(table(list(pool.map(work, found)))))
+        print(line(mean(list(pool.map(work, found)))))
 
 
 if __name__ == "__main__":

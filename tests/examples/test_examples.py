@@ -2,9 +2,12 @@
 
 import re
 import runpy
+from itertools import islice
 
 import pytest
-from s2s_testing import ROOT, run_script
+from s2s_testing import ROOT, run_script, write_pairs
+
+from s2s_jax.data.embedded import embedded_pairs
 
 
 def example(name):
@@ -35,7 +38,7 @@ def test_languages_have_two_parts_and_count_the_same_in_the_mean(tmp_path):
         (tmp_path / f"{name}.tsv").touch()
     assert names["languages"](tmp_path) == ["fre", "kor"]
     results = [names["Result"]("fre", 0.1, 0.02, 30.0), names["Result"]("kor", 0.3, 0.04, 50.0)]
-    assert names["table"](results)[-1].split() == ["mean", "20.00%", "3.00%", "40.0"]
+    assert names["line"](names["mean"](results)).split() == ["mean", "20.00%", "3.00%", "40.0"]
 
 
 @pytest.mark.slow
@@ -47,7 +50,24 @@ def test_every_language_of_a_folder_is_trained_and_judged(tmp_path):
     small = ["--epochs", 1, "--latent-dim", 8, "--embedding-dim", 8, "--validation-split", 0.4]
     done = run_script("examples/g2p.py", tmp_path, *small, "--jobs", 2, "--runs", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        "language", "one", "two", "mean",
-    ]  # fmt: skip
+    first, *languages, last = [line.split()[0] for line in done.stdout.splitlines()]
+    assert (first, last) == ("language", "mean")
+    assert sorted(languages) == ["one", "two"], "a row as each is over, in whatever order"
     assert (tmp_path / "checkpoints" / "g2p" / "two-seed1" / "evaluation.json").exists()
+
+
+@pytest.mark.slow
+def test_a_search_names_its_best_run_and_goes_on_where_it_stopped(tmp_path):
+    pytest.importorskip("optuna")
+    write_pairs(tmp_path / "fra.txt", list(islice(embedded_pairs(7), 300)))
+    for trials in (1, 2):
+        done = run_script("examples/search.py", "fra.txt", 1, 1, cwd=tmp_path, timeout=400)
+        assert done.returncode == 0, done.stderr
+        assert "the best: search/" in done.stdout and "latent_dim" in done.stdout
+        assert len(list((tmp_path / "search").glob("*/evaluation.json"))) == trials
+
+
+def test_a_search_without_data_says_how_to_run_it(tmp_path):
+    pytest.importorskip("optuna")
+    done = run_script("examples/search.py", cwd=tmp_path)
+    assert done.returncode == 1 and "python examples/search.py DATA" in done.stderr
