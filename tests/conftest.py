@@ -22,7 +22,7 @@ from s2s_testing import ROOT, SMALL, run_script, write_pairs
 
 from s2s_jax import recipes
 from s2s_jax.pictures import presentation
-from s2s_jax.runtime.cache import keep_compiled_programs
+from s2s_jax.runtime.compilation import keep_compiled_programs
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Compiling takes longer than running these many small programs, and with these flags a quarter of

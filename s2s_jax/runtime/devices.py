@@ -17,6 +17,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from s2s_jax.errors import UserError
+from s2s_jax.runtime.compilation import compile_soon
 
 AXIS = "batch"
 """The mesh's one axis, over which the rows of a batch are divided."""
@@ -31,8 +32,6 @@ _TPU_FILES = ("/dev/accel*", "/dev/vfio/[0-9]*")
 
 _NVIDIA_FILES = ("/dev/nvidia[0-9]*", "/dev/dxg")
 """Through which programs reach an NVIDIA GPU, on Linux and in Windows' Linux."""
-
-_AUTOTUNING = "xla_gpu_autotune_level"
 
 
 class DeviceRequest(NamedTuple):
@@ -66,7 +65,7 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
     _check_processes(request)
     if request.platform is not None:
         jax.config.update("jax_platforms", request.platform)
-    _compile_soon_on_gpus()
+    compile_soon(_expected_platform(request.platform or os.environ.get("JAX_PLATFORMS")))
     if not alone:
         _connect(request)
     check_platform(request.platform)
@@ -85,16 +84,13 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
     return Mesh(np.array(chosen), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def _compile_soon_on_gpus() -> None:
-    """Turns XLA's search for the fastest kernels on a GPU off, unless `XLA_FLAGS` asks for it.
-
-    It generates, compiles and times dozens of kernels for each product of each shape. On an H100
-    one shape of the translator's step took 77 seconds with it (jax 0.11.2, beside other programs);
-    without it the first epoch of all eight shapes ended after 13.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if _AUTOTUNING not in flags and any(map(glob.glob, _NVIDIA_FILES)):
-        os.environ["XLA_FLAGS"] = f"{flags} --{_AUTOTUNING}=0".strip()
+def _expected_platform(allowed: str | None) -> str:
+    """The one that JAX will take by what is found here: asking JAX would start it."""
+    if allowed == "cpu":
+        return "cpu"
+    if any(map(glob.glob, _NVIDIA_FILES)):
+        return "gpu"
+    return "tpu" if any(map(glob.glob, _TPU_FILES)) else "cpu"
 
 
 def of_this_process(mesh: Mesh | None) -> Mesh | None:

@@ -18,7 +18,7 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.judging import judge
 from s2s_jax.runs.folder import ROOT, newest_run
-from s2s_jax.runtime.cache import keep_compiled_programs
+from s2s_jax.runtime.compilation import keep_compiled_programs
 from s2s_jax.runtime.devices import DeviceRequest, start
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar

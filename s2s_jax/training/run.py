@@ -33,7 +33,7 @@ from s2s_jax.runs.folder import (
     write_metrics,
 )
 from s2s_jax.runs.locking import locked
-from s2s_jax.runtime.cache import keep_compiled_programs
+from s2s_jax.runtime.compilation import keep_compiled_programs
 from s2s_jax.runtime.devices import (
     agreed_signal,
     is_main,

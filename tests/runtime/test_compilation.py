@@ -4,11 +4,13 @@ import sys
 
 import pytest
 
+from s2s_jax.runtime import compilation
+
 PROGRAM = """
 import jax, sys
-from s2s_jax.runtime import cache
-cache._MOST_BYTES = 30_000
-cache.keep_compiled_programs()
+from s2s_jax.runtime import compilation
+compilation._MOST_BYTES = 30_000
+compilation.keep_compiled_programs()
 for number in sys.argv[1:]:
     print(jax.jit(lambda x: x * float(number))(2.0))
 """
@@ -94,3 +96,27 @@ def test_what_a_killed_process_or_an_older_version_left_disturbs_nobody(tmp_path
     assert end(begin(1, 2, 3, S2S_JAX_CACHE=str(tmp_path))) == ("2.0\n4.0\n6.0\n", "")
     assert {whole, cut_off} < files(tmp_path)
     assert cut_off.stat().st_size > 100
+
+
+@pytest.mark.parametrize(
+    ("platform", "before", "after"),
+    [
+        ("gpu", "", "--xla_gpu_autotune_level=0"),
+        ("gpu", "--one=1", "--one=1 --xla_gpu_autotune_level=0"),
+        ("gpu", "--xla_gpu_autotune_level=4", "--xla_gpu_autotune_level=4"),
+        ("cpu", "", "--xla_backend_optimization_level=1"),
+        ("cpu", "--xla_backend_optimization_level=3", "--xla_backend_optimization_level=3"),
+        ("tpu", "--one=1", "--one=1"),
+    ],
+)
+def test_what_takes_long_is_left_out_unless_asked_for(monkeypatch, platform, before, after):
+    monkeypatch.setenv("XLA_FLAGS", before)
+    compilation.compile_soon(platform)
+    assert os.environ["XLA_FLAGS"] == after
+
+
+def test_xla_knows_the_flags():
+    """It ends a process whose `XLA_FLAGS` it does not know."""
+    flags = {"XLA_FLAGS": " ".join(compilation._SKIPPING.values()), "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", "import jax; print(jax.devices())"]
+    subprocess.run(command, check=True, env={**os.environ, **flags}, capture_output=True)

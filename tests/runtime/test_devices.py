@@ -55,30 +55,14 @@ def test_what_cannot_be_had_is_named(request_, message):
 
 
 @pytest.mark.parametrize(
-    ("found", "before", "after"),
-    [
-        (["/dev/nvidia0"], "", "--xla_gpu_autotune_level=0"),
-        (["/dev/nvidia0"], "--one=1", "--one=1 --xla_gpu_autotune_level=0"),
-        (
-            ["/dev/nvidia0"],
-            "--xla_gpu_autotune_level=4",
-            "--xla_gpu_autotune_level=4",
-        ),
-        ([], "--one=1", "--one=1"),
-    ],
+    ("found", "allowed", "expected"),
+    [("nvidia", None, "gpu"), ("nvidia", "cpu", "cpu"), ("accel", None, "tpu"), ("", None, "cpu")],
 )
-def test_kernels_for_a_gpu_are_not_searched_for_unless_asked(monkeypatch, found, before, after):
-    monkeypatch.setattr(devices.glob, "glob", lambda pattern: found if "nvidia" in pattern else [])
-    monkeypatch.setenv("XLA_FLAGS", before)
-    start(DeviceRequest(devices=1))
-    assert os.environ["XLA_FLAGS"] == after
-
-
-def test_xla_knows_the_flag_for_gpus():
-    """It ends a process whose `XLA_FLAGS` it does not know."""
-    flags = {"XLA_FLAGS": f"--{devices._AUTOTUNING}=0", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", "import jax; print(jax.devices())"]
-    subprocess.run(command, check=True, env={**os.environ, **flags}, capture_output=True)
+def test_the_platform_is_expected_by_its_files(monkeypatch, found, allowed, expected):
+    monkeypatch.setattr(
+        devices.glob, "glob", lambda path: [path] if found and found in path else []
+    )
+    assert devices._expected_platform(allowed) == expected
 
 
 def test_one_device_needs_no_mesh():
