@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2s_jax.pictures.answers import ExplainedAnswer, is_right_to_left, label
+from s2s_jax.pictures.answers import ExplainedAnswer, are_turned, is_right_to_left, label
 from s2s_jax.pictures.drawing import new_figure
 from s2s_jax.pictures.fonts import families_for
 
@@ -71,7 +71,7 @@ def _label(
 ) -> None:
     """Names the units along an axis; `upright` if one of them is long."""
     texts = [label(unit) for unit in units]
-    turned = upright and max(map(len, texts)) > 2
+    turned = upright and are_turned(texts)
     axis.set_ticks(range(len(texts)), texts, rotation=90 if turned else 0, parse_math=False)
     for text, tick in zip(texts, axis.get_ticklabels(), strict=True):
         tick.set_fontfamily(families[text])

@@ -30,6 +30,9 @@ function percent(x) {
   return (100 * x).toFixed(x < 0.1 ? 1 : 0) + " %";
 }
 
+/** How many characters a reader sees: an emoji or a syllable of Devanagari is one. */
+const length = (text) => [...new Intl.Segmenter().segment(text)].length;
+
 const run = () => state.runs[$("run").selectedIndex];
 
 /** Asks the server; its errors, and its silence, become an Error with one line. */
@@ -137,7 +140,7 @@ function showAttention(found) {
   if (!found.attention) return part.replaceChildren();
   const { source, weights } = found.attention;
   // A mark stands on a circle of dots, not on what is beside it.
-  const visible = (unit) => unit.replaceAll(" ", "·").replace(/^\p{M}/u, "◌$&") || "·";
+  const visible = (unit) => unit.replaceAll(/\p{Zs}/gu, "·").replace(/^\p{M}/u, "◌$&") || "·";
   const name = (unit) => make("bdi", {}, visible(unit));
   const cell = (weight, i, j) => {
     const td = make("td", { title: `${visible(found.tokens[i])} ← ${visible(source[j])}: ${percent(weight)}` });
@@ -146,7 +149,7 @@ function showAttention(found) {
     return td;
   };
   const head = make("tr", {}, make("td"), ...source.map((unit) =>
-    make("th", { scope: "col", class: unit.trim().length > 2 ? "long" : "" }, name(unit))));
+    make("th", { scope: "col", class: length(unit.trim()) > 2 ? "long" : "" }, name(unit))));
   const rows = weights.map((row, i) => make("tr", {},
     make("th", { scope: "row" }, name(found.tokens[i])), ...row.map((w, j) => cell(w, i, j))));
   const dir = getComputedStyle($("text")).direction; // The browser finds it by the first letter.
