@@ -160,6 +160,18 @@ def test_it_fits_and_can_be_read(browser, page, width, scheme, tmp_path):
     browser.save_screenshot(str(tmp_path / f"{width}-{scheme}.png"))
 
 
+def test_nearly_all_is_not_all(browser, page):
+    opened(browser, page)
+    shown = browser.execute_script("return [0.0004, 0.05, 0.5, 0.998, 0.9996, 1].map(percent)")
+    assert shown == ["< 0.1 %", "5.0 %", "50 %", "99.8 %", "> 99.9 %", "100 %"]
+
+
+def test_labels_are_turned_by_the_characters_that_are_read(browser, page):
+    opened(browser, page)
+    shown = browser.execute_script("return ['क्षि', '👩\u200d👩\u200d👧', 'abc'].map(length)")
+    assert shown == [1, 1, 3]
+
+
 def test_nothing_was_refused_or_loaded_from_elsewhere(browser, page):
     typed(browser, page, "abc")
     script = "return performance.getEntriesByType('resource').map(entry => entry.name)"

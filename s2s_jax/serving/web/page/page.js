@@ -27,7 +27,8 @@ function make(name, attributes = {}, ...content) {
 
 function percent(x) {
   if (x > 0 && x < 0.001) return "< 0.1 %";
-  return (100 * x).toFixed(x < 0.1 ? 1 : 0) + " %";
+  if (x > 0.999 && x < 1) return "> 99.9 %";
+  return (100 * x).toFixed(x < 0.1 || (x > 0.99 && x < 1) ? 1 : 0) + " %"; // Not 100 if it is less.
 }
 
 /** How many characters a reader sees: an emoji or a syllable of Devanagari is one. */
