@@ -25,7 +25,6 @@ th { font-weight: normal; padding: .1rem .3rem; white-space: nowrap; }
 thead th { vertical-align: bottom; }
 thead .long { writing-mode: vertical-rl; }
 tbody th { text-align: end; position: sticky; inset-inline-start: 0; background: var(--paper); }
-table[dir="rtl"] { margin-left: auto; }
 td { width: 1.2rem; min-width: 1.2rem; height: 1.2rem; border: 1px solid var(--line); padding: 0; }
 .p { padding: 0 .3rem; text-align: end; }
 p.note { font-size: .8rem; opacity: .75; }
@@ -54,8 +53,10 @@ def _section(answer: ExplainedAnswer) -> str:
         for unit, p in units
         if unit != SPECIALS[Vocabulary.eos_id]  # Which stands in the table.
     )
+    # Which scrolls from where the source begins.
+    direction = "rtl" if answer.source and is_right_to_left(answer.text) else "ltr"
     return (
-        f'<section>\n<h2 dir="auto">{escape(_encodable(answer.text))}</h2>\n'
+        f'<section dir="{direction}">\n<h2 dir="auto">{escape(_encodable(answer.text))}</h2>\n'
         f'<p class="answer" dir="auto">{coloured}</p>\n{_table(answer)}\n</section>'
     )
 
@@ -73,8 +74,7 @@ def _table(answer: ExplainedAnswer) -> str:
             f'<tr><th scope="row"><bdi>{_shown(label(unit))}</bdi></th>{cells}'
             f'<td class="p" style="--w:{1 - p:.2f}">{100 * p:.0f}</td></tr>'
         )
-    direction = "rtl" if answer.source and is_right_to_left(answer.text) else "ltr"
-    return f'<table dir="{direction}">' + "\n".join(rows) + "</table>"
+    return "<table>" + "\n".join(rows) + "</table>"
 
 
 def _shown(text: str) -> str:

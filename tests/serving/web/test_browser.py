@@ -87,8 +87,16 @@ def test_what_is_typed_is_answered(browser, page, translators):
 @pytest.mark.parametrize(("text", "direction"), [("abc", "ltr"), ("\u05e9abc", "rtl")])
 def test_attention_turns_with_its_source(browser, page, text, direction):
     typed(browser, page, text)
-    until(lambda: count(browser, f"#attention table[dir={direction}]"))
+    until(lambda: count(browser, f"#attention[dir={direction}] table"))
     assert count(browser, "#attention thead th") == 3
+
+
+def test_what_the_model_was_unsure_of_keeps_its_order(browser, page):
+    """Units from right to left would else take the figures and commas with them."""
+    opened(browser, page)
+    assert browser.execute_script("return quoted('ל')") == "“\u2068ל\u2069”"
+    typed(browser, page, "abcabc")
+    assert "\u2069” " in text_of(browser, "#unsure")
 
 
 def test_enter_and_the_keyboard_are_enough(browser, page):
