@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,12 +89,12 @@ def _visible(character: str) -> str:
     return character if character in _JOINERS else shown(character)
 
 
-def are_turned(labels: Sequence[str]) -> bool:
-    """Whether labels above columns are turned: one is longer than two characters as they are read.
+def is_turned(label: str) -> bool:
+    """Whether a label above a column is turned, as it is longer than two characters.
 
     A syllable of Devanagari or an emoji is one, of however many code points.
     """
-    return any(len(regex.findall(r"\X", text)) > 2 for text in labels)
+    return len(regex.findall(r"\X", label)) > 2
 
 
 def is_right_to_left(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
-from s2s_jax.pictures.answers import ExplainedAnswer, are_turned, is_right_to_left, label
+from s2s_jax.pictures.answers import ExplainedAnswer, is_right_to_left, is_turned, label
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1f2328; --line: #d0d7de;
@@ -63,9 +63,8 @@ def _section(answer: ExplainedAnswer) -> str:
 
 def _table(answer: ExplainedAnswer) -> str:
     """A row for each unit of the answer: what it looked at, and how likely it was."""
-    columns, weights = [label(unit) for unit in answer.source], answer.weights
-    turned = ' class="long"' if are_turned(columns) else ""
-    head = "".join(f'<th scope="col"><bdi{turned}>{_shown(c)}</bdi></th>' for c in columns)
+    weights = answer.weights
+    head = "".join(map(_head, map(label, answer.source)))
     rows = [f'<thead><tr><th></th>{head}<th scope="col">%</th></tr></thead>']
     for row, (unit, p) in enumerate(zip(answer.target, answer.probabilities, strict=True)):
         looked = () if weights is None else weights[row]
@@ -75,6 +74,11 @@ def _table(answer: ExplainedAnswer) -> str:
             f'<td class="p" style="--w:{1 - p:.2f}">{100 * p:.0f}</td></tr>'
         )
     return "<table>" + "\n".join(rows) + "</table>"
+
+
+def _head(name: str) -> str:
+    turned = ' class="long"' if is_turned(name) else ""
+    return f'<th scope="col"><bdi{turned}>{_shown(name)}</bdi></th>'
 
 
 def _shown(text: str) -> str:

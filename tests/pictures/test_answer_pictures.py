@@ -18,9 +18,9 @@ from s2s_jax.pictures import fonts
 from s2s_jax.pictures.answers import (
     MOST_UNITS,
     ExplainedAnswer,
-    are_turned,
     explain,
     is_right_to_left,
+    is_turned,
     label,
 )
 from s2s_jax.pictures.drawing import check_suffix, write_figure
@@ -107,8 +107,12 @@ def test_joiners_shape_what_they_stand_between(unit):
 
 
 def test_labels_are_turned_by_the_characters_that_are_read():
-    assert not are_turned(["क्षि", "👩\u200d👩\u200d👧", "ab"])
-    assert are_turned(["a", "abc"])
+    assert not any(map(is_turned, ["क्षि", "👩\u200d👩\u200d👧", "ab"]))
+    assert is_turned("abc")
+    pytest.importorskip("matplotlib")
+    long = answer()._replace(source=("I", " won", "!"), weights=np.full((3, 3), 1 / 3))
+    labels = draw(long).axes[1].get_xticklabels()
+    assert [text.get_rotation() for text in labels] == [0, 90, 0]
 
 
 @pytest.mark.parametrize(
