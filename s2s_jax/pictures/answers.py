@@ -7,6 +7,7 @@ import unicodedata
 from typing import NamedTuple
 
 import numpy as np
+import regex
 from jaxtyping import Float
 
 from s2s_jax.decoding.alignment import align
@@ -19,6 +20,7 @@ MOST_UNITS = 150
 """Of a source or an answer; a picture of more could not be read."""
 
 _LONGEST_LABEL = 24
+_JOINERS = "\u200c\u200d"  # Not seen themselves; they shape Persian, Hindi and emoji.
 
 
 class ExplainedAnswer(NamedTuple):
@@ -31,6 +33,7 @@ class ExplainedAnswer(NamedTuple):
       probabilities: of each unit of the answer, given the source and the units before.
       weights: attention of each unit of the answer to each of the source; each row adds up to 1.
         None for a model without attention.
+      joiner: what stands between the units of the answer, see `Tokenizer`.
     """
 
     text: str
@@ -38,6 +41,7 @@ class ExplainedAnswer(NamedTuple):
     target: tuple[str, ...]
     probabilities: tuple[float, ...]
     weights: Float[np.ndarray, "target source"] | None
+    joiner: str = ""
 
 
 def explain(translator: Translator, translation: Translation) -> ExplainedAnswer:
@@ -65,15 +69,32 @@ def explain(translator: Translator, translation: Translation) -> ExplainedAnswer
                 f"{len(units)}; give a shorter text."
             )
     probabilities = tuple(map(math.exp, best.log_probs))
-    return ExplainedAnswer(text, source, best.tokens, probabilities, weights)
+    joiner = translator.run.target_vocabulary.tokenizer.joiner
+    return ExplainedAnswer(text, source, best.tokens, probabilities, weights, joiner)
 
 
 def label(unit: str) -> str:
     """A unit as it can stand alone: white space is visible, and a mark stands on a circle."""
-    text = unit.replace(" ", "␣")
+    alone = not unit.strip(_JOINERS)
+    text = "".join(shown(c) if alone else _visible(c) for c in unit)
     if text and unicodedata.category(text[0]).startswith("M"):
         text = f"\N{DOTTED CIRCLE}{text}"
-    return shown(text, _LONGEST_LABEL)
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
+
+
+def _visible(character: str) -> str:
+    """A character within a unit, as it can be seen."""
+    if unicodedata.category(character) == "Zs":
+        return "␣"
+    return character if character in _JOINERS else shown(character)
+
+
+def is_turned(label: str) -> bool:
+    """Whether a label above a column is turned, as it is longer than two characters.
+
+    A syllable of Devanagari or an emoji is one, of however many code points.
+    """
+    return len(regex.findall(r"\X", label)) > 2
 
 
 def is_right_to_left(text: str) -> bool:

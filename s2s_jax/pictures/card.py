@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from s2s_jax import __version__
-from s2s_jax.config import RunConfig, SearchConfig, files
+from s2s_jax.config import EMBEDDED, RunConfig, SearchConfig, files
 from s2s_jax.pictures import CARD, CURVES
 from s2s_jax.runs.folder import VALIDATION, Run, read_run
 from s2s_jax.runs.history import best_epoch, read_evaluation, read_history
@@ -60,7 +60,9 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
     yield f'translator = Translator.load({where})  # or "hf://<user>/<name>"'
     yield f"translator({json.dumps(asked, ensure_ascii=False)})"
     yield from ("```", "", "## Data", "")
-    yield from markdown_table(("", ""), [("data", ", ".join(_names(config))), *facts.items()])
+    yield from markdown_table(
+        ("fact", "value"), [("data", ", ".join(_names(config))), *facts.items()]
+    )
     yield from ("", "## Recipe", "", "What differs from the defaults:", "")
     yield from markdown_table(("setting", "value"), _settings(config))
     yield from ("", "The same again, in a clone of s2s_jax with the data at hand:", "", "```")
@@ -71,7 +73,7 @@ def _lines(folder: Path, run: Run, facts: Mapping[str, str]) -> Iterator[str]:
         yield from ("## Examples", "", "From the validation part, which was never trained on:", "")
         yield from (*markdown_table(("source", "reference", "answer"), examples), "")
     yield from ("## Limits", "", *_limits(run), "")
-    yield from ("## Licence", "", _licence(config))
+    yield from ("## Licence", "", _about_licence(config))
 
 
 def _metadata(config: RunConfig, name: str, evaluation: Mapping[str, Any]) -> Iterator[str]:
@@ -86,7 +88,7 @@ def _metadata(config: RunConfig, name: str, evaluation: Mapping[str, Any]) -> It
         "pipeline_tag": "translation",
         "tags": ["s2s_jax", "seq2seq", "lstm", "jax", "flax"],
     }
-    if licence := config.data.licence:
+    if licence := _licence(config):
         known = re.fullmatch(r"[a-z0-9.-]+", licence)
         values |= {"license": licence} if known else {"license": "other", "license_name": licence}
     if metrics:
@@ -101,6 +103,8 @@ def _metadata(config: RunConfig, name: str, evaluation: Mapping[str, Any]) -> It
 
 def _names(config: RunConfig) -> list[str]:
     """The names of the data, without the folders of whoever trained on them."""
+    if config.data.data == EMBEDDED:
+        return ["the built-in corpus of s2s_jax"]
     named = files(config.data.data)
     return [name if "://" in name else PurePath(name).name for name in named]
 
@@ -188,8 +192,13 @@ def _limits(run: Run) -> Iterator[str]:
 
 
 def _licence(config: RunConfig) -> str:
-    if config.data.licence:
-        return f"The data it was trained on: {_plain(config.data.licence)}."
+    """Of the data; empty if it was not given. That of the built-in corpus is the project's."""
+    return config.data.licence or ("apache-2.0" if config.data.data == EMBEDDED else "")
+
+
+def _about_licence(config: RunConfig) -> str:
+    if licence := _licence(config):
+        return f"The data it was trained on: {_plain(licence)}."
     return "The licence of the data was not given (`--licence`); find it out before you share this."
 
 

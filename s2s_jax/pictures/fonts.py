@@ -48,7 +48,7 @@ def _warn_of(missing: list[str]) -> None:
     scripts = ", ".join(scripts_of(missing))
     said = (
         f"no installed font has the script {scripts} ({shown(named)}), which is drawn as boxes; "
-        "install one, such as Noto Sans"
+        "install one, such as Noto Sans, or Symbola for emoji (coloured ones cannot be drawn)"
     )
     warnings.warn(RunWarning(said), stacklevel=5)
 
@@ -82,6 +82,8 @@ def _coverage(path: str) -> tuple[str, frozenset[str]]:
 
     try:
         font = FT2Font(path)
-    except (OSError, RuntimeError):  # Damaged, or of pictures in fixed sizes, as emoji are.
+    except (OSError, RuntimeError):  # Damaged.
+        return "", frozenset()
+    if not font.scalable:  # Of pictures in fixed sizes, as coloured emoji are.
         return "", frozenset()
     return font.family_name, frozenset(map(chr, font.get_charmap()))

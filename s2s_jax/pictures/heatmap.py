@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2s_jax.pictures.answers import ExplainedAnswer, is_right_to_left, label
+from s2s_jax.pictures.answers import ExplainedAnswer, is_right_to_left, is_turned, label
 from s2s_jax.pictures.drawing import new_figure
 from s2s_jax.pictures.fonts import families_for
 
@@ -69,9 +69,9 @@ def _axes(figure: Figure, left: int, columns: int, title: str) -> Axes:
 def _label(
     axis: Axis, units: Sequence[str], families: dict[str, list[str]], upright: bool = False
 ) -> None:
-    """Names the units along an axis; `upright` if one of them is long."""
+    """Names the units along an axis; of those that stand upright, long ones are turned."""
     texts = [label(unit) for unit in units]
-    turned = upright and max(map(len, texts)) > 2
-    axis.set_ticks(range(len(texts)), texts, rotation=90 if turned else 0, parse_math=False)
+    axis.set_ticks(range(len(texts)), texts, parse_math=False)
     for text, tick in zip(texts, axis.get_ticklabels(), strict=True):
         tick.set_fontfamily(families[text])
+        tick.set_rotation(90 if upright and is_turned(text) else 0)

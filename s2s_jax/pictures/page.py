@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
-from s2s_jax.pictures.answers import ExplainedAnswer, is_right_to_left, label
+from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
+from s2s_jax.pictures.answers import ExplainedAnswer, is_right_to_left, is_turned, label
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1f2328; --line: #d0d7de;
@@ -23,7 +24,7 @@ table { border-collapse: collapse; font-size: .8rem; --c: var(--looked); }
 th { font-weight: normal; padding: .1rem .3rem; white-space: nowrap; }
 thead th { vertical-align: bottom; }
 thead .long { writing-mode: vertical-rl; }
-tbody th { text-align: end; }
+tbody th { text-align: end; position: sticky; inset-inline-start: 0; background: var(--paper); }
 td { width: 1.2rem; min-width: 1.2rem; height: 1.2rem; border: 1px solid var(--line); padding: 0; }
 .p { padding: 0 .3rem; text-align: end; }
 p.note { font-size: .8rem; opacity: .75; }
@@ -47,20 +48,23 @@ def page(answers: Iterable[ExplainedAnswer], title: str) -> str:
 
 def _section(answer: ExplainedAnswer) -> str:
     units = zip(answer.target, answer.probabilities, strict=True)
-    coloured = "".join(
+    coloured = answer.joiner.join(
         f'<span style="--w:{1 - p:.2f}" title="{100 * p:.1f} %">{_shown(unit)}</span>'
         for unit, p in units
+        if unit != SPECIALS[Vocabulary.eos_id]  # Which stands in the table.
     )
+    # Which scrolls from where the source begins.
+    direction = "rtl" if answer.source and is_right_to_left(answer.text) else "ltr"
     return (
-        f'<section>\n<h2 dir="auto">{escape(_encodable(answer.text))}</h2>\n'
+        f'<section dir="{direction}">\n<h2 dir="auto">{escape(_encodable(answer.text))}</h2>\n'
         f'<p class="answer" dir="auto">{coloured}</p>\n{_table(answer)}\n</section>'
     )
 
 
 def _table(answer: ExplainedAnswer) -> str:
     """A row for each unit of the answer: what it looked at, and how likely it was."""
-    columns, weights = answer.source, answer.weights
-    head = "".join(_head(columns, unit) for unit in columns)
+    weights = answer.weights
+    head = "".join(map(_head, map(label, answer.source)))
     rows = [f'<thead><tr><th></th>{head}<th scope="col">%</th></tr></thead>']
     for row, (unit, p) in enumerate(zip(answer.target, answer.probabilities, strict=True)):
         looked = () if weights is None else weights[row]
@@ -69,13 +73,12 @@ def _table(answer: ExplainedAnswer) -> str:
             f'<tr><th scope="row"><bdi>{_shown(label(unit))}</bdi></th>{cells}'
             f'<td class="p" style="--w:{1 - p:.2f}">{100 * p:.0f}</td></tr>'
         )
-    direction = "rtl" if answer.source and is_right_to_left(answer.text) else "ltr"
-    return f'<table dir="{direction}">' + "\n".join(rows) + "</table>"
+    return "<table>" + "\n".join(rows) + "</table>"
 
 
-def _head(columns: Sequence[str], unit: str) -> str:
-    long = ' class="long"' if max(map(len, columns)) > 2 else ""
-    return f'<th scope="col"><bdi{long}>{_shown(label(unit))}</bdi></th>'
+def _head(name: str) -> str:
+    turned = ' class="long"' if is_turned(name) else ""
+    return f'<th scope="col"><bdi{turned}>{_shown(name)}</bdi></th>'
 
 
 def _shown(text: str) -> str:

@@ -75,17 +75,7 @@ class TensorBoard:
         if not self._epoch or translator.folder is None:  # Nothing was trained.
             return
         rows = example_rows(translator.folder / VALIDATION)
-        config = translator.run.config
-        settings = {
-            name: value if isinstance(value, (bool, int, float, str)) else str(value)
-            for section in config.sections
-            for name, value in ((name, getattr(section, name)) for name in section.options())
-        }
-        figures = {
-            f"best/{name}": value
-            for name, value in read_evaluation(translator.folder).items()
-            if isinstance(value, float)
-        }
+        chosen, figures = settings(translator), final_figures(translator.folder)
 
         def write(writer: SummaryWriter) -> None:
             """Writes answers, pictures and settings."""
@@ -94,7 +84,7 @@ class TensorBoard:
                 writer.add_text("answers", table, self._epoch)
             for number, picture in enumerate(_pictures(translator, [row[0] for row in rows])):
                 writer.add_image(f"attention/{number}", picture, self._epoch, dataformats="HWC")
-            writer.add_hparams(settings, figures, name=".", global_step=self._epoch)
+            writer.add_hparams(chosen, figures, name=".", global_step=self._epoch)
 
         self._write(write, "last")
 
@@ -113,6 +103,24 @@ class TensorBoard:
         except OSError as error:
             said = f"{self._logs} cannot be written ({error.strerror or error}); training goes on."
             warnings.warn(RunWarning(said), stacklevel=3)
+
+
+def settings(translator: Translator) -> dict[str, bool | int | float | str]:
+    """The settings of a run, as plain values by their names."""
+    return {
+        name: value if isinstance(value, (bool, int, float, str)) else str(value)
+        for section in translator.run.config.sections
+        for name, value in ((name, getattr(section, name)) for name in section.options())
+    }
+
+
+def final_figures(folder: Path) -> dict[str, float]:
+    """The figures of the evaluation, by names that tell them from those of the epochs."""
+    return {
+        f"best/{name}": value
+        for name, value in read_evaluation(folder).items()
+        if isinstance(value, float)
+    }
 
 
 def _pictures(translator: Translator, texts: list[str]) -> Iterator[np.ndarray]:

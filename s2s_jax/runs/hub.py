@@ -31,7 +31,8 @@ def local_folder(run: str | Path) -> Path:
         return Path(run)
     found = _ADDRESS.fullmatch(str(run))
     if not found:
-        raise UserError(f"a run on the Hub is named hf://user/name, not {shown(run)}.")
+        address = re.sub("^hf:/+", "hf://", str(run))
+        raise UserError(f"a run on the Hub is named hf://user/name, not {shown(address)}.")
     try:
         from huggingface_hub import errors, snapshot_download  # Here: it is an extra.
     except ImportError:

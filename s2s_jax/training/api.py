@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
-from s2s_jax.pictures.tensorboard import TensorBoard
 from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.planning import choose_folder
+from s2s_jax.training.logs import carry_out_logged
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import request_for
-from s2s_jax.training.run import TrainedRun, carry_out
+from s2s_jax.training.run import TrainedRun
 
 _Name = str | os.PathLike[str]
 Data = _Name | Sequence[_Name] | Iterable[tuple[str, str]]
@@ -40,6 +39,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callable[[dict[str, Any]], object]] = (),
     tensorboard: bool = False,
+    mlflow: bool = False,
     verbose: bool = False,
     **settings: Any,
 ) -> TrainedRun:
@@ -56,6 +56,7 @@ def train(
       callbacks: called after each epoch, which is saved by then, with its metrics. What one of
         them raises ends the training.
       tensorboard: keep figures, answers and pictures in the run folder for TensorBoard.
+      mlflow: keep figures, settings and the card beside the run folder for MLflow.
       verbose: print what train.py prints; otherwise nothing is printed.
       **settings: the other flags of train.py by their names in Python, such as `epochs`,
         `latent_dim`, `recipe`, `resume`, `more`, `overwrite` and `platform`.
@@ -73,14 +74,8 @@ def train(
     if out is not None:
         settings["out"] = Path(out)
     report = TrainingReport(quiet=not verbose)
-    request = request_for(settings)
-    listeners = [_Callback(call) for call in callbacks]
-    if not tensorboard:
-        return carry_out(request, report, listeners)
-    board = TensorBoard(choose_folder(request))
-    run = carry_out(request, report, [*listeners, board])
-    board.on_end(run.translator)
-    return run
+    request = request_for(settings | {"tensorboard": tensorboard, "mlflow": mlflow})
+    return carry_out_logged(request, report, [_Callback(call) for call in callbacks])
 
 
 def _data_settings(data: Data, settings: Mapping[str, Any]) -> dict[str, Any]:

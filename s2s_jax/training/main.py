@@ -60,6 +60,8 @@ def _add_run(run: argparse._ArgumentGroup) -> None:
     run.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
     run.add_argument("--tensorboard", action="store_true",
         help="keep figures, answers and attention for TensorBoard in the run folder")  # fmt: skip
+    run.add_argument("--mlflow", action="store_true",
+        help="keep figures, settings and the card for MLflow beside the run folder")  # fmt: skip
     run.add_argument("--summary", nargs="?", const=True, type=Path, metavar="FILE",
         help="print the model and stop; or draw it to FILE, .svg or .png with matplotlib, or .mmd "
         "for a block of Mermaid in a README")  # fmt: skip

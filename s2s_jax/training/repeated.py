@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from s2s_jax.errors import UserError
+from s2s_jax.training.logs import carry_out_logged
 from s2s_jax.training.planning import choose_folder
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import Request
-from s2s_jax.training.run import TrainedRun, carry_out
+from s2s_jax.training.run import TrainedRun
 
 
 def carry_out_runs(request: Request, runs: int, quiet: bool = False) -> list[TrainedRun]:
@@ -33,6 +34,6 @@ def carry_out_runs(request: Request, runs: int, quiet: bool = False) -> list[Tra
             train={**request.train, "seed": seed},
             out=folder.with_name(f"{folder.name}-seed{seed}"),
         )
-        found.append(carry_out(repeated, TrainingReport(quiet)))
+        found.append(carry_out_logged(repeated, TrainingReport(quiet)))
     TrainingReport(quiet).finished_together([run.folder for run in found])
     return found

@@ -25,7 +25,8 @@ from s2s_jax.runtime.progress_bar import Bar, progress_bar, sparkline
 from s2s_jax.training.fitting.progress import TrainingProgress, without_errors
 
 _EXAMPLES = 10
-_CURVE = 40  # Columns, beside the figures in a terminal of 79.
+_CURVE = 40  # Columns at most.
+_BESIDE = 28  # Columns of the names and figures beside a curve.
 
 
 class TrainingReport:
@@ -133,7 +134,7 @@ class TrainingReport:
                 "finite"
             )
         if self.console.is_terminal and not self.console.options.ascii_only:
-            self._bar.below = curve_lines(self._history)
+            self._bar.below = curve_lines(self._history, self.console.width)
         self._bar.update(self._task, completed=self._batches * metrics["epoch"])
 
     def examples(self, title: str, answers: Sequence[Answer]) -> None:
@@ -202,13 +203,13 @@ def _early(config: TrainConfig, progress: TrainingProgress) -> str:
     return f"after {progress.epoch} of {counted(config.epochs, 'epoch')}, {why}"
 
 
-def curve_lines(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The losses of two epochs or more as small curves, a line for each part."""
+def curve_lines(history: Sequence[Mapping[str, Any]], width: int) -> tuple[str, ...]:
+    """The losses of two epochs or more as small curves, a line of some width for each part."""
     key = "nats_per_character" if "nats_per_character" in history[-1] else "loss"
     lines = []
     for part, name in (("training", key), ("validation", f"val_{key}")):
         values = [epoch[name] for epoch in history if epoch.get(name) is not None]
         if len(values) > 1:
-            curve = sparkline(values, _CURVE)
+            curve = sparkline(values, max(1, min(_CURVE, width - _BESIDE)))
             lines.append(f"{part:<10} {values[0]:7.3f} {curve} {values[-1]:.3f}")
     return tuple(lines)

@@ -20,7 +20,7 @@ class Request(NamedTuple):
 
     `more` resumes as well, and trains that many epochs from there. `pairs` take the place of a data
     file. `start_from` and `step` name the run and the step whose weights a new run begins
-    with.
+    with. `tensorboard` and `mlflow` ask for their logs.
     """
 
     data: Mapping[str, Any]
@@ -36,6 +36,8 @@ class Request(NamedTuple):
     start_from: str | os.PathLike[str] | None = None
     step: str | int = "best"
     pairs: tuple[Pair, ...] | None = None
+    tensorboard: bool = False
+    mlflow: bool = False
 
 
 def request_for(settings: Mapping[str, Any]) -> Request:

@@ -25,7 +25,8 @@ TRIED_ELSEWHERE = {
     r"s2s-\w+": "tests/test_packaging.py",
     r"sphinx-build": "tests/test_docs.py",
     r"--web": "tests/serving/web/test_server.py",
-    r"examples/search\.py": "tests/test_examples.py",
+    r"--mlflow": "tests/pictures/test_tracking.py",
+    r"examples/search\.py": "tests/examples/test_examples.py",
     r"words\.h5": "tests/keras/test_keras_documentation.py",
 }
 PAIRS = 10_500  # As many as the tutorial reads, and some more.

@@ -69,5 +69,6 @@ def test_a_search_names_its_best_run_and_goes_on_where_it_stopped(tmp_path):
 
 def test_a_search_without_data_says_how_to_run_it(tmp_path):
     pytest.importorskip("optuna")
-    done = run_script("examples/search.py", cwd=tmp_path)
-    assert done.returncode == 1 and "python examples/search.py DATA" in done.stderr
+    for arguments in ((), ("--help",)):
+        done = run_script("examples/search.py", *arguments, cwd=tmp_path)
+        assert done.returncode == 1 and "python examples/search.py DATA" in done.stderr

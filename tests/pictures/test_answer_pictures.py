@@ -20,6 +20,7 @@ from s2s_jax.pictures.answers import (
     ExplainedAnswer,
     explain,
     is_right_to_left,
+    is_turned,
     label,
 )
 from s2s_jax.pictures.drawing import check_suffix, write_figure
@@ -86,7 +87,7 @@ def test_what_cannot_be_read_in_a_picture_is_refused(translator):
 @given(st.text(min_size=1))
 def test_a_label_is_printable_and_short(unit):
     text = label(unit)
-    assert text.isprintable() and 0 < len(text) <= 25
+    assert re.sub("[\u200c\u200d]", "", text).isprintable() and 0 < len(text) <= 25
     assert " " not in text
 
 
@@ -96,6 +97,22 @@ def test_labels_show_what_cannot_be_seen_alone():
     assert label("\u0301") == "\N{DOTTED CIRCLE}\u0301"
     assert label("e\u0301") == "e\u0301"
     assert label("<eos>") == "<eos>"
+    assert label("\u202f!") == label("\xa0!") == "␣!"
+    assert label("\u200d") == "\\u200d"
+
+
+@pytest.mark.parametrize("unit", ["می\u200cخواهم", "👩\u200d👩\u200d👧", "क्\u200dष"])
+def test_joiners_shape_what_they_stand_between(unit):
+    assert label(unit) == unit
+
+
+def test_labels_are_turned_by_the_characters_that_are_read():
+    assert not any(map(is_turned, ["क्षि", "👩\u200d👩\u200d👧", "ab"]))
+    assert is_turned("abc")
+    pytest.importorskip("matplotlib")
+    long = answer()._replace(source=("I", " won", "!"), weights=np.full((3, 3), 1 / 3))
+    labels = draw(long).axes[1].get_xticklabels()
+    assert [text.get_rotation() for text in labels] == [0, 90, 0]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +208,38 @@ def test_damaged_fonts_have_no_characters(tmp_path):
     assert fonts._coverage(str(tmp_path / "damaged.ttf")) == ("", frozenset())
 
 
+BITMAPS = """STARTFONT 2.1
+FONT -x-Bitmaps-Medium-R-Normal--8-80-75-75-C-80-ISO10646-1
+SIZE 8 75 75
+FONTBOUNDINGBOX 8 8 0 0
+STARTPROPERTIES 3
+FAMILY_NAME "Bitmaps"
+CHARSET_REGISTRY "ISO10646"
+CHARSET_ENCODING "1"
+ENDPROPERTIES
+CHARS 1
+STARTCHAR A
+ENCODING 128512
+SWIDTH 1000 0
+DWIDTH 8 0
+BBX 8 1 0 0
+BITMAP
+FF
+ENDCHAR
+ENDFONT
+"""
+
+
+def test_fonts_of_pictures_in_fixed_sizes_have_no_characters(tmp_path, monkeypatch):
+    """As those of coloured emoji are, which matplotlib opens but does not draw with."""
+    ft2font = pytest.importorskip("matplotlib.ft2font")
+    (path := tmp_path / "bitmaps.ttf").write_text(BITMAPS)
+    assert "😀" in map(chr, ft2font.FT2Font(path).get_charmap())
+    monkeypatch.setattr(fonts, "_font_files", lambda: [str(path)])
+    with pytest.warns(RunWarning, match=r"no installed font .*\(😀\).* Symbola for emoji"):
+        fonts.families_for(["😀"])
+
+
 def test_the_suffix_and_matplotlib_are_checked_before_there_is_anything_to_draw(
     tmp_path, uninstall
 ):
@@ -245,10 +294,17 @@ def test_the_page_needs_nothing_from_elsewhere():
     assert "prefers-color-scheme: dark" in text
 
 
+def test_the_page_shows_the_answer_as_it_reads():
+    read = Reader(page([answer()._replace(joiner=" ", weights=None)], ""))
+    (written,) = re.findall(r'class="answer".*?</p>', page([answer()._replace(joiner=" ")], ""))
+    assert Reader(f"<p {written}").text == "u v"
+    assert "<eos>" in read.text  # In the table.
+
+
 def test_the_page_turns_with_its_source():
     for source, direction in (("שלום", "rtl"), ("abc", "ltr")):
-        tables = [attrs for tag, attrs in Reader(page([answer(source)], "")).tags if tag == "table"]
-        assert tables == [{"dir": direction}]
+        tags = Reader(page([answer(source)], "")).tags
+        assert [attrs for tag, attrs in tags if tag == "section"] == [{"dir": direction}]
 
 
 def test_the_page_of_lone_surrogates_can_be_written():

@@ -7,6 +7,7 @@ import shlex
 import pytest
 from s2s_pictures import make_translator, save_run
 
+from s2s_jax.config import EMBEDDED
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning
 from s2s_jax.pictures import CARD, CURVES
@@ -82,13 +83,23 @@ def test_hugging_face_can_read_the_card(folder):
     assert (figure.metric_type, figure.metric_value) == ("chrf", 61.25)
 
 
+def test_the_built_in_corpus_is_named_with_its_licence(tmp_path):
+    translator = make_translator()
+    data = dataclasses.replace(translator.run.config.data, data=EMBEDDED, licence="")
+    config = dataclasses.replace(translator.run.config, data=data)
+    translator = Translator(translator.run._replace(config=config), translator.params)
+    text = card(save_run(tmp_path / "run", translator))
+    assert r"| data | the built-in corpus of s2s\_jax |" in text
+    assert 'license: "apache-2.0"' in text and "on: apache-2.0." in text
+
+
 def test_other_licences_are_named_and_a_missing_one_is_asked_for(tmp_path):
     translator = make_translator()
     for licence, metadata, said in (
         ("Mine, all mine", '"other"\nlicense_name: "Mine, all mine"', "on: Mine, all mine."),
         ("", None, "was not given (`--licence`)"),
     ):
-        data = dataclasses.replace(translator.run.config.data, licence=licence)
+        data = dataclasses.replace(translator.run.config.data, data="own.tsv", licence=licence)
         config = dataclasses.replace(translator.run.config, data=data)
         run = translator.run._replace(config=config)
         folder = save_run(tmp_path / f"run{len(licence)}", Translator(run, translator.params))

@@ -13,6 +13,8 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.pictures.tensorboard import LOGS, TensorBoard
 from s2s_jax.runs.folder import VALIDATION, write_evaluation
+from s2s_jax.training.repeated import carry_out_runs
+from s2s_jax.training.request import request_for
 
 
 def events(folder):
@@ -96,6 +98,15 @@ def test_without_tensorboardx_it_says_so_before_anything_is_made(tmp_path, monke
     with pytest.raises(UserError, match="pip install tensorboardX"):
         train([("a", "b")] * 9, tensorboard=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_each_run_of_several_has_its_log(tmp_path):
+    pytest.importorskip("tensorboardX")
+    (tmp_path / "pairs.tsv").write_text("".join(f"{a}{b}\t{b}{a}\n" for a in "abc" for b in "de"))
+    settings = {"data": str(tmp_path / "pairs.tsv"), "epochs": 1, "latent_dim": 4}
+    request = request_for(settings | {"tensorboard": True, "out": tmp_path / "run"})
+    for run in carry_out_runs(request, 2, quiet=True):
+        assert "loss/training" in events(run.folder)
 
 
 def test_train_listens(tmp_path, monkeypatch):

@@ -121,8 +121,14 @@ def test_a_run_that_is_not_there_is_one_line(address):
 
 @pytest.mark.parametrize("address", ["hf://me", "hf://", "hf://a/b/c", "hf:///a/b", "hf://a/b@"])
 def test_other_addresses_are_refused(address):
-    with pytest.raises(UserError, match="a run on the Hub is named hf://user/name, not hf:"):
+    with pytest.raises(UserError, match="a run on the Hub is named hf://user/name, not hf://"):
         local_folder(address)
+
+
+def test_an_address_is_named_as_it_was_typed():
+    """A `Path`, which flags are, has a single slash."""
+    with pytest.raises(UserError, match="not hf://nonsense"):
+        local_folder(Path("hf://nonsense"))
 
 
 def test_without_the_library_it_says_what_to_install(uninstall):

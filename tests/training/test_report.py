@@ -80,11 +80,12 @@ def test_the_losses_are_a_curve_below_the_bar_of_a_terminal(report):
     assert len(lines) == 3  # The lines of the epochs are as ever.
 
 
-def test_curves_fit_beside_their_figures():
+@pytest.mark.parametrize("width", [200, 79, 40])
+def test_curves_fit_beside_their_figures(width):
     history = [{"nats_per_character": 1e2 / n, "val_nats_per_character": n} for n in range(1, 999)]
-    lines = curve_lines(history)
-    assert len(lines) == 2 and max(map(len, lines)) <= 79
-    assert curve_lines(history[:1]) == ()
+    lines = curve_lines(history, width)
+    assert len(lines) == 2 and max(map(len, lines)) <= min(width, 79)
+    assert curve_lines(history[:1], width) == ()
 
 
 @pytest.mark.parametrize("report", [False], indirect=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,13 @@ def _facts(translator: Translator) -> list[tuple[str, str]]:
 
 
 def _card(text: str) -> str:
-    """The run's card as HTML, without its metadata and any HTML of its own; pictures are words."""
+    """The run's card as HTML, without its metadata, comments and any HTML of its own.
+
+    Pictures are words.
+    """
     if text.startswith("---\n"):
         _, _, text = text[4:].partition("\n---\n")
+    text = re.sub(r"^<!--.*-->$", "", text, flags=re.MULTILINE)
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("image", lambda self, tokens, i, *_: html.escape(tokens[i].content))
     return markdown.render(text)

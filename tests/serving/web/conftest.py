@@ -52,7 +52,8 @@ def translators(tmp_path_factory):
     (attending / "evaluation.json").write_text('{\n "sentences": 4,\n "exact": 1}\n')
     (attending / "validation.tsv").write_text("a b\tuv\tuv\nc\tw\tu\n")
     card = (
-        "---\nlicense: x\n---\n# A card\n<script>alert(1)</script> ![a](b.png) [c](javascript:d)\n"
+        "---\nlicense: x\n---\n# A card\n<!-- a comment -->\n"
+        "<script>alert(1)</script> ![a](b.png) [c](javascript:d)\n"
     )
     (attending / "README.md").write_text(card)
     return [make_translator("luong", attending), make_translator("none", plain)]

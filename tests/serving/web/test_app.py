@@ -114,6 +114,7 @@ def test_the_page_knows_the_runs(client):
 
 def test_a_strangers_card_brings_no_html_of_its_own(client):
     card = client.get("/api/runs").json()["runs"][0]["card"]
+    assert "comment" not in card
     assert "<script" not in card and "<img" not in card and "href" not in card
 
 

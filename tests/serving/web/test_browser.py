@@ -87,8 +87,16 @@ def test_what_is_typed_is_answered(browser, page, translators):
 @pytest.mark.parametrize(("text", "direction"), [("abc", "ltr"), ("\u05e9abc", "rtl")])
 def test_attention_turns_with_its_source(browser, page, text, direction):
     typed(browser, page, text)
-    until(lambda: count(browser, f"#attention table[dir={direction}]"))
+    until(lambda: count(browser, f"#attention[dir={direction}] table"))
     assert count(browser, "#attention thead th") == 3
+
+
+def test_what_the_model_was_unsure_of_keeps_its_order(browser, page):
+    """Units from right to left would else take the figures and commas with them."""
+    opened(browser, page)
+    assert browser.execute_script("return quoted('ל')") == "“\u2068ל\u2069”"
+    typed(browser, page, "abcabc")
+    assert "\u2069” " in text_of(browser, "#unsure")
 
 
 def test_enter_and_the_keyboard_are_enough(browser, page):
@@ -158,6 +166,18 @@ def test_it_fits_and_can_be_read(browser, page, width, scheme, tmp_path):
     )
     assert not unnamed
     browser.save_screenshot(str(tmp_path / f"{width}-{scheme}.png"))
+
+
+def test_nearly_all_is_not_all(browser, page):
+    opened(browser, page)
+    shown = browser.execute_script("return [0.0004, 0.05, 0.5, 0.998, 0.9996, 1].map(percent)")
+    assert shown == ["< 0.1 %", "5.0 %", "50 %", "99.8 %", "> 99.9 %", "100 %"]
+
+
+def test_labels_are_turned_by_the_characters_that_are_read(browser, page):
+    opened(browser, page)
+    shown = browser.execute_script("return ['क्षि', '👩\u200d👩\u200d👧', 'abc'].map(length)")
+    assert shown == [1, 1, 3]
 
 
 def test_nothing_was_refused_or_loaded_from_elsewhere(browser, page):

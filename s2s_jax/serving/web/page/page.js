@@ -27,8 +27,15 @@ function make(name, attributes = {}, ...content) {
 
 function percent(x) {
   if (x > 0 && x < 0.001) return "< 0.1 %";
-  return (100 * x).toFixed(x < 0.1 ? 1 : 0) + " %";
+  if (x > 0.999 && x < 1) return "> 99.9 %";
+  return (100 * x).toFixed(x < 0.1 || (x > 0.99 && x < 1) ? 1 : 0) + " %"; // Not 100 if it is less.
 }
+
+/** How many characters a reader sees: an emoji or a syllable of Devanagari is one. */
+const length = (text) => [...new Intl.Segmenter().segment(text)].length;
+
+/** A unit in quotes, isolated: what is written from right to left leaves the rest in its order. */
+const quoted = (unit) => `“\u2068${unit}\u2069”`;
 
 const run = () => state.runs[$("run").selectedIndex];
 
@@ -85,7 +92,7 @@ function show(found) {
   const least = [...unsure].sort((a, b) => a[1] - b[1]).slice(0, SHOWN_UNSURE);
   const named = unsure.filter((unit) => least.includes(unit));
   $("unsure").textContent = !named.length ? "" :
-    "Least sure: " + named.map(([unit, p]) => `“${unit.trim() || "space"}” ${percent(p)}`).join(", ");
+    "Least sure: " + named.map(([unit, p]) => `${quoted(unit.trim() || "space")} ${percent(p)}`).join(", ");
   $("warnings").replaceChildren(...found.warnings.map((warning) => make("li", {}, warning)));
   const known = run().examples.find(([source]) => source === found.source);
   $("reference").textContent = known ? `Reference: ${known[1]}` : "";
@@ -108,7 +115,7 @@ function marked(units, text) {
     const shown = unit.slice(Math.max(left, 0));
     left -= unit.length;
     const kind = p >= state.confidence.sure ? "" : p >= state.confidence.unsure ? " doubtful" : " unsure";
-    const title = `“${shown}” ${percent(p)}`;
+    const title = `${quoted(shown)} ${percent(p)}`;
     return [...between, make("span", { class: "unit" + kind, title }, shown)];
   });
 }
@@ -129,6 +136,7 @@ function showOthers(hypotheses) {
 
 function showAttention(found) {
   const part = $("attention");
+  part.removeAttribute("dir");
   if (!run().attention) {
     part.replaceChildren(make("p", { class: "quiet" },
       "This model has no attention: the decoder sees the source as one vector."));
@@ -137,7 +145,7 @@ function showAttention(found) {
   if (!found.attention) return part.replaceChildren();
   const { source, weights } = found.attention;
   // A mark stands on a circle of dots, not on what is beside it.
-  const visible = (unit) => unit.replaceAll(" ", "·").replace(/^\p{M}/u, "◌$&") || "·";
+  const visible = (unit) => unit.replaceAll(/\p{Zs}/gu, "·").replace(/^\p{M}/u, "◌$&") || "·";
   const name = (unit) => make("bdi", {}, visible(unit));
   const cell = (weight, i, j) => {
     const td = make("td", { title: `${visible(found.tokens[i])} ← ${visible(source[j])}: ${percent(weight)}` });
@@ -146,11 +154,12 @@ function showAttention(found) {
     return td;
   };
   const head = make("tr", {}, make("td"), ...source.map((unit) =>
-    make("th", { scope: "col", class: unit.trim().length > 2 ? "long" : "" }, name(unit))));
+    make("th", { scope: "col", class: length(unit.trim()) > 2 ? "long" : "" }, name(unit))));
   const rows = weights.map((row, i) => make("tr", {},
     make("th", { scope: "row" }, name(found.tokens[i])), ...row.map((w, j) => cell(w, i, j))));
-  const dir = getComputedStyle($("text")).direction; // The browser finds it by the first letter.
-  part.replaceChildren(make("table", { dir }, make("thead", {}, head), make("tbody", {}, ...rows)));
+  // The browser finds it by the first letter; the part scrolls from where the source begins.
+  part.dir = getComputedStyle($("text")).direction;
+  part.replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
 }
 
 function showRun() {
