@@ -74,6 +74,9 @@ def _from_saved(
         side.tokens(kind) for side, kind in zip(sides, kinds, strict=True)
     )
     values["input_characters"], values["target_characters"] = (side.symbols for side in sides)
+    tokens = values["target_tokens"]
+    if isinstance(tokens, Mapping) and tokens.get("reads_unseen"):
+        values.setdefault("unseen_target", saved.target.unseen)
     characters = Characters.from_values(values)
     lengths = {}
     tokenizers = (characters.source_tokenizer, characters.target_tokenizer)

@@ -38,7 +38,7 @@ _CHANCE = 1.1  # An untrained model's loss is about that of chance, a wrong read
 def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
     """The sizes and parts."""
     source, target = map(len, characters.vocabularies())
-    return ModelConfig(source, target, **model.settings)
+    return ModelConfig(source, target, **model.settings, writes_unk=bool(characters.unseen_target))
 
 
 def source_encoder(model: KerasModel, characters: Characters) -> SourceEncoder:

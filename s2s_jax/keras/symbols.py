@@ -37,8 +37,8 @@ _STARTS_AND_ENDS = (
 )  # fmt: skip
 """What scripts of this kind put around a target."""
 
-_UNSEEN = ("[UNK]", "<UNK>")
-"""How `TextVectorization` of Keras, and many programs, name what unseen symbols are read as."""
+_UNSEEN = re.compile(r"(?i:[<\[_]+(unk(nown)?|oov)[>\]_]*)|UNK|OOV")
+"""How `TextVectorization` of Keras, and programs, name what unseen symbols are read as."""
 
 _PADDING = re.compile(r"(?i:[<\[_]+pad(ding)?[>\]_]*)|PAD")
 """How programs name the number 0, which they pad texts with."""
@@ -53,13 +53,15 @@ class Side(NamedTuple):
     lower: bool = False
     filters: str = ""
     """Characters that it replaced by spaces."""
-    reads_unseen: bool = False
-    """Whether unseen symbols have one of their own, which is called `<unk>` here."""
+    unseen: str = ""
+    """Keras's name for the symbol of unseen ones, which is `<unk>` here; empty without one."""
 
-    def tokens(self, kind: str) -> Any:
+    def tokens(self, kind: Any) -> Any:
         """What `read_tokenizer` reads: the kind of the units, and what was done to the texts."""
-        about = {"lower": self.lower, "filters": self.filters, "reads_unseen": self.reads_unseen}
-        return {"tokens": kind, **about} if any(about.values()) else kind
+        about = {"lower": self.lower, "filters": self.filters, "reads_unseen": bool(self.unseen)}
+        if kind not in ("char", "space") or not any(about.values()):
+            return kind  # It says so itself, or there is nothing to say.
+        return {"tokens": kind, **about}
 
 
 class Saved(NamedTuple):
@@ -163,21 +165,22 @@ def _side(value: Any, size: int, spare: int = 0) -> Side:
     if most := config.get("num_words"):
         symbols = {number: symbol for number, symbol in symbols.items() if number < most}
     filters = "" if config.get("char_level") else str(config.get("filters", ""))
-    listed = _with_unk(_listed(symbols, size, spare), config.get("oov_token"))
-    return Side(listed, bool(config.get("lower")), filters, SPECIALS[3] in listed)
+    symbols, unseen = _listed(symbols, size, spare), config.get("oov_token")
+    unseen = unseen if unseen in symbols else ""
+    return Side(_with_unk(symbols, unseen), bool(config.get("lower")), filters, unseen)
 
 
 def _plain(symbols: Sequence[Any]) -> Side:
     """A side of symbols alone; one may stand for all unseen ones, and the first for none."""
     if symbols and _PADDING.fullmatch(str(symbols[0])):
         symbols = ["", *symbols[1:]]
-    unseen = [symbol for symbol in symbols if symbol in _UNSEEN]
-    if len(unseen) != 1 or SPECIALS[3] in symbols:
+    unseen = [str(symbol) for symbol in symbols if _UNSEEN.fullmatch(str(symbol))]
+    if len(unseen) != 1:
         return Side(tuple(symbols))
-    return Side(_with_unk(symbols, unseen[0]), reads_unseen=True)
+    return Side(_with_unk(symbols, unseen[0]), unseen=unseen[0])
 
 
-def _with_unk(symbols: Sequence[Any], unseen: str | None) -> tuple[Any, ...]:
+def _with_unk(symbols: Sequence[Any], unseen: str) -> tuple[Any, ...]:
     """The symbols, with `<unk>` in the place of the one that all unseen ones are read as."""
     return tuple(SPECIALS[3] if symbol == unseen else symbol for symbol in symbols)
 
