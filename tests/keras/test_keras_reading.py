@@ -78,7 +78,7 @@ def used_twice(config):
     [
         (setting("LSTM", "activation", "relu"), "activation 'tanh' in LSTM 'lstm'; found relu"),
         (setting("LSTM", "recurrent_activation", "hard_sigmoid"), "found hard_sigmoid"),
-        (setting("LSTM", "go_backwards", True), "go_backwards False"),
+        (setting("LSTM", "go_backwards", True, 1), "go_backwards False"),
         (setting("LSTM", "use_bias", False, 1), "use_bias True"),
         (setting("LSTM", "return_sequences", False, 1), "return_sequences True"),
         (setting("LSTM", "units", 9, 1), "as many units .* found LSTM 'lstm' 8, LSTM 'lstm_1' 9"),
