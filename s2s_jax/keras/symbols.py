@@ -1,4 +1,4 @@
-"""Vocabularies as people saved them, read from JSON.
+"""Vocabularies as people saved them, read from JSON or a table.
 
 The tutorial's lists, indices from symbols to numbers or back, what `get_vocabulary` of a
 `TextVectorization` gives, and `Tokenizer.to_json` of Keras 2; both sides in one file, or each in
@@ -7,6 +7,8 @@ its own.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -112,7 +114,9 @@ def start_and_end(symbols: Sequence[str]) -> tuple[str, str]:
 
 
 def load(path: Path) -> Any:
-    """The value in a file of JSON; a text that is JSON itself is read, too.
+    """The value in a file of JSON, or the index in a table of symbols and numbers.
+
+    A text that is JSON itself is read, too.
 
     Raises:
       UserError: if it cannot be read, or is a pickle.
@@ -124,7 +128,7 @@ def load(path: Path) -> Any:
             raise UserError(f"{path} is {instead}")
         if data.startswith(_PICKLES) or path.suffix in (".pkl", ".pickle", ".p", ".npy"):
             raise UserError(how_to_convert(path))
-        values = json.loads(data)
+        values = _table(data) or json.loads(data)
         return json.loads(values) if isinstance(values, str) else values
     except FileNotFoundError:
         raise UserError(f"no such file: {path}; name the JSON with --vocabulary.") from None
@@ -133,6 +137,25 @@ def load(path: Path) -> Any:
         if path.suffix == ".json" or isinstance(error, OSError):
             raise UserError(f"{why}; write it again.") from None
         raise UserError(f"{why}; {how_to_list(path)}") from None
+
+
+def _table(data: bytes) -> dict[str, int]:
+    """The index in a table of symbols and their numbers, as in a .csv; empty if it is none."""
+    try:
+        text = data.decode("utf-8-sig")
+        tables = [[row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+                   if row] for separator in ",;\t"]  # fmt: skip
+    except (UnicodeDecodeError, csv.Error):
+        return {}
+    for rows in (rows for rows in tables if {len(row) for row in rows} == {2}):
+        columns = list(zip(*rows, strict=True))
+        begin = not any(column[0].isdecimal() for column in columns)  # Behind a header.
+        counted = [all(field.isdecimal() for field in column[begin:]) for column in columns]
+        if len(rows) > begin and sum(counted) == 1:
+            numbers, symbols = columns[not counted[0]], columns[counted[0]]
+            index = dict(zip(symbols[begin:], map(int, numbers[begin:]), strict=True))
+            return index if len(index) == len(rows) - begin else {}
+    return {}
 
 
 def _both_sides(path: Path, value: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:

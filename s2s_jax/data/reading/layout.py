@@ -108,6 +108,14 @@ def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
             f"line 1 of {shown(name)} looks like the names of its columns; give `columns`"
             f" {shown(names, 60)} if it is, or `columns` 1,2 if it is a pair"
         )
+    if found.width > 2:
+        called, example = _called(separator), next(row for row in rows if len(row) == found.width)
+        raise UserError(
+            f"the lines of {shown(name)} have {found.width} columns, separated by {called}; give"
+            f" two of them, such as `columns` 1,2 for {shown(example[0].strip(), 40)!r} and"
+            f" {shown(example[1].strip(), 40)!r}, or double quotes around a text with"
+            f" {called} in it"
+        )
     return found
 
 
