@@ -109,12 +109,11 @@ def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
             f" {shown(names, 60)} if it is, or `columns` 1,2 if it is a pair"
         )
     if found.width > 2:
-        called, example = _called(separator), next(row for row in rows if len(row) == found.width)
+        called, row = _called(separator), next(row for row in rows if len(row) == found.width)
         raise UserError(
             f"the lines of {shown(name)} have {found.width} columns, separated by {called}; give"
-            f" two of them, such as `columns` 1,2 for {shown(example[0].strip(), 40)!r} and"
-            f" {shown(example[1].strip(), 40)!r}, or double quotes around a text with"
-            f" {called} in it"
+            f" two of them, such as `columns` 1,2 for {shown(row[0].strip(), 40)!r} and"
+            f" {shown(row[1].strip(), 40)!r}, or double quotes around a text with {called} in it"
         )
     return found
 
@@ -132,7 +131,8 @@ def choose_fields(columns: str, names: Sequence[str], name: str) -> tuple[str, s
     """
     listed = shown(", ".join(names) or "none", 120)
     if len(names) < 2:
-        raise UserError(f"{shown(name)} needs two fields of text, but has {listed}; add the other")
+        remedy = "give each pair two fields, not a list"
+        raise UserError(f"{shown(name)} needs two fields of text, but has {listed}; {remedy}")
     chosen = _wanted(columns)
     if chosen is None:
         if len(names) == 2:
