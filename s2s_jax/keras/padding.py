@@ -99,7 +99,7 @@ def with_padding(
         if len(possible) > 1:
             print(
                 f"Padding: {_named(found)}, unless --padding or --source-order say otherwise: "
-                "without --data nothing shows how sources were padded, and in which order."
+                "no data show how the model's sources were padded, or in which order."
             )
     for key, needed in (
         ("max_encoder_seq_length", found.source_padding != "mask"),

@@ -37,7 +37,7 @@ def test_targets_that_the_model_cannot_write_are_named(tmp_path, capsys, change,
     printed = capsys.readouterr().out
     assert f"4 of 4 targets, such as {change('I am fine .')!r}, hold what the model" in printed
     assert f"cannot write ('{missing}')" in printed and "nothing around a target" in printed
-    assert "Padding:" not in printed and "Validation loss" not in printed
+    assert "no data show how" in printed and "Validation loss" not in printed
     assert "--resume" not in printed
 
 

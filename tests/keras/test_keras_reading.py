@@ -86,7 +86,7 @@ def used_twice(config):
         (setting("Dense", "activation", "sigmoid"), "activation 'softmax'"),
         (swap_states, "h and c, in this order, .* found tensor 2 of LSTM"),
         (drop_states, "two initial states; found 0"),
-        (add_lambda, "found Lambda 'lambda'"),
+        (add_lambda, "found Lambda 'lambda'; train a model here on the same data"),
         (foreign, "no layers but .*; found LSTM 'lstm'"),
         (used_twice, r"one stack of LSTMs; found .*"),
         (lambda config: config.update(class_name="Sequential"), "found Sequential"),
