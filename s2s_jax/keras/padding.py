@@ -96,7 +96,7 @@ def with_padding(
         )
     else:
         found = possible[0]
-        if len(possible) > 1:
+        if len(possible) > 1 and not characters.source_padding:
             print(
                 f"Padding: {_named(found)}, unless --padding or --source-order say otherwise: "
                 "no data show how the model's sources were padded, or in which order."
