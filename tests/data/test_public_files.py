@@ -31,6 +31,7 @@ def read(path, **options):
         "Questions,Answers",
         "English (en),Hindi (hi)",
         "english_sentence,bengali_sentence",
+        "text,intent",
     ],
 )
 def test_a_header_of_several_words_is_asked_about(tmp_path, header):

@@ -22,7 +22,7 @@ source src target tgt trg input output original translation translated sentence 
 answer query response reply prompt completion instruction context utterance label summary article
 document title headline code sql command word words lemma form pronunciation phoneme phonemes
 grapheme graphemes ipa transcription transliteration native roman noisy clean misspelled correct
-wrong right formal informal human machine
+wrong right formal informal human machine name intent meaning definition abbreviation expansion
 en eng english fr fra fre french de deu ger german es spa spanish it ita italian pt por portuguese
 nl nld dutch ru rus russian pl pol polish tr tur turkish ja jpn japanese zh cmn zho chinese ko kor
 korean ar ara arabic hi hin hindi he heb hebrew el ell greek sv swe swedish fi fin finnish cs ces
