@@ -15,7 +15,8 @@ class ModelConfig(Config):
 
     `recurrent_activation` is "sigmoid" in every run trained here; models from Keras may have
     another. With `residual` false each layer reads the one below it alone, and attention stands
-    above the decoder's top layer; with `attention_mix` false there is no tanh layer above it.
+    above the decoder's top layer; with `attention_mix` false there is no tanh layer above it. With
+    `writes_unk` answers may hold the symbol for unseen words.
     """
 
     source_vocab_size: int = dataclasses.field(metadata=limits(least=1))
@@ -54,9 +55,10 @@ class ModelConfig(Config):
         0.0, least=0, below=1, metavar="RATE",
         help="share of the tokens that are hidden from the model in training, on both sides",
     )  # fmt: skip
-    # Both are true in every run trained here; models from Keras may be simpler.
+    # As here in every run trained from the start; models from Keras may differ.
     residual: bool = option(True)
     attention_mix: bool = option(True)
+    writes_unk: bool = option(False)
     tie_embeddings: bool = option(
         False, help="let the output layer share the embeddings of the targets"
     )

@@ -15,6 +15,8 @@ from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import safe_name, shown
 
 _FIRST_LINES = 5
+_OTHER_FORMS = (".po", ".pot", ".srt", ".vtt", ".yml", ".yaml", ".sgm", ".xml")
+"""Texts with pairs that are no lines of columns."""
 _REMEDIES = {
     "line too long": "end each pair with a line feed",
     "control character": "save it as plain text in UTF-8 with a line feed after each pair",
@@ -177,7 +179,11 @@ def _unusable(origin: str, lines: int, skipped: dict[str, Skipped]) -> UserError
         for reason, skip in skipped.items()
     )
     most = max(skipped, key=lambda reason: skipped[reason].count, default="no tab")
+    form = PurePath(origin).suffix.lower()
+    remedy = _REMEDIES[most]
+    if form in _OTHER_FORMS:
+        remedy = f"{form} is not read; write its pairs as lines of source, tab and target"
     return UserError(
         f"no usable line in {origin}, which needs lines of source<TAB>target:"
-        f" lines read: {lines}, skipped: {counts or 'none'}; {_REMEDIES[most]}"
+        f" lines read: {lines}, skipped: {counts or 'none'}; {remedy}"
     )

@@ -27,10 +27,12 @@ class Vocabulary:
       symbols: `<pad> <bos> <eos> <unk>`, then the sorted symbols of the training part, and those
         that were added later.
       tokenizer: divides a text into symbols, and joins them again.
+      unknown: what answers show for `<unk>`, where the model writes it.
     """
 
     symbols: tuple[str, ...]
     tokenizer: Tokenizer = make_tokenizer("char")
+    unknown: str = SPECIALS[3]
 
     pad_id: ClassVar[int] = 0
     bos_id: ClassVar[int] = 1
@@ -68,6 +70,11 @@ class Vocabulary:
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {symbol: i for i, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The symbols as answers show them."""
+        return (*SPECIALS[: self.unk_id], self.unknown, *self.symbols[len(SPECIALS) :])
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -107,12 +114,13 @@ class Vocabulary:
             if not 0 <= i < len(self.symbols):
                 raise UserError(f"Ids of this vocabulary are 0 to {len(self) - 1}; {i} is not.")
             if i not in (self.pad_id, self.bos_id):
-                symbols.append(self.symbols[i])
+                symbols.append(self.names[i])
         return self.tokenizer.join(symbols)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {**self.tokenizer.to_dict(), "symbols": list(self.symbols)}
+        unknown = {} if self.unknown == SPECIALS[3] else {"unknown": self.unknown}
+        return {**self.tokenizer.to_dict(), **unknown, "symbols": list(self.symbols)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], model: bytes = b"") -> Self:
@@ -123,8 +131,9 @@ class Vocabulary:
         """
         if not isinstance(values, Mapping) or not isinstance(values.get("symbols"), list):
             raise UserError("A vocabulary file is an object with a list of 'symbols'.")
-        tokenizer = read_tokenizer({key: values[key] for key in values if key != "symbols"}, model)
-        return cls(tuple(values["symbols"]), tokenizer)
+        about = {key: values[key] for key in values if key not in ("symbols", "unknown")}
+        unknown = str(values.get("unknown", SPECIALS[3]))
+        return cls(tuple(values["symbols"]), read_tokenizer(about, model), unknown)
 
 
 @dataclasses.dataclass(frozen=True)

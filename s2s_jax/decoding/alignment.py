@@ -64,6 +64,6 @@ def align(
     mask = np.ones((1, len(source)), bool)
     _, found = score_and_attend(translator.model, params, source[None], mask, ids[None])
     assert found is not None  # The model has attention.
-    read, written = run.source_vocabulary.symbols, run.target_vocabulary.symbols
+    read, written = run.source_vocabulary.symbols, run.target_vocabulary.names
     sides = tuple(read[i] for i in source), tuple(written[i] for i in ids)
     return Alignment(*sides, np.asarray(found[0]))

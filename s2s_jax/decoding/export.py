@@ -71,7 +71,7 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
         "fill_before": encoder.fill_before,
         "backwards": encoder.backwards,
         "source_symbols": source.symbols,
-        "target_symbols": target.symbols,
+        "target_symbols": target.names,
     }
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
         file.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False))

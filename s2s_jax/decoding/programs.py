@@ -22,7 +22,7 @@ from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 
 # Never written: nothing ever trained them as an answer, or the answer would be no text.
-_NEVER = (Vocabulary.pad_id, Vocabulary.bos_id, Vocabulary.unk_id)
+_NEVER = [Vocabulary.pad_id, Vocabulary.bos_id]
 
 
 class _Start(NamedTuple):
@@ -43,11 +43,13 @@ def _start(
 ) -> _Start:
     """The encoded sources, and a step that forbids what is never written."""
 
+    never = _NEVER if model.config.writes_unk else [*_NEVER, Vocabulary.unk_id]
+
     def step_fn(carry: PyTree, memory: PyTree, tokens: jax.Array) -> tuple[PyTree, jax.Array]:
         """A decoder's step, with minus infinity for what is never written."""
         carry, logits = model.bind({"params": params}).decode_step(carry, memory, tokens)
         # Added, not assigned: XLA fuses a sum with the step, and scatters an assignment.
-        forbidden = jnp.zeros(logits.shape[-1]).at[jnp.array(_NEVER)].set(-jnp.inf)
+        forbidden = jnp.zeros(logits.shape[-1]).at[jnp.array(never)].set(-jnp.inf)
         return carry, of_logits(logits) + forbidden
 
     carry, memory = model.bind({"params": params}).encode(source, mask)

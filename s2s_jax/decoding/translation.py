@@ -86,7 +86,7 @@ def read_answer(
     ids = answer.written
     tokens, details = (), ()
     if log_probs is not None:
-        tokens = tuple(vocabulary.symbols[i] for i in ids)
+        tokens = tuple(vocabulary.names[i] for i in ids)
         details = tuple(map(float, log_probs[: len(ids)]))
     complete = Vocabulary.eos_id in ids
     return Hypothesis(vocabulary.decode(ids.tolist()), complete, tokens, details, answer.ranked)

@@ -41,12 +41,14 @@ class Characters:
     The fields are the keys of the JSON, except that the tokenizers are `source_tokens` and
     `target_tokens` there, or `tokens` for both. The lengths are 0 and `source_padding` is empty
     if unknown. An entry "" or "<pad>" of a list is unused, as the id 0 of a masked `Embedding` is.
+    `unseen_target` is what Keras calls the "<unk>" of the target characters, or empty.
     """
 
     input_characters: tuple[str, ...]
     target_characters: tuple[str, ...]
     start: str = "\t"
     end: str = "\n"
+    unseen_target: str = ""
     source_tokenizer: Tokenizer = make_tokenizer("char")
     target_tokenizer: Tokenizer = make_tokenizer("char")
     source_padding: str = ""
@@ -83,6 +85,8 @@ class Characters:
             )
         if not isinstance(self.source_backwards, bool):
             raise UserError("source_backwards must be true or false.")
+        if not isinstance(self.unseen_target, str):
+            raise UserError("unseen_target must be a text.")
         for key in ("max_encoder_seq_length", "max_decoder_seq_length"):
             if type(getattr(self, key)) is not int or getattr(self, key) < 0:
                 raise UserError(f"{key} must be a whole number of at least 0.")
@@ -99,7 +103,9 @@ class Characters:
         ]
         return (
             Vocabulary((*SPECIALS, *own[0]), self.source_tokenizer),
-            Vocabulary((*SPECIALS, *own[1]), self.target_tokenizer),
+            Vocabulary(
+                (*SPECIALS, *own[1]), self.target_tokenizer, self.unseen_target or SPECIALS[3]
+            ),
         )
 
     def ids(self, source: Vocabulary, target: Vocabulary) -> Ids:

@@ -34,6 +34,7 @@ _EXPRESSIBLE = {
     "decoder_layers",
     "residual",
     "tie_embeddings",
+    "writes_unk",
     "dropout",  # These have no part in answers.
     "token_dropout",
 }
@@ -115,7 +116,8 @@ def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, dict[str
     weights = from_params(params, characters, run)
     output = weights["decoder"]["output"]
     bias = output["bias"].copy()
-    for symbol in (characters.start, SPECIALS[3]):
+    never = [characters.start] + [SPECIALS[3]] * (not run.config.model.writes_unk)
+    for symbol in never:
         if symbol in characters.target_characters:
             bias[characters.target_characters.index(symbol)] = NEVER
     decoder = {**weights["decoder"], "output": {**output, "bias": bias}}
@@ -138,6 +140,7 @@ def own_characters(run: Run) -> Characters:
     return Characters(
         (*masked, *unknown[0], *source.symbols[len(SPECIALS) :]),
         tuple(dict.fromkeys(("\t", "\n", *unknown[1], *target.symbols[len(SPECIALS) :]))),
+        unseen_target=target.unknown * run.config.model.writes_unk,
         source_tokenizer=source.tokenizer,
         target_tokenizer=target.tokenizer,
         source_padding=padding,

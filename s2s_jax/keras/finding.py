@@ -74,6 +74,9 @@ def _from_saved(
         side.tokens(kind) for side, kind in zip(sides, kinds, strict=True)
     )
     values["input_characters"], values["target_characters"] = (side.symbols for side in sides)
+    tokens = values["target_tokens"]
+    if isinstance(tokens, Mapping) and tokens.get("reads_unseen"):
+        values.setdefault("unseen_target", saved.target.unseen)
     characters = Characters.from_values(values)
     lengths = {}
     tokenizers = (characters.source_tokenizer, characters.target_tokenizer)
@@ -107,9 +110,10 @@ def _remedy(
 ) -> str:
     """What to do if the numbers of symbols, `counts`, are not the model's, `sizes`."""
     if not request.vocabulary and data is not None and (n := numbers_of_lines(data, sizes)):
+        span = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}"
         return (
-            f"its first {n[0]} to {n[-1]} lines have as many: add --num-samples {roundest(n)}, or "
-            "the number used in training."
+            f"its first {span} lines have as many: add --num-samples {roundest(n)}, or the number "
+            "used in training."
         )
     remedy = "give the data and --num-samples of its training, or its lists with --vocabulary"
     if {size - count for size, count in zip(sizes, counts, strict=True)} in ({1}, {0, 1}):

@@ -191,11 +191,8 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
             f"{len(changed)} sources, such as {shown(repr(changed[0]), 60)}, are not in Unicode "
             "NFC or have outer white space; here they are normalized, while Keras reads them as is."
         )
-    if characters.target_tokenizer.reads_unseen:
-        print(
-            "The symbol for unseen ones is not written: where Keras's loop writes it, the next "
-            "likeliest stands here."
-        )
+    if characters.unseen_target:
+        print(f"Answers hold {shown(characters.unseen_target, 40)} where Keras's loop writes it.")
     unread = _unread(prepared)
     if unread:
         print(unread)

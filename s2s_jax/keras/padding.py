@@ -38,7 +38,7 @@ _CHANCE = 1.1  # An untrained model's loss is about that of chance, a wrong read
 def model_config(model: KerasModel, characters: Characters) -> ModelConfig:
     """The sizes and parts."""
     source, target = map(len, characters.vocabularies())
-    return ModelConfig(source, target, **model.settings)
+    return ModelConfig(source, target, **model.settings, writes_unk=bool(characters.unseen_target))
 
 
 def source_encoder(model: KerasModel, characters: Characters) -> SourceEncoder:
@@ -84,38 +84,23 @@ def with_padding(
     Raises:
       UserError: if the padding does not fit the model, or a length is missing.
     """
-    masked = model.structure.encoder.masked
-    paddings = ["mask"] * (masked is not False)
-    paddings += ["zeros", "space", "zeros-before"] * (masked is not True)
-    padding = request.padding or characters.source_padding
-    if padding and padding not in paddings:
-        raise UserError(
-            f"the encoder of this model has {'a' if masked else 'no'} mask, so the "
-            f"padding cannot be {padding}; leave out --padding."
-        )
-    if "space" in paddings and " " not in characters.input_characters:
-        paddings.remove("space")
-    orders = [characters.source_backwards] if characters.source_backwards else [False, True]
-    orders = [request.source_order == "backwards"] if request.source_order else orders
-    paddings = [padding] if padding else paddings
-    if padding == "space" and " " not in characters.input_characters:
-        raise UserError("--padding space needs a space among the source characters; there is none.")
-    possible = [
-        dataclasses.replace(characters, source_padding=one, source_backwards=order)
-        for order in orders
-        for one in paddings
-    ]
+    possible, encoder = _possible(request, model, characters), model.structure.encoder
     tried = [] if prepared is None else readable(prepared, prepared.training)[:_TRIED]
     if prepared is not None and tried:
         prepared = dataclasses.replace(prepared, training=tried)
         found = _likeliest(possible, model, prepared, params)
-    elif not padding and masked is None:
+    elif len({one.source_padding for one in possible}) > 1 and encoder.masked is None:
         raise UserError(
             "these weights do not say whether the encoder had a mask (mask_zero); give the data "
             "(--data) to find out, or say which: --padding mask or --padding zeros."
         )
     else:
         found = possible[0]
+        if len(possible) > 1 and not characters.source_padding:
+            print(
+                f"Padding: {_named(found)}, unless --padding or --source-order say otherwise: "
+                "no data show how the model's sources were padded, or in which order."
+            )
     for key, needed in (
         ("max_encoder_seq_length", found.source_padding != "mask"),
         ("max_decoder_seq_length", True),
@@ -126,6 +111,38 @@ def with_padding(
                 "or --data as well."
             )
     return found
+
+
+def _possible(
+    request: ImportRequest, model: KerasModel, characters: Characters
+) -> list[Characters]:
+    """The characters with each padding and order that may be right, the likeliest first.
+
+    Raises:
+      UserError: if the padding asked for does not fit the model.
+    """
+    masked, turned = model.structure.encoder.masked, model.structure.backwards
+    paddings = ["mask"] * (masked is not False)
+    # An encoder that goes backwards reads what is behind a source first.
+    fillers = ["zeros-before", "zeros", "space"] if turned else ["zeros", "space", "zeros-before"]
+    paddings += fillers * (masked is not True)
+    padding = request.padding or characters.source_padding
+    if padding and padding not in paddings:
+        raise UserError(
+            f"the encoder of this model has {'a' if masked else 'no'} mask, so the "
+            f"padding cannot be {padding}; leave out --padding."
+        )
+    if "space" in paddings and " " not in characters.input_characters:
+        paddings.remove("space")
+    if padding == "space" and "space" not in paddings:
+        raise UserError("--padding space needs a space among the source characters; there is none.")
+    orders = [True] if characters.source_backwards else [turned, not turned]
+    orders = [request.source_order == "backwards"] if request.source_order else orders
+    return [
+        dataclasses.replace(characters, source_padding=one, source_backwards=order)
+        for order in orders
+        for one in ([padding] if padding else paddings)
+    ]
 
 
 def readable(prepared: Prepared, pairs: Sequence[Pair]) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""Vocabularies as people saved them, read from JSON.
+"""Vocabularies as people saved them, read from JSON or a table.
 
 The tutorial's lists, indices from symbols to numbers or back, what `get_vocabulary` of a
 `TextVectorization` gives, and `Tokenizer.to_json` of Keras 2; both sides in one file, or each in
@@ -7,6 +7,8 @@ its own.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -37,8 +39,8 @@ _STARTS_AND_ENDS = (
 )  # fmt: skip
 """What scripts of this kind put around a target."""
 
-_UNSEEN = ("[UNK]", "<UNK>")
-"""How `TextVectorization` of Keras, and many programs, name what unseen symbols are read as."""
+_UNSEEN = re.compile(r"(?i:[<\[_]+(unk(nown)?|oov)[>\]_]*)|UNK|OOV")
+"""How `TextVectorization` of Keras, and programs, name what unseen symbols are read as."""
 
 _PADDING = re.compile(r"(?i:[<\[_]+pad(ding)?[>\]_]*)|PAD")
 """How programs name the number 0, which they pad texts with."""
@@ -53,13 +55,15 @@ class Side(NamedTuple):
     lower: bool = False
     filters: str = ""
     """Characters that it replaced by spaces."""
-    reads_unseen: bool = False
-    """Whether unseen symbols have one of their own, which is called `<unk>` here."""
+    unseen: str = ""
+    """Keras's name for the symbol of unseen ones, which is `<unk>` here; empty without one."""
 
-    def tokens(self, kind: str) -> Any:
+    def tokens(self, kind: Any) -> Any:
         """What `read_tokenizer` reads: the kind of the units, and what was done to the texts."""
-        about = {"lower": self.lower, "filters": self.filters, "reads_unseen": self.reads_unseen}
-        return {"tokens": kind, **about} if any(about.values()) else kind
+        about = {"lower": self.lower, "filters": self.filters, "reads_unseen": bool(self.unseen)}
+        if kind not in ("char", "space") or not any(about.values()):
+            return kind  # It says so itself, or there is nothing to say.
+        return {"tokens": kind, **about}
 
 
 class Saved(NamedTuple):
@@ -110,7 +114,9 @@ def start_and_end(symbols: Sequence[str]) -> tuple[str, str]:
 
 
 def load(path: Path) -> Any:
-    """The value in a file of JSON; a text that is JSON itself is read, too.
+    """The value in a file of JSON, or the index in a table of symbols and numbers.
+
+    A text that is JSON itself is read, too.
 
     Raises:
       UserError: if it cannot be read, or is a pickle.
@@ -122,7 +128,7 @@ def load(path: Path) -> Any:
             raise UserError(f"{path} is {instead}")
         if data.startswith(_PICKLES) or path.suffix in (".pkl", ".pickle", ".p", ".npy"):
             raise UserError(how_to_convert(path))
-        values = json.loads(data)
+        values = _table(data) or json.loads(data)
         return json.loads(values) if isinstance(values, str) else values
     except FileNotFoundError:
         raise UserError(f"no such file: {path}; name the JSON with --vocabulary.") from None
@@ -131,6 +137,25 @@ def load(path: Path) -> Any:
         if path.suffix == ".json" or isinstance(error, OSError):
             raise UserError(f"{why}; write it again.") from None
         raise UserError(f"{why}; {how_to_list(path)}") from None
+
+
+def _table(data: bytes) -> dict[str, int]:
+    """The index in a table of symbols and their numbers, as in a .csv; empty if it is none."""
+    try:
+        text = data.decode("utf-8-sig")
+        tables = [[row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+                   if row] for separator in ",;\t"]  # fmt: skip
+    except (UnicodeDecodeError, csv.Error):
+        return {}
+    for rows in (rows for rows in tables if {len(row) for row in rows} == {2}):
+        columns = list(zip(*rows, strict=True))
+        begin = not any(column[0].isdecimal() for column in columns)  # Behind a header.
+        counted = [all(field.isdecimal() for field in column[begin:]) for column in columns]
+        if len(rows) > begin and sum(counted) == 1:
+            numbers, symbols = columns[not counted[0]], columns[counted[0]]
+            index = dict(zip(symbols[begin:], map(int, numbers[begin:]), strict=True))
+            return index if len(index) == len(rows) - begin else {}
+    return {}
 
 
 def _both_sides(path: Path, value: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -163,21 +188,22 @@ def _side(value: Any, size: int, spare: int = 0) -> Side:
     if most := config.get("num_words"):
         symbols = {number: symbol for number, symbol in symbols.items() if number < most}
     filters = "" if config.get("char_level") else str(config.get("filters", ""))
-    listed = _with_unk(_listed(symbols, size, spare), config.get("oov_token"))
-    return Side(listed, bool(config.get("lower")), filters, SPECIALS[3] in listed)
+    symbols, unseen = _listed(symbols, size, spare), config.get("oov_token")
+    unseen = unseen if unseen in symbols else ""
+    return Side(_with_unk(symbols, unseen), bool(config.get("lower")), filters, unseen)
 
 
 def _plain(symbols: Sequence[Any]) -> Side:
     """A side of symbols alone; one may stand for all unseen ones, and the first for none."""
     if symbols and _PADDING.fullmatch(str(symbols[0])):
         symbols = ["", *symbols[1:]]
-    unseen = [symbol for symbol in symbols if symbol in _UNSEEN]
-    if len(unseen) != 1 or SPECIALS[3] in symbols:
+    unseen = [str(symbol) for symbol in symbols if _UNSEEN.fullmatch(str(symbol))]
+    if len(unseen) != 1:
         return Side(tuple(symbols))
-    return Side(_with_unk(symbols, unseen[0]), reads_unseen=True)
+    return Side(_with_unk(symbols, unseen[0]), unseen=unseen[0])
 
 
-def _with_unk(symbols: Sequence[Any], unseen: str | None) -> tuple[Any, ...]:
+def _with_unk(symbols: Sequence[Any], unseen: str) -> tuple[Any, ...]:
     """The symbols, with `<unk>` in the place of the one that all unseen ones are read as."""
     return tuple(SPECIALS[3] if symbol == unseen else symbol for symbol in symbols)
 

@@ -17,6 +17,15 @@ from s2s_jax.errors import UserError
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
+_LINES = "; write its pairs as lines of source, tab and target"
+_NO_TEXTS = {
+    rb"\s*<(\?xml|tmx|xliff)\b": f"XML (as TMX and XLIFF are), which is not read{_LINES}",
+    rb"\xd0\xcf\x11\xe0": "an office document; save its table as CSV in UTF-8",
+    rb"SQLite format 3\0": f"a database{_LINES}",
+}
+"""How files begin that may be given for text or a model, and what they are."""
+
+
 def stand_in(start: bytes) -> str:
     """What these bytes are instead of the file that was meant, with the remedy; else empty.
 
@@ -27,6 +36,9 @@ def stand_in(start: bytes) -> str:
         return "a Git LFS pointer instead of the file itself; fetch that with: git lfs pull"
     if re.match(rb"\s*(<!doctype html|<html|<head)", start.removeprefix(b"\xef\xbb\xbf").lower()):
         return "a web page instead of the file itself; download that (on GitHub: the raw file)"
+    for begins, what in _NO_TEXTS.items():
+        if re.match(begins, start.removeprefix(b"\xef\xbb\xbf")):
+            return what
     return ""
 
 

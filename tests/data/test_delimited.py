@@ -4,6 +4,7 @@ import pytest
 from s2s_data_testing import read, write
 
 from s2s_jax.data.corpus import Pair, Skipped
+from s2s_jax.errors import UserError
 
 
 def test_a_quote_that_nothing_closes_costs_no_other_line_in_silence(tmp_path):
@@ -73,3 +74,13 @@ def test_a_header_may_stand_below_blank_lines(tmp_path, before, separator):
     text = f"{before}\nen{separator}fr\nGo.{separator}Va !\n"
     corpus = read(write(tmp_path, "a.csv", text.encode()), columns="en,fr")
     assert (corpus.pairs, corpus.lines) == ([Pair("Go.", "Va !")], [3])
+
+
+@pytest.mark.parametrize(("name", "separator"), [("a.csv", ","), ("a.txt", ";"), ("a.txt", "|||")])
+def test_a_separator_that_each_line_has_twice_is_asked_about(tmp_path, name, separator):
+    lines = "".join(f"Well{separator} {i}go.{separator}Va {i}.\n" for i in "abc")
+    path = write(tmp_path, name, lines.encode())
+    asked = r"have 3 columns, .* such as `columns` 1,2 for 'Well' and"
+    with pytest.raises(UserError, match=asked):
+        read(path)
+    assert read(path, columns="1,3").pairs[0] == Pair("Well", "Va a.")

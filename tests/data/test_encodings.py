@@ -35,6 +35,15 @@ def test_the_encoding_that_is_named_first_reads_the_file(tmp_path, text, encodin
     assert read(path, encoding=named).pairs == pairs(text)
 
 
+@pytest.mark.parametrize("encoding", ["cp866", "iso8859_5"])
+def test_older_cyrillic_encodings_are_named_first(tmp_path, encoding):
+    lines = ["Привет, как дела?\thello", "Да, нет.\tyes, no", "Где находится вокзал?\twhere"] * 3
+    text = "".join(f"{line} {n}\n" for n, line in enumerate(lines))
+    assert f"such as `encoding` {encoding}" in error_of(
+        write(tmp_path, "a.tsv", text.encode(encoding))
+    )
+
+
 @pytest.mark.parametrize("encoding", ["shift_jis", "utf-16", "utf-16-le", "utf-8", "utf-8-sig"])
 def test_an_encoding_can_be_given(tmp_path, encoding):
     path = write(tmp_path, "a.tsv.gz", gzip.compress(JAPANESE.encode(encoding)))

@@ -3,9 +3,12 @@
 import bz2
 import io
 import lzma
+import re
 import tarfile
+import zipfile
 
 import pytest
+from s2s_data_testing import error_of, write
 
 from s2s_jax.config import DataConfig
 from s2s_jax.data.preparation import load_corpus
@@ -28,6 +31,7 @@ def read(path, **options):
         "Questions,Answers",
         "English (en),Hindi (hi)",
         "english_sentence,bengali_sentence",
+        "text,intent",
     ],
 )
 def test_a_header_of_several_words_is_asked_about(tmp_path, header):
@@ -87,3 +91,26 @@ def test_lines_with_something_else_between_name_the_option_for_it(tmp_path):
     with pytest.raises(UserError, match="`separator`"):
         read(path)
     assert read(path, separator="=") == ROWS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.tmx", b'<?xml version="1.0"?>\n<tmx>\n\t<tu>\t<seg>Go.</seg>\t<seg>Va</seg>\n', "XML"),
+        ("a.txt", b"\xef\xbb\xbf<xliff version='1.2'>a\tb\n", "XML"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an office document; save"),
+        ("a.pkl", b"\x80\x04\x95abc" + bytes(50), "a pickle, .* never loaded; write its pairs"),
+        ("a.npy", b"\x93NUMPY\x01\x00" + bytes(100), "a pickle"),
+        ("a.db", b"SQLite format 3\0" + bytes(100), "a database; write its pairs"),
+        ("a.po", b'msgid "Go."\nmsgstr "Va !"\n', r"\.po is not read; write its pairs as lines of"),
+    ],
+)
+def test_what_holds_pairs_otherwise_is_named(tmp_path, name, content, what):
+    assert re.search(what, error_of(write(tmp_path, name, content)))
+
+
+def test_a_spreadsheet_of_libreoffice_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as file:
+        for name in ("mimetype", "content.xml"):
+            file.writestr(name, "x")
+    assert "an office document; save its table as CSV" in error_of(tmp_path / "a.ods")

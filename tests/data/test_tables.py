@@ -263,6 +263,32 @@ def test_a_list_in_an_object_is_refused_with_what_makes_it_lines(tmp_path, inden
     assert "jq -c '.\"data\"[]'" in error
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "lines"),
+    [
+        ("a.json", [list(pair) for pair in PAIRS], "jq -r '.[] | @tsv'"),
+        ("a.json", dict(PAIRS), "jq -r 'to_entries[] | [.key, .value] | @tsv'"),
+        ("a.jsonl", list(PAIRS[0]), "jq -r @tsv"),
+    ],
+)
+def test_arrays_and_an_object_of_pairs_are_refused_with_what_makes_them_lines(
+    tmp_path, name, value, lines
+):
+    for indent in (None, 1)[: 1 + (name == "a.json")]:
+        content = json.dumps(value, indent=indent).encode()
+        if indent or not isinstance(value, dict):
+            assert f"{lines} {tmp_path}" in error_of(write(tmp_path, name, content))
+
+
+def test_turns_of_a_chat_are_no_pairs(tmp_path):
+    turns = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]
+    path = write(tmp_path, "a.jsonl", "".join(json.dumps(turn) + "\n" for turn in turns).encode())
+    assert "a turn of a chat on each line, with the fields role, content" in error_of(path)
+    chats = f"{json.dumps({'messages': turns})}\n" * 2
+    error = error_of(write(tmp_path, "b.jsonl", chats.encode()))
+    assert "needs two fields of text, but has none; give each pair two fields, not a list" in error
+
+
 def test_more_than_two_fields_are_asked_about(tmp_path):
     path = write(tmp_path, "a.jsonl", b'{"q": "1+1", "a": "2", "note": "x"}\n')
     assert "fields q, a, note; give `columns` and two of them, such as q,a" in error_of(path)

@@ -11,6 +11,7 @@ class Form:
     def __init__(self, keras, masked=True, dims=(5, 5), one_hot=False):
         self.keras, self.layers = keras, keras.layers
         self.masked, self.one_hot, self.logits = masked, one_hot, False
+        self.padding = "mask" if masked else "zeros"
         self.source, self.read = self._side(len(SOURCE), dims[0])
         self.target, self.written = self._side(len(TARGET), dims[1])
 
@@ -212,6 +213,23 @@ def two_linear_layers(keras):
     return form, form.model(form.layers.Softmax()(logits))
 
 
+def an_encoder_that_goes_backwards(keras):
+    form = Form(keras)
+    _, h, c = form.layers.LSTM(UNITS, return_state=True, go_backwards=True)(form.read)
+    return form, form.model(form.softmax(form.decoder(h, c)))
+
+
+def a_stack_that_goes_backwards_through_padding(keras):
+    form = Form(keras, masked=False)
+    form.padding = "zeros-before"  # That is how the encoder reads it.
+    settings = {"return_sequences": True, "return_state": True}
+    read, _, _ = form.layers.LSTM(UNITS, go_backwards=True, **settings)(form.read)
+    read, h, c = form.lstm()(read)
+    decoded = form.decoder(h, c)
+    context = form.layers.Attention()([decoded, read])
+    return form, form.model(form.softmax(form.layers.Concatenate()([decoded, context])))
+
+
 FORMS = [
     bidirectional, bidirectional_reads_padding, attention_without_a_tanh_layer,
     attention_with_a_narrow_tanh_layer, attention_with_projected_keys,
@@ -219,4 +237,5 @@ FORMS = [
     three_layers_handed_on, a_stack_before_one_lstm, the_top_states_for_all_but_the_last,
     averaged_states, dense_states, a_stack_with_attention_on_top, added_layers,
     a_shared_embedding, embeddings_of_two_sizes, logits_alone, two_linear_layers,
+    an_encoder_that_goes_backwards, a_stack_that_goes_backwards_through_padding,
 ]  # fmt: skip

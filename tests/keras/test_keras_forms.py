@@ -79,7 +79,7 @@ def test_answers_and_probabilities_are_keras_s(keras, tmp_path, build):
     paths = [tmp_path / "s2s.keras", tmp_path / "s2s.h5"]
     for path in paths:
         lively(model).save(path)
-    names = names_of(tmp_path, model, "mask" if form.masked else "zeros")
+    names = names_of(tmp_path, model, form.padding)
     found = convert(ImportRequest(paths[:1], vocabulary=[names]))
     for one, other in zip(
         *(jax.tree.leaves(read_model([path]).params) for path in paths), strict=True

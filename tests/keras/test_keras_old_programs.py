@@ -94,6 +94,28 @@ def test_the_message_for_a_text_turns_it_into_json(tmp_path, text, values):
     assert load(tmp_path / "words.json") == values
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'word,index\ngo,0\n",",1\n7,2\n',
+        "index;word\n0;go\n1;,\n2;7\n",
+        "\ufeffgo\t0\r\n,\t1\r\n7\t2\r\n",
+    ],
+)
+def test_an_index_may_be_a_table(tmp_path, text):
+    (tmp_path / "index.csv").write_text(text, encoding="utf-8", newline="")
+    assert load(tmp_path / "index.csv") == {"go": 0, ",": 1, "7": 2}
+
+
+@pytest.mark.parametrize(
+    "text", ["7,0\n8,1\n", "go,0\ngo,1\n", "go\nno\n", ",word,index\n0,go,0\n"]
+)
+def test_a_table_that_does_not_tell_symbols_from_numbers_is_none(tmp_path, text):
+    (tmp_path / "index.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="JSON was expected"):
+        load(tmp_path / "index.csv")
+
+
 @pytest.mark.parametrize(("counts", "told"), [((1, 1), True), ((0, 1), True), ((2, 1), False)])
 def test_a_list_without_the_padding_of_number_0_is_told_so(tmp_path, counts, told):
     lists = [MADE["wrapped2"][key][n:] for n, key in zip(counts, NAMES, strict=True)]

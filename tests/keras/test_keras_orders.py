@@ -2,9 +2,11 @@
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 from s2s_testing import ROOT
 
@@ -71,6 +73,25 @@ def test_the_order_is_kept_by_the_run_its_export_and_its_way_back(
     assert capsys.readouterr().out.splitlines() == [decoded[text] for text in texts]
     own = own_characters(found.run)
     assert (own.source_padding, own.source_backwards) == ABOUT[name]
+
+
+def test_an_lstm_with_go_backwards_turns_sources_itself(given, found, tmp_path, capsys):
+    name, asked, decoded = given
+    with h5py.File(shutil.copy(FIXTURE / name, tmp_path), "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        lstm = next(one for one in config["config"]["layers"] if one["class_name"] == "LSTM")
+        lstm["config"]["go_backwards"] = True
+        file.attrs["model_config"] = json.dumps(config)
+    lengths = {f"max_{side}_seq_length": MADE[name][f"max_{side}_seq_length"] for side in
+               ("encoder", "decoder")}  # fmt: skip
+    turned = convert(asked._replace(models=[tmp_path / name], data=None, **lengths))
+    wanted = "zeros-before" if name == "before.h5" else "mask"
+    characters = turned.characters
+    assert (characters.source_padding, characters.source_backwards) == (wanted, True)
+    assert f"Padding: {wanted} backwards, unless" in capsys.readouterr().out
+    if name == "backwards.h5":  # Trained on sources turned around, so this one answers as it does.
+        answers = Translator(turned.run, turned.params)(list(decoded))
+        assert dict(zip(decoded, answers, strict=True)) == decoded
 
 
 def test_a_forwards_model_stays_forwards():

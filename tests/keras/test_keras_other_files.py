@@ -51,5 +51,5 @@ def test_an_output_layer_may_leave_out_symbols_that_the_decoder_reads():
 
 def test_models_inside_a_model_are_to_be_saved_by_themselves():
     inner = {"class_name": "Functional", "config": {"name": "decoder"}, "inbound_nodes": []}
-    with pytest.raises(UserError, match=r"save each by itself and import both.*'decoder'"):
+    with pytest.raises(UserError, match=r"'decoder'; .*save each by itself and import both"):
         parse({"class_name": "Functional", "config": {"layers": [inner]}})

@@ -78,7 +78,7 @@ def used_twice(config):
     [
         (setting("LSTM", "activation", "relu"), "activation 'tanh' in LSTM 'lstm'; found relu"),
         (setting("LSTM", "recurrent_activation", "hard_sigmoid"), "found hard_sigmoid"),
-        (setting("LSTM", "go_backwards", True), "go_backwards False"),
+        (setting("LSTM", "go_backwards", True, 1), "go_backwards False"),
         (setting("LSTM", "use_bias", False, 1), "use_bias True"),
         (setting("LSTM", "return_sequences", False, 1), "return_sequences True"),
         (setting("LSTM", "units", 9, 1), "as many units .* found LSTM 'lstm' 8, LSTM 'lstm_1' 9"),
@@ -86,7 +86,7 @@ def used_twice(config):
         (setting("Dense", "activation", "sigmoid"), "activation 'softmax'"),
         (swap_states, "h and c, in this order, .* found tensor 2 of LSTM"),
         (drop_states, "two initial states; found 0"),
-        (add_lambda, "found Lambda 'lambda'"),
+        (add_lambda, "found Lambda 'lambda'; train a model here on the same data"),
         (foreign, "no layers but .*; found LSTM 'lstm'"),
         (used_twice, r"one stack of LSTMs; found .*"),
         (lambda config: config.update(class_name="Sequential"), "found Sequential"),

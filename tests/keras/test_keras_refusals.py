@@ -109,7 +109,7 @@ def test_other_kinds_of_models_are_refused_by_name(keras, tmp_path):
     form = Form(keras)
     path = tmp_path / "s2s.keras"
     keras.Sequential([layers.Input((6,)), layers.Embedding(5, 4), layers.LSTM(3)]).save(path)
-    with pytest.raises(UserError, match="a functional model; found Sequential"):
+    with pytest.raises(UserError, match="a functional model; found Sequential; train a model here"):
         read_model([path])
     _, h, c = form.lstm()(form.read)
     inner = form.model(form.softmax(form.decoder(h, c)))

@@ -14,6 +14,7 @@ _GUESSES = 4
 _ENCODINGS = (
     *("cp1252", "cp1251", "cp932", "gb18030", "cp949", "big5", "euc_jp", "cp1250", "koi8_r"),
     *("cp1256", "cp1255", "cp1253", "cp1254", "cp1257", "cp1258", "cp874", "mac_roman", "cp850"),
+    *("cp866", "iso8859_5"),
 )
 
 

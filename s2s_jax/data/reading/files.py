@@ -22,6 +22,10 @@ from s2s_jax.runtime.files import machine_fault, shown, stand_in
 _CHUNK_BYTES = 1 << 18
 _FORM = "it needs lines of source<TAB>target in UTF-8"
 _TEXTS = (".txt", ".tsv", ".csv", ".jsonl")
+_PICKLE = (
+    "a pickle, which may run any program, so it is never loaded; write its pairs as lines of"
+    " source, tab and target where it was made"
+)
 _PACKED = {
     ".gz": (re.compile(rb"\x1f\x8b"), gzip.open),
     ".bz2": (re.compile(rb"BZh[1-9]1AY&SY"), bz2.open),
@@ -92,7 +96,8 @@ def open_regular(path: Path) -> IO[bytes]:
             f" {'change its permissions or copy it' if denied else 'check the path'}"
         ) from error
     with reading(path):
-        mistake = stand_in(_start(file))
+        start = _start(file)
+    mistake = _PICKLE if re.match(rb"\x80[\2-\5]|\x93NUMPY", start) else stand_in(start)
     if mistake:
         file.close()
         raise UserError(f"the data file {shown(path)} is {mistake}")
@@ -123,7 +128,7 @@ def _unpacked(path: Path, file: IO[bytes], stack: ExitStack) -> tuple[str, Calla
 def _text_member(path: Path, archive: zipfile.ZipFile) -> str:
     """The one text file of the archive."""
     names = archive.namelist()
-    if "[Content_Types].xml" in names:
+    if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
         raise UserError(f"{shown(path)} is an office document; save its table as CSV in UTF-8")
     texts = [
         name
@@ -138,7 +143,7 @@ def _text_member(path: Path, archive: zipfile.ZipFile) -> str:
         raise UserError(
             f"the archive {shown(path)} must hold one text file ({' '.join(_TEXTS)}), but has"
             f" {len(texts) or 'none'}{': ' if texts else ''}{found}{more};"
-            " unpack it and pass the right file"
+            " unpack it and pass the right file, or one for each side"
         )
     return texts[0]
 

@@ -22,7 +22,7 @@ source src target tgt trg input output original translation translated sentence 
 answer query response reply prompt completion instruction context utterance label summary article
 document title headline code sql command word words lemma form pronunciation phoneme phonemes
 grapheme graphemes ipa transcription transliteration native roman noisy clean misspelled correct
-wrong right formal informal human machine
+wrong right formal informal human machine name intent meaning definition abbreviation expansion
 en eng english fr fra fre french de deu ger german es spa spanish it ita italian pt por portuguese
 nl nld dutch ru rus russian pl pol polish tr tur turkish ja jpn japanese zh cmn zho chinese ko kor
 korean ar ara arabic hi hin hindi he heb hebrew el ell greek sv swe swedish fi fin finnish cs ces
@@ -108,6 +108,13 @@ def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
             f"line 1 of {shown(name)} looks like the names of its columns; give `columns`"
             f" {shown(names, 60)} if it is, or `columns` 1,2 if it is a pair"
         )
+    if found.width > 2:
+        called, row = _called(separator), next(row for row in rows if len(row) == found.width)
+        raise UserError(
+            f"the lines of {shown(name)} have {found.width} columns, separated by {called}; give"
+            f" two of them, such as `columns` 1,2 for {shown(row[0].strip(), 40)!r} and"
+            f" {shown(row[1].strip(), 40)!r}, or double quotes around a text with {called} in it"
+        )
     return found
 
 
@@ -124,7 +131,8 @@ def choose_fields(columns: str, names: Sequence[str], name: str) -> tuple[str, s
     """
     listed = shown(", ".join(names) or "none", 120)
     if len(names) < 2:
-        raise UserError(f"{shown(name)} needs two fields of text, but has {listed}; add the other")
+        remedy = "give each pair two fields, not a list"
+        raise UserError(f"{shown(name)} needs two fields of text, but has {listed}; {remedy}")
     chosen = _wanted(columns)
     if chosen is None:
         if len(names) == 2:

@@ -7,9 +7,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import shown
+
 _DEEPEST = 8  # Objects within objects, of which the texts have names.
 _LISTED = re.compile(r'\s*\{\s*"(\w+)"\s*:\s*\[\s*\{')
 """One object whose first field is a list of objects."""
+_ARRAY = re.compile(r'\s*\[\s*"(?:[^"\\]|\\.)*"\s*,.*\]\s*')
+_ARRAYS = re.compile(r'\s*\[\s*\[\s*"')
+_TEXTS = re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*"')
 _LIST = re.compile(r'\s*\[\s*\{\s*"(\w+)"\s*:')
 
 
@@ -34,19 +40,38 @@ def texts_of(record: dict[str, Any], prefix: str = "") -> dict[str, str | int]:
     return found
 
 
-def list_in_json(head: Sequence[str], texts: Mapping[str, str | int], whole: bool) -> str:
-    """Where a file that is one JSON text has its list of objects, as jq spells it.
+def not_lines(head: Sequence[str], record: Any, texts: Mapping[str, str | int], whole: bool) -> str:
+    """What to type, as arguments of jq, where JSON does not have a record with texts on each line.
 
     Args:
       head: the first lines.
-      texts: what the first of them holds, if it is an object by itself.
+      record: the object that the first of them is by itself; else None.
+      texts: what it holds.
       whole: whether the name of the file says that it is one JSON text.
 
     Returns:
       An empty text for a file of JSON lines, and for what is no JSON.
     """
+    text = "\n".join(head)
     if any(isinstance(text, str) for text in texts.values()):
         return ""
-    listed = _LISTED.match("\n".join(head))
-    whole = whole or bool(_LIST.match("\n".join(head)))
-    return f'."{listed[1]}"[]' if listed else ".[]" * whole
+    if _ARRAY.fullmatch(head[0] if head else ""):
+        return "-r @tsv"
+    if _ARRAYS.match(text):
+        return "-r '.[] | @tsv'"
+    alone = record is None or not any(map(str.strip, head[1:]))
+    if alone and (listed := _LISTED.match(text)):
+        return f"""-c '."{listed[1]}"[]'"""
+    if whole and _TEXTS.match(text):
+        many = any(line.startswith("}") for line in head[:-1])
+        return "-c ." if many else "-r 'to_entries[] | [.key, .value] | @tsv'"
+    return "-c '.[]'" if whole or _LIST.match(text) else ""
+
+
+def refuse_turns(names: Sequence[str], name: str) -> None:
+    """Raises if the fields are those of a turn in a chat, of which each has one text only."""
+    if {key.rpartition(".")[2] for key in names} in ({"role", "content"}, {"from", "value"}):
+        raise UserError(
+            f"{shown(name)} has a turn of a chat on each line, with the fields {', '.join(names)};"
+            " write an object on each line with one text and the answer to it"
+        )

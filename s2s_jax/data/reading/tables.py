@@ -1,5 +1,6 @@
 """Data files as rows of two texts: delimited text, JSON lines, or two files side by side."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from s2s_jax.data.reading.arrow import ArrowData, is_arrow
 from s2s_jax.data.reading.delimited import Row, clean, plain_rows, quoted_rows
 from s2s_jax.data.reading.layout import choose_fields, find_columns
 from s2s_jax.data.reading.lines import Lines, open_lines
-from s2s_jax.data.reading.records import json_record, list_in_json, texts_of
+from s2s_jax.data.reading.records import json_record, not_lines, refuse_turns, texts_of
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
@@ -72,14 +73,17 @@ def _table(lines: Lines, reading: Reading) -> Table:
     record = json_record(first)
     texts = texts_of(record) if isinstance(record, dict) else {}
     ends = PurePath(lines.name).suffix.lower()
-    if where := list_in_json(head, texts, ends == ".json" and record is None):
+    if arguments := not_lines(head, record, texts, ends == ".json" and record is None):
+        file = shlex.quote(str(lines.path))
         raise UserError(
-            f"{shown(lines.path)} is not read as one JSON text: give JSON lines, with an object on"
-            f" each; for a list of objects, jq -c '{where}' writes them"
+            f"{shown(lines.path)} is not read as one JSON text, or as arrays: give JSON lines, with"
+            f" an object on each, or columns between tabs; this writes them: jq {arguments} {file}"
         )
     if isinstance(record, dict) and not reading.separator:
         # Without being told, a number is no text.
         names = [key for key, text in texts.items() if reading.columns or isinstance(text, str)]
+        if not reading.columns:
+            refuse_turns(names, lines.name)
         fields = choose_fields(reading.columns, names, lines.name)
         form = f"JSON lines, fields {fields[0]} and {fields[1]}"
         return Table(lines.name, _json_rows(lines, fields), form, lines.count_rest)

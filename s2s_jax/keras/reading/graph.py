@@ -12,18 +12,11 @@ from typing import NamedTuple
 
 from s2s_jax.keras.reading.heads import Attention, attention
 from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
-from s2s_jax.keras.reading.sides import Side, check_mask, side
+from s2s_jax.keras.reading.sides import Side, check_lstms, check_mask, goes_backwards, side
 from s2s_jax.keras.reading.starts import Start, starts
 from s2s_jax.keras.reading.walking import LSTMS, directions, only, require
 from s2s_jax.runtime.files import shown
 
-_LSTM = {
-    "activation": "tanh",
-    "use_bias": True,
-    "go_backwards": False,
-    "stateful": False,
-    "time_major": False,
-}
 _FEEDERS = ("InputLayer", "Masking", "Embedding")
 _RECURRENT_ACTIVATIONS = ("sigmoid", "hard_sigmoid", "")  # The last where the file does not tell.
 
@@ -45,6 +38,8 @@ class Structure(NamedTuple):
     output: str
     units: int
     bidirectional: bool
+    backwards: bool
+    """Whether the encoder reads what it is given from the last to the first."""
     recurrent_activation: str
     """By Keras's name, which has changed its meaning; empty where the file does not tell."""
 
@@ -84,14 +79,13 @@ def recognise(graph: Graph) -> Structure:
         )
     sides = [side(graph, stack.lstms) for stack in (encoder, decoder)]
     both = [graph.layers[name] for side in sides for name in side.lstms]
-    for layer in both:
-        for settings in directions(layer):
-            require(layer, _LSTM, settings)
+    backwards = goes_backwards(graph, sides[0], "attention" * bool(decoder.attention))
+    check_lstms(both[1:] if backwards else both)
     for name in sides[0].lstms:
         check_mask(graph, graph.layers[name], sides[0])
     if sides[0].masked and decoder.attention and not decoder.attention.masked:
         refuse("Attention, which skips padding as the encoder does", "Dot, which does not")
-    if decoder.beside and decoder.beside != sides[0].embedding:
+    if decoder.beside and (backwards or decoder.beside != sides[0].embedding):
         refuse(
             "attention to the Embedding that the encoder reads", str(graph.layers[decoder.beside])
         )
@@ -107,6 +101,7 @@ def recognise(graph: Graph) -> Structure:
         output=output,
         units=units,
         bidirectional=bidirectional,
+        backwards=backwards,
         recurrent_activation=_recurrent_activation(both),
     )
 

@@ -50,6 +50,7 @@ def join(encoder: Graph, decoder: Graph) -> Graph:
         refuse(
             f"{len(taken[False])} states and {len(taken[True])} sequences from the encoder",
             f"{len(given[False])} and {len(given[True])}",
+            "give the encoder and the decoder of one model",
         )
     _check_states(renamed, taken[False])
     places = {

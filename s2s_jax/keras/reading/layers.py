@@ -24,6 +24,8 @@ _OPERATIONS = (
     "NotEqual", "Any", "LogicalOr", "LogicalAnd", "ExpandDims", "ZerosLike", "ConvertToTensor",
 )  # fmt: skip
 
+_REMEDY = "train a model here on the same data instead (train.py --data FILE)"
+
 
 class Reference(NamedTuple):
     """One of the tensors that a layer gives; an LSTM's are its outputs, h and c."""
@@ -88,7 +90,8 @@ def parse(config: Any) -> Graph:
         if missing := {r.layer for r in [*named, *inputs, *outputs]} - set(layers):
             raise ValueError(f"no layer {missing.pop()!r}")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        refuse("the layers of a model as Keras writes them", shown(error, 80))
+        again = "save the model with Keras again"
+        refuse("the layers of a model as Keras writes them", shown(error, 80), again)
     return _without_dropout(Graph(layers, inputs, outputs))
 
 
@@ -184,13 +187,13 @@ def refuse_kind(kind: str, name: str) -> NoReturn:
     """Refuses a model for one of its layers, by name."""
     if kind in ("Functional", "Model", "Sequential"):
         refuse(
-            "no models inside a model (where they are an encoder and a decoder, save each by "
-            "itself and import both)",
+            "no models inside a model",
             f"{kind} {shown(name, 40)!r}",
+            "where they are an encoder and a decoder, save each by itself and import both",
         )
     refuse(f"no layers but {', '.join(_KNOWN)}", f"{shown(kind, 40)} {shown(name, 40)!r}")
 
 
-def refuse(expected: str, found: str) -> NoReturn:
+def refuse(expected: str, found: str, remedy: str = _REMEDY) -> NoReturn:
     """Refuses a model of another kind."""
-    raise UserError(f"this model cannot be imported: expected {expected}; found {found}.")
+    raise UserError(f"this model cannot be imported: expected {expected}; found {found}; {remedy}.")

@@ -85,11 +85,13 @@ def _model(parts: list[Part], gates: str) -> KerasModel:
         structure = recognise(graph)
         params = read_params(graph, structure, arrays)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        refuse("the layers of a model as Keras writes them", shown(error, 80))
+        again = "save the model with Keras again"
+        refuse("the layers of a model as Keras writes them", shown(error, 80), again)
     named = structure.recurrent_activation
     activations = [recurrent_activation(named, part.version, gates) for part in parts]
     if activations[0] != activations[-1]:
-        refuse("an encoder and a decoder of one model", f"gates {' and '.join(activations)}")
+        gates = f"gates {' and '.join(activations)}"
+        refuse("an encoder and a decoder of one model", gates, "give two that were saved together")
     return KerasModel(
         structure,
         {**model_settings(structure, params), "recurrent_activation": activations[0]},

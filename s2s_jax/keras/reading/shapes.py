@@ -10,6 +10,7 @@ import numpy as np
 from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
 from s2s_jax.runtime.files import shown
 
+_REMEDY = "give the JSON of the architecture (model.to_json()) beside these weights"
 _WITHOUT_WEIGHTS = ("InputLayer", "Masking")
 
 
@@ -31,23 +32,23 @@ def recognise_weights(kinds: Mapping[str, str], weights: Mapping[str, list[np.nd
         kind = {"TimeDistributed": "Dense", "CuDNNLSTM": "LSTM"}.get(kind, kind)
         if kind not in (*found, *_WITHOUT_WEIGHTS):
             refuse(
-                "weights of LSTM, Embedding and Dense layers alone; give the JSON of the "
-                "architecture (model.to_json()) beside other weights",
+                "weights of LSTM, Embedding and Dense layers alone",
                 f"{shown(kind, 40)} {shown(name, 40)!r}",
+                _REMEDY,
             )
         found.setdefault(kind, []).append(name)
     lstms, dense, embeddings = found["LSTM"], found["Dense"], found["Embedding"]
     if (len(lstms), len(dense)) not in ((2, 1), (1, 1), (1, 0)):
         refuse(
-            "weights of two LSTMs and a Dense layer, or the JSON of the architecture "
-            "(model.to_json()) beside them",
+            "weights of two LSTMs and a Dense layer",
             f"{len(lstms)} LSTMs and {len(dense)} Dense layers",
+            _REMEDY,
         )
     if len(embeddings) not in (0, len(lstms)):
         refuse(
-            "an Embedding before every LSTM or none, or the JSON of the architecture "
-            "(model.to_json()) beside the weights",
+            "an Embedding before every LSTM or none",
             f"{len(embeddings)} Embeddings for {len(lstms)} LSTMs",
+            _REMEDY,
         )
 
     # Only a Masking layer masks one-hot vectors; of an Embedding the weights do not tell.

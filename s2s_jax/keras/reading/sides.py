@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from s2s_jax.keras.reading.layers import Graph, Layer, refuse
-from s2s_jax.keras.reading.walking import only, require
+from s2s_jax.keras.reading.walking import directions, only, require
+
+_LSTM = {
+    "activation": "tanh",
+    "use_bias": True,
+    "go_backwards": False,
+    "stateful": False,
+    "time_major": False,
+}
 
 
 class Side(NamedTuple):
@@ -54,3 +63,36 @@ def check_mask(graph: Graph, lstm: Layer, side: Side) -> None:
             open_ += operation.inputs
         else:
             refuse(f"in {lstm} the mask of the encoder's input", str(operation))
+
+
+def check_lstms(lstms: Sequence[Layer], backwards: bool = False) -> None:
+    """Refuses an LSTM that computes something else, or reads in the other direction."""
+    for layer in lstms:
+        for settings in directions(layer):
+            require(layer, {**_LSTM, "go_backwards": backwards}, settings)
+
+
+def goes_backwards(graph: Graph, encoder: Side, attended: str) -> bool:
+    """Whether the encoder reads what it is given from the last to the first, as sources can here.
+
+    That is so if its lowest LSTM does: what that gives is in the order of its reading, and the
+    others follow it.
+
+    Args:
+      graph: of the model.
+      encoder: its encoder.
+      attended: what attends to its outputs, or empty.
+
+    Raises:
+      UserError: where Keras's masks, which are not turned around, or embeddings would not fit.
+    """
+    lowest = graph.layers[encoder.lstms[0]]
+    if lowest.kind != "LSTM" or not lowest.settings.get("go_backwards", False):
+        return False
+    check_lstms([lowest], backwards=True)
+    if encoder.masked is not False and (attended or len(encoder.lstms) > 1):
+        refuse(
+            "no mask behind an LSTM with go_backwards, since Keras does not turn it around",
+            f"{attended or graph.layers[encoder.lstms[1]]} above {lowest}",
+        )
+    return True
