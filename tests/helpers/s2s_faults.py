@@ -119,8 +119,8 @@ class Action:
             asked = ["--checkpoint", self.run, "--evaluate", self.data]
             status, said, complaint = command(decode, *asked)
             return status, re.sub(r"Speed.*", "", said), complaint
-        resumed = ["--resume"] if again and self.begins else []
-        return self.train(*FLAGS[self.name], *resumed)
+        repeated = {"train": ["--resume"], "start": ["--overwrite"]}.get(self.name, [])
+        return self.train(*FLAGS[self.name], *(repeated if again else []))
 
     def act_with(self, first, last, error):
         """Does it with a fault, in a fresh folder."""
