@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import gc
 import io
 import logging
@@ -18,6 +20,16 @@ from typing import Any, NoReturn
 from s2s_jax import __version__
 from s2s_jax.config.options import Config, kind_of
 from s2s_jax.errors import RunWarning, UserError, spell_options
+from s2s_jax.runtime.interrupts import (
+    SIGNALS,
+    Terminated,
+    die_of,
+    owns_process,
+    raise_again,
+    raise_at_signals,
+    signal_behind,
+    stop,
+)
 
 _CONSOLE = {
     "train.py": "s2s-train",
@@ -105,35 +117,42 @@ def main(run: Callable[[], int]) -> NoReturn:
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     warnings.simplefilter("always", RunWarning)
     warnings.showwarning = _warn
-    interrupted = False
+    ended_by: list[signal.Signals] = []
+    # Registered first, it is called last: processes that train together part before.
+    atexit.register(lambda: [die_of(signum) for signum in ended_by])
+    if owns_process():
+        raise_at_signals()
     try:
         try:
             status = run()
         except SystemExit as leaving:  # --help
+            if signal_behind(leaving) is not None:
+                raise
             status = leaving.code
         if sys.stdout is not None:
             sys.stdout.flush()
     except UserError as error:
         status = _complain(str(error))
-    except (KeyboardInterrupt, ImportError) as error:
-        if not _interrupted(error):
-            raise
-        print("stopped", file=sys.stderr)
-        interrupted = True
-        status = 128 + signal.SIGINT
     except BrokenPipeError:
         status = 128 + 13  # The reader is gone (| head): the status of a process killed by SIGPIPE.
     except OSError as error:
         status = _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
     except MemoryError:
         status = _complain("out of memory; free some, or use a smaller --batch-size.")
+    except BaseException as error:
+        signum = signal_behind(error)
+        if signum is None:
+            raise
+        _silence()
+        if owns_process():
+            stop(signum)
+        print("stopped", file=sys.stderr)
+        status = 128 + signum
     if status == 2:
         gc.collect()  # What reports to the hook does so while there is one.
     _silence()
-    if interrupted:  # What JAX was busy with may crash the interpreter as it shuts down.
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        os._exit(128 + signal.SIGINT)
+    if owns_process():
+        ended_by += [signum for signum in SIGNALS if status == 128 + signum]
     sys.exit(status)
 
 
@@ -155,13 +174,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def _interrupted(error: BaseException | None) -> bool:
-    """Whether this is Ctrl-C, or an extension module that it kept from being loaded."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
-
-
 def _quiet_libraries() -> None:
     """Hides what Orbax says of itself and of failures, which are reported anyway."""
     logging.getLogger("absl").setLevel(logging.CRITICAL)
@@ -172,9 +184,14 @@ def _quiet_libraries() -> None:
     # After such a read, threads of tensorstore still report to its closed event loop; and a loop
     # that could not be opened, for too many open files, cannot be closed.
     known = ("Event loop is closed", "has no attribute '_ssock'")
-    sys.unraisablehook = lambda fault: (
-        None if str(fault.exc_value).endswith(known) else sys.__unraisablehook__(fault)
-    )
+
+    def report(fault: sys.UnraisableHookArgs) -> None:
+        if isinstance(fault.exc_value, KeyboardInterrupt | Terminated):
+            raise_again(fault.exc_value)
+        elif not str(fault.exc_value).endswith(known):
+            sys.__unraisablehook__(fault)
+
+    sys.unraisablehook = report
 
 
 def _silence() -> None:
@@ -201,7 +218,8 @@ def _program() -> str:
 
 
 def _complain(message: str) -> int:
-    print(f"{_program()}: error: {_one_line(message)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # The terminal may be gone.
+        print(f"{_program()}: error: {_one_line(message)}", file=sys.stderr)
     return 2
 
 

@@ -14,9 +14,12 @@ from s2s_jax.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent
 
 SCRIPT = """
-import asyncio, atexit, os, resource, signal, sys
+import asyncio, atexit, os, resource, signal, sys, time
+from pathlib import Path
 from s2s_jax.command_line import Parser, main
 from s2s_jax.errors import UserError
+from s2s_jax.runtime.files import write_lines
+from s2s_jax.runtime.interrupts import loading
 
 def run():
     parser = Parser(prog="tool.py", description="Does things.")
@@ -26,7 +29,7 @@ def run():
     flags = parser.parse_args()
     for number in range(flags.lines):
         print("line", number)
-    return eval(flags.fail)
+    return eval(compile(flags.fail, "fail", "eval"))
 
 def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
@@ -35,6 +38,33 @@ def ctrl_c():
 def ctrl_c_before_a_crash():
     atexit.register(os.kill, os.getpid(), signal.SIGSEGV)
     ctrl_c()
+
+def killed_while_writing(path, name):
+    def lines():
+        yield "half"
+        os.kill(os.getpid(), getattr(signal, name))
+        time.sleep(60)
+    write_lines(Path(path), lines())
+
+class Lost:
+    def __init__(self, name):
+        self.name = name
+
+    def __del__(self):  # What is raised in here is lost.
+        os.kill(os.getpid(), getattr(signal, self.name))
+        time.sleep(60)
+
+def killed_where_it_is_lost(name):
+    Lost(name)
+    time.sleep(60)
+
+def killed_while_modules_load(name):
+    try:
+        with loading():
+            os.kill(os.getpid(), getattr(signal, name))
+            time.sleep(60)
+    finally:
+        print("raised", flush=True)
 
 def ctrl_c_while_loading():
     try:
@@ -49,7 +79,15 @@ def too_many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 99))
     asyncio.new_event_loop()
 
-main(run)
+if os.environ.get("NOTEBOOK"):
+    import builtins
+    builtins.get_ipython = None
+    try:
+        main(run)
+    except SystemExit as leaving:
+        print("left with", leaving.code)
+else:
+    main(run)
 """
 
 
@@ -61,12 +99,13 @@ def tool(tmp_path_factory):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     environment["PYTHONPATH"] = str(ROOT)
 
-    def run(*arguments, redirect=""):
-        line = f'"$0" "$@" {redirect}'
-        command = ["bash", "-o", "pipefail", "-c", line, sys.executable, str(path), *arguments]
+    def run(*arguments, redirect="", command='"$0" "$@"'):
+        line = f"{command} {redirect}"
+        words = ["bash", "-o", "pipefail", "-c", line, sys.executable, str(path), *arguments]
         return subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=60, check=False
-        )
+            words, capture_output=True, text=True, env=environment, timeout=60,
+            check=False, start_new_session=True,
+        )  # fmt: skip
 
     return run
 
@@ -80,7 +119,14 @@ def test_a_command_that_succeeds_is_left_alone(tool):
 
 
 def test_a_commands_status_is_the_process_status(tool):
-    assert outcome(tool("--fail", "143")) == (143, "line 0\n", "")
+    assert outcome(tool("--fail", "3")) == (3, "line 0\n", "")
+
+
+def test_a_command_that_a_signal_ended_in_good_order_dies_of_it_last(tool):
+    """As training does, which notes it and saves; what is registered by then is still called."""
+    expected = (-signal.SIGTERM, "line 0\ntidied\n", "")
+    failure = "[atexit.register(os.write, 1, b'tidied\\n'), 128 + signal.SIGTERM][1]"
+    assert outcome(tool("--fail", failure)) == expected
 
 
 @pytest.mark.parametrize(
@@ -134,8 +180,55 @@ def test_a_fault_of_the_program_keeps_its_traceback(tool):
     "failure", ["ctrl_c()", "ctrl_c_while_loading()", "ctrl_c_before_a_crash()"]
 )
 def test_ctrl_c_says_one_word(tool, failure):
-    expected = (128 + signal.SIGINT, "line 0\n", "stopped\n")
+    expected = (-signal.SIGINT, "line 0\n", "stopped\n")
     assert outcome(tool("--fail", failure)) == expected
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_nothing_half_written(tool, tmp_path, name):
+    path = tmp_path / "out.txt"
+    path.write_text("old\n")
+    done = tool("--fail", f"killed_while_writing({str(path)!r}, {name!r})")
+    assert outcome(done) == (-getattr(signal, name), "line 0\n", "stopped\n")
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("where", ["where_it_is_lost", "while_modules_load"])
+def test_a_signal_is_heard_wherever_it_comes(tool, where, name):
+    done = tool("--lines", "0", "--fail", f"killed_{where}({name!r})")
+    assert outcome(done) == (-getattr(signal, name), "", "stopped\n")
+
+
+def test_a_signal_that_is_ignored_stays_so(tool):
+    """As under nohup."""
+    command = 'trap "" INT TERM HUP; "$0" "$@"'
+    failure = "[os.kill(os.getpid(), s) for s in (1, 2, 15)] and 0"
+    assert outcome(tool("--fail", failure, command=command)) == (0, "line 0\n", "")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "[os.killpg(0, signal.SIGINT), time.sleep(60)]",
+        # Noted, as in training.
+        "[signal.signal(signal.SIGINT, print), os.killpg(0, signal.SIGINT), 130][2]",
+    ],
+)
+def test_ctrl_c_ends_a_loop_of_the_shell_too(tool, failure):
+    """A terminal sends it to the shell as well, which asks what the command died of."""
+    command = 'for turn in 1 2; do echo turn $turn; "$0" "$@"; done'
+    done = tool("--fail", failure, command=command)
+    assert done.returncode == -signal.SIGINT
+    assert "turn 1\nline 0\n" in done.stdout and "turn 2" not in done.stdout
+
+
+@pytest.mark.parametrize(("failure", "said"), [("ctrl_c()", "stopped\n"), ("130", "")])
+def test_in_a_notebook_the_process_lives_on(tool, failure, said):
+    """There %run starts the command in the process of the notebook."""
+    done = tool("--fail", failure, command='NOTEBOOK=1 "$0" "$@"')
+    assert outcome(done) == (0, "line 0\nleft with 130\n", said)
 
 
 def test_a_package_that_is_missing_keeps_its_traceback(tool):

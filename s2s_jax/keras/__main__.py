@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from s2s_jax.command_line import Parser, main, typed
 from s2s_jax.keras.request import PADDINGS, ImportRequest
+from s2s_jax.runtime.interrupts import loading
 
 
 def parser() -> Parser:
@@ -76,10 +77,12 @@ def run() -> int:
     """Does what the command line asks for."""
     flags = vars(parser().parse_args())
     if flags.pop("command") == "import":
-        from s2s_jax.keras.importing import import_model  # After --help.
+        with loading():  # After --help, which needs no JAX.
+            from s2s_jax.keras.importing import import_model
 
         return import_model(ImportRequest(**flags))
-    from s2s_jax.keras.exporting import ExportRequest, export_model
+    with loading():
+        from s2s_jax.keras.exporting import ExportRequest, export_model
 
     return export_model(ExportRequest(**flags))
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from s2s_jax.command_line import Parser, main, typed
 from s2s_jax.pictures import CURVES
+from s2s_jax.runtime.interrupts import loading
 
 
 def parser() -> Parser:
@@ -28,10 +29,10 @@ def run() -> int:
     """Does what the command line asks for."""
     flags = parser().parse_args()
 
-    # After --help, which needs neither JAX nor matplotlib.
-    from s2s_jax.pictures.curves import draw_curves, read_curves
-    from s2s_jax.pictures.drawing import FORMATS, check_suffix, write_figure
-    from s2s_jax.runs.folder import read_run
+    with loading():  # After --help, which needs neither JAX nor matplotlib.
+        from s2s_jax.pictures.curves import draw_curves, read_curves
+        from s2s_jax.pictures.drawing import FORMATS, check_suffix, write_figure
+        from s2s_jax.runs.folder import read_run
 
     check_suffix("output", flags.output, FORMATS)
     for folder in flags.runs:

@@ -21,7 +21,7 @@ from etils import epath
 from s2s_jax.errors import Damaged, UserError
 from s2s_jax.runs.folder import STEPS, clean_steps
 from s2s_jax.runs.integrity import Form, check_forms, hash_of_json, hashes_of_arrays
-from s2s_jax.runtime.files import flush, is_there, machine_fault, read_all
+from s2s_jax.runtime.files import flush, is_there, machine_fault, read_all, shown
 
 _Read = TypeVar("_Read")
 
@@ -83,6 +83,32 @@ def save_step(
     # Orbax flushes the arrays alone, and older steps are removed next.
     for written in (*path.rglob("*"), path, path.parent):
         flush(written)
+
+
+def save_first_step(
+    folder: Path,
+    params: Any,
+    opt_state: Any,
+    record: Mapping[str, Any],
+    val_loss: float | None,
+    average: Any = None,
+    val_error: float | None = None,
+) -> None:
+    """Saves the step that a run begins with, as `save_step` does, where nothing can be done later.
+
+    Raises:
+      UserError: when it cannot be saved.
+    """
+    try:
+        save_step(folder, params, opt_state, record, val_loss, average, val_error)
+    except UserError:
+        raise
+    except Exception as error:  # Tensorstore raises ValueError, RuntimeError, ...
+        cause = machine_fault(error) or shown(f"{type(error).__name__}: {error}")
+        raise UserError(
+            f"the first step of {folder} could not be saved: {cause}; when that is mended, begin "
+            "the run again with `overwrite`."
+        ) from None
 
 
 def _checkpointer() -> ocp.Checkpointer:

@@ -13,6 +13,7 @@ from s2s_jax.config import EVERYTHING, Reading, SearchConfig
 from s2s_jax.config.options import Config
 from s2s_jax.config.web import WebConfig
 from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.runtime.interrupts import loading
 
 _READING = ("columns", "separator", "quotes", "encoding", "swap")
 
@@ -109,9 +110,9 @@ def run() -> int:
     asked = {name: flags.pop(name) for name in _READING if name in flags}
     reading = dataclasses.replace(EVERYTHING, **asked)
 
-    # After --help, which needs no JAX.
-    from s2s_jax.serving.request import DecodeRequest
-    from s2s_jax.serving.serving import decode
+    with loading():  # After --help, which needs no JAX.
+        from s2s_jax.serving.request import DecodeRequest
+        from s2s_jax.serving.serving import decode
 
     script = Path(sys.argv[0])
     beside = script.resolve().parent if script.name == "decode.py" else None

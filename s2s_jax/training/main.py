@@ -12,6 +12,7 @@ from s2s_jax.command_line import Parser, add_devices, add_options, main, typed
 from s2s_jax.config import DataConfig, Reading
 from s2s_jax.errors import spell_options
 from s2s_jax.recipes import SECTIONS, built_in, read_recipe
+from s2s_jax.runtime.interrupts import loading
 
 
 def parser() -> Parser:
@@ -106,14 +107,14 @@ def run() -> int:
     """Does what the command line asks for."""
     flags = vars(parser().parse_args())
 
-    # After --help, which needs no JAX.
-    from s2s_jax.pictures.drawing import check_suffix
-    from s2s_jax.pictures.models import SUFFIXES, write_model
-    from s2s_jax.training.api import train
-    from s2s_jax.training.repeated import carry_out_runs
-    from s2s_jax.training.report import TrainingReport
-    from s2s_jax.training.request import request_for
-    from s2s_jax.training.run import TrainingInterrupted, summarize
+    with loading():  # After --help, which needs no JAX.
+        from s2s_jax.pictures.drawing import check_suffix
+        from s2s_jax.pictures.models import SUFFIXES, write_model
+        from s2s_jax.training.api import train
+        from s2s_jax.training.repeated import carry_out_runs
+        from s2s_jax.training.report import TrainingReport
+        from s2s_jax.training.request import request_for
+        from s2s_jax.training.run import TrainingInterrupted, summarize
 
     if asked := flags.pop("summary", None):
         if asked is not True:

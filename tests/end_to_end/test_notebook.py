@@ -1,5 +1,6 @@
 """The Colab notebook, from top to bottom, on a CPU without a network."""
 
+import importlib.util
 import json
 import os
 
@@ -16,6 +17,23 @@ def test_no_outputs_are_committed():
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert len(code) >= 5
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+
+
+def test_what_is_missing_is_installed_beside_a_package_that_is_there(monkeypatch):
+    """Where s2s_jax was installed without the packages of the pictures and the page."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    (cell,) = [c for c in cells if any("%pip" in line for line in c["source"])]
+    code = "".join(cell["source"]).replace("%pip install -q {packages}", "asked = packages")
+    there, values = {"s2s_jax", "sacrebleu", "matplotlib", "ipywidgets"}, {}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
+    exec(code, values)
+    assert values["asked"] == "sentencepiece starlette uvicorn"
+    there |= {"sentencepiece", "starlette", "uvicorn"}
+    exec(code, values := {})
+    assert "asked" not in values
+    there.remove("s2s_jax")
+    exec(code.replace('source = ""', 'source = "git+https://host/my copy"'), values)
+    assert values["asked"] == "'git+https://host/my copy'"
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
     LD_PRELOAD=faults.so python tests/helpers/s2s_faults.py FOLDER ACTION STRIDE
 
-ACTION is train, resume, overwrite or decode. Of its operations, those of C++ included (`faults.c`),
-each STRIDE-th fails, alone or with all that follow, with one error after the other. Prints JSON:
-how many faults there were, and what was wrong.
+ACTION is train, start (from another run), resume, overwrite, decode, ensemble (two runs) or
+evaluate. Of its operations, those of C++ included (`faults.c`), each STRIDE-th fails, alone or with
+all that follow, with one error after the other. Prints JSON: how many faults there were, and what
+was wrong.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shutil
 import sys
 import warnings
@@ -38,6 +40,7 @@ ERRORS = (
 EVENTS = {"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 FLAGS = {
     "train": ["--epochs", 1],
+    "start": ["--epochs", 1, "--start-from", "base"],
     "resume": ["--epochs", 2, "--resume"],
     "overwrite": ["--epochs", 2, "--overwrite"],
 }
@@ -89,22 +92,35 @@ class Action:
     def __init__(self, root, name):
         self.name, self.folder, self.kept = name, root / "work", root / "kept"
         self.run, self.data = self.folder / "run", self.folder / "pairs.txt"
+        self.begins = name in ("train", "start")
+        self.answers = name in ("decode", "ensemble", "evaluate")
         self.folder.mkdir(exist_ok=True)
         write_pairs(self.data)
-        if name != "train" and not self.run.exists():  # A test may have laid one there.
+        if not self.begins and not self.run.exists():  # A test may have laid one there.
             assert self.train("--epochs", 1)[0] == 0
+        if name in ("start", "ensemble"):
+            assert self.train("--epochs", 1, "--seed", 1, out=self.folder / "base")[0] == 0
         shutil.copytree(self.folder, self.kept)
         self.before = all_steps(self.run)
 
-    def train(self, *flags):
-        return command(train, "--out", self.run, "--data", self.data, *SMALL, *flags)
+    def train(self, *flags, out=None):
+        settings = [] if "--start-from" in flags else [*SMALL, "--ema", 0.9]
+        given = [self.folder / flag if flag == "base" else flag for flag in flags]
+        return command(train, "--out", out or self.run, "--data", self.data, *settings, *given)
 
     def act(self, again=False):
         """Does it, or repeats it as a user would."""
         if self.name == "decode":
             return command(decode, "--checkpoint", self.run, "He eats.", "Tom runs.")
-        resumed = ["--resume"] if again and self.name == "train" else []
-        return self.train(*FLAGS[self.name], *resumed)
+        if self.name == "ensemble":
+            runs = ["--checkpoint", self.run, "--checkpoint", self.folder / "base"]
+            return command(decode, *runs, "He eats.", "Tom runs.")
+        if self.name == "evaluate":
+            asked = ["--checkpoint", self.run, "--evaluate", self.data]
+            status, said, complaint = command(decode, *asked)
+            return status, re.sub(r"Speed.*", "", said), complaint
+        repeated = {"train": ["--resume"], "start": ["--overwrite"]}.get(self.name, [])
+        return self.train(*FLAGS[self.name], *(repeated if again else []))
 
     def act_with(self, first, last, error):
         """Does it with a fault, in a fresh folder."""
@@ -129,13 +145,13 @@ class Action:
             assert (self.run / f"{CONFIG}.removed").exists(), "the old run is gone"
             return
         if not holds_run(self.run):
-            assert self.name == "train", "the run is gone"
+            assert self.begins, "the run is gone"
             return
         assert not (self.run / "steps-damaged").exists(), "a step was called damaged"
         steps = all_steps(self.run)
-        if self.name in ("resume", "decode"):
+        if self.answers or self.name == "resume":
             assert steps and steps[-1] >= self.before[-1], f"of {self.before} are left {steps}"
-        if self.name != "train":
+        if not self.begins:
             read_run(self.run)
         for step in (*steps, *["best"] * bool(steps)):
             Translator.load(self.run, step)
@@ -153,14 +169,14 @@ class Action:
         if status == 2:
             line = complaint.splitlines()[-1]
             assert complaint.count("error:") == 1 and cause in line, f"{cause} is not what it says"
-        elif self.name == "decode":
+        elif self.answers:
             assert said == answer, f"it answers {said}"
         with warnings.catch_warnings():
             warnings.simplefilter("error", RunWarning)
             self.check_folder()
         status, said, complaint_again = self.act(again=True)
         assert status == 0, f"repeated, it says {complaint_again}"
-        assert (said == answer) if self.name == "decode" else (self.end() == wanted), "repeated"
+        assert (said == answer) if self.answers else (self.end() == wanted), "repeated"
         self.check_folder()
 
 

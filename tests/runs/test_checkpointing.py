@@ -27,7 +27,13 @@ from s2s_testing import ROOT
 from s2s_jax.config import TrainConfig
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.model.losses import Sums
-from s2s_jax.runs.checkpointing import restore_params, restore_state, save_step
+from s2s_jax.runs import checkpointing
+from s2s_jax.runs.checkpointing import (
+    restore_params,
+    restore_state,
+    save_first_step,
+    save_step,
+)
 from s2s_jax.runs.folder import STEPS
 from s2s_jax.runs.steps import prune_steps
 from s2s_jax.training.fitting.progress import TrainingProgress
@@ -333,3 +339,14 @@ def test_a_step_has_reached_the_disk_before_older_ones_are_removed(copied, monke
     monkeypatch.setattr(shutil, "rmtree", rmtree)
     save(copied, TrainingProgress(9), 2.0)
     assert removed == ["7.removed"]
+
+
+def test_a_first_step_that_cannot_be_saved_is_one_line(tmp_path, monkeypatch):
+    """It begins a run (`--start-from`, an import), and nothing can be saved in its place later."""
+
+    def full(*_, **__):
+        raise ValueError("Failed to write 99 bytes to file [os_error_code='28']")
+
+    monkeypatch.setattr(checkpointing, "save_step", full)
+    with pytest.raises(UserError, match=r"could not be saved: No space left on device; .*`overwri"):
+        save_first_step(tmp_path, {}, {}, {"step": 0}, None)

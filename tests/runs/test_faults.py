@@ -107,7 +107,11 @@ def test_a_fault_while_a_run_is_read_is_named_and_no_answer_is_wrong(shim, train
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("action", "stride"), [("train", 23), ("resume", 29), ("overwrite", 29), ("decode", 1)]
-)
+    ("action", "stride"),
+    [
+        ("train", 23), ("start", 37), ("resume", 29), ("overwrite", 29), ("decode", 1),
+        ("ensemble", 3), ("evaluate", 3),
+    ],
+)  # fmt: skip
 def test_a_fault_anywhere_is_named_and_loses_nothing(shim, tmp_path, action, stride):
     sweep(shim, tmp_path, action, stride)

@@ -7,7 +7,7 @@ import pytest
 
 from s2s_jax.runtime.interrupts import catch_interrupts
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 class Acted(Exception):
@@ -53,7 +53,7 @@ def test_handlers_are_restored_afterwards(handlers):
     with catch_interrupts() as interrupt:
         pass
     assert interrupt.signum is None
-    assert [signal.getsignal(signum) for signum in SIGNALS] == [handlers, handlers]
+    assert [signal.getsignal(signum) for signum in SIGNALS] == [handlers] * len(SIGNALS)
 
 
 def test_handlers_are_restored_after_an_error_and_after_a_signal(handlers):
@@ -64,7 +64,7 @@ def test_handlers_are_restored_after_an_error_and_after_a_signal(handlers):
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert [signal.getsignal(signum) for signum in SIGNALS] == [handlers, handlers]
+    assert [signal.getsignal(signum) for signum in SIGNALS] == [handlers] * len(SIGNALS)
 
 
 def test_a_second_time_starts_afresh():
