@@ -37,7 +37,7 @@ def test_how_to_search_is_of_the_run_and_may_change(begun, data_file):
     fresh, _ = configure(
         with_recipe(request({"data": str(data_file)}, recipe="translator")), None, progress=False
     )
-    assert fresh.decode == SearchConfig(beam=5, length_penalty=1.0)
+    assert fresh.decode == SearchConfig(beam=5, length_penalty=1.2)
     resumed = request({"data": str(data_file)}, decode={"beam": 3}, resume=True)
     changed, _ = configure(resumed, saved_run(resumed, folder), progress=False)
     assert changed.decode == SearchConfig(beam=3)
