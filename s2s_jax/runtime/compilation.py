@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from pathlib import Path
 
@@ -14,26 +15,34 @@ from s2s_jax.runtime.cache import cache_folder
 _MOST_BYTES = 32 << 20
 """Of compiled programs, some 40 runs of the tutorial's size; JAX reads all to add one."""
 
-_SKIPPING = {"cpu": "--xla_backend_optimization_level=1", "gpu": "--xla_gpu_autotune_level=0"}
-"""For each platform the flag of XLA that leaves out what `compile_soon` says."""
+_NVIDIA_FILES = ("/dev/nvidia[0-9]*", "/dev/dxg")
+"""Through which programs reach an NVIDIA GPU, on Linux and in Windows' Linux."""
+
+_AUTOTUNING, _OPTIMIZATION = "xla_gpu_autotune_level", "xla_backend_optimization_level"
 
 
-def compile_soon(platform: str) -> None:
-    """Has XLA leave out what takes long and gains little, unless `XLA_FLAGS` asks for it.
+def compile_soon_on_gpus() -> None:
+    """Turns XLA's search for the fastest kernels on a GPU off, unless `XLA_FLAGS` asks for it.
 
-    Must come before JAX starts. On a GPU: the search for the fastest kernels, which generates,
-    compiles and times dozens of them for each product of each shape. On an H100 one shape of the
-    translator's step took 77 seconds with it (jax 0.11.2, beside other programs); without it the
-    first epoch of all eight shapes ended after 13. On a CPU: LLVM's optimization levels 2 and 3.
+    It generates, compiles and times dozens of kernels for each product of each shape. On an H100
+    one shape of the translator's step took 77 seconds with it (jax 0.11.2, beside other programs);
+    without it the first epoch of all eight shapes ended after 13. Must come before JAX starts.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _AUTOTUNING not in flags and any(map(glob.glob, _NVIDIA_FILES)):
+        os.environ["XLA_FLAGS"] = f"{flags} --{_AUTOTUNING}=0".strip()
+
+
+def step_options() -> dict[str, int]:
+    """Options of `jax.jit` for the steps of training, which are compiled for several shapes.
+
+    On a CPU they leave out LLVM's optimization levels 2 and 3, unless `XLA_FLAGS` names a level.
     One shape of the translator's gradient then takes 2.2 seconds of processor time instead of 3.4,
     and runs as fast within 1 % (2 cores of an AMD EPYC, jax 0.10.2).
-
-    Args:
-      platform: the one that JAX is expected to take.
     """
-    flags, skipping = os.environ.get("XLA_FLAGS", ""), _SKIPPING.get(platform, "")
-    if skipping.partition("=")[0] not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {skipping}".strip()
+    if jax.default_backend() != "cpu" or _OPTIMIZATION in os.environ.get("XLA_FLAGS", ""):
+        return {}
+    return {_OPTIMIZATION: 1}
 
 
 def keep_compiled_programs() -> None:

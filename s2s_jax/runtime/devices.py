@@ -17,7 +17,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from s2s_jax.errors import UserError
-from s2s_jax.runtime.compilation import compile_soon
+from s2s_jax.runtime.compilation import compile_soon_on_gpus
 
 AXIS = "batch"
 """The mesh's one axis, over which the rows of a batch are divided."""
@@ -29,9 +29,6 @@ _STEPS_UNHEARD = 8
 
 _TPU_FILES = ("/dev/accel*", "/dev/vfio/[0-9]*")
 """Through which programs reach a TPU, up to version 4 and since."""
-
-_NVIDIA_FILES = ("/dev/nvidia[0-9]*", "/dev/dxg")
-"""Through which programs reach an NVIDIA GPU, on Linux and in Windows' Linux."""
 
 
 class DeviceRequest(NamedTuple):
@@ -65,7 +62,7 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
     _check_processes(request)
     if request.platform is not None:
         jax.config.update("jax_platforms", request.platform)
-    compile_soon(_expected_platform(request.platform or os.environ.get("JAX_PLATFORMS")))
+    compile_soon_on_gpus()
     if not alone:
         _connect(request)
     check_platform(request.platform)
@@ -82,15 +79,6 @@ def start(request: DeviceRequest, alone: bool = False) -> Mesh | None:
     if len(chosen) == 1:
         return None
     return Mesh(np.array(chosen), (AXIS,), axis_types=(AxisType.Auto,))
-
-
-def _expected_platform(allowed: str | None) -> str:
-    """The one that JAX will take by what is found here: asking JAX would start it."""
-    if allowed == "cpu":
-        return "cpu"
-    if any(map(glob.glob, _NVIDIA_FILES)):
-        return "gpu"
-    return "tpu" if any(map(glob.glob, _TPU_FILES)) else "cpu"
 
 
 def of_this_process(mesh: Mesh | None) -> Mesh | None:

@@ -2,9 +2,11 @@ import os
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from s2s_jax.runtime import compilation
+from s2s_jax.runtime.devices import DeviceRequest, start
 
 PROGRAM = """
 import jax, sys
@@ -99,24 +101,37 @@ def test_what_a_killed_process_or_an_older_version_left_disturbs_nobody(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("platform", "before", "after"),
+    ("found", "before", "after"),
     [
-        ("gpu", "", "--xla_gpu_autotune_level=0"),
-        ("gpu", "--one=1", "--one=1 --xla_gpu_autotune_level=0"),
-        ("gpu", "--xla_gpu_autotune_level=4", "--xla_gpu_autotune_level=4"),
-        ("cpu", "", "--xla_backend_optimization_level=1"),
-        ("cpu", "--xla_backend_optimization_level=3", "--xla_backend_optimization_level=3"),
-        ("tpu", "--one=1", "--one=1"),
+        (["/dev/nvidia0"], "", "--xla_gpu_autotune_level=0"),
+        (["/dev/nvidia0"], "--one=1", "--one=1 --xla_gpu_autotune_level=0"),
+        (["/dev/nvidia0"], "--xla_gpu_autotune_level=4", "--xla_gpu_autotune_level=4"),
+        ([], "--one=1", "--one=1"),
     ],
 )
-def test_what_takes_long_is_left_out_unless_asked_for(monkeypatch, platform, before, after):
+def test_kernels_for_a_gpu_are_not_searched_for_unless_asked(monkeypatch, found, before, after):
+    monkeypatch.setattr(
+        compilation.glob, "glob", lambda pattern: found if "nvidia" in pattern else []
+    )
     monkeypatch.setenv("XLA_FLAGS", before)
-    compilation.compile_soon(platform)
+    start(DeviceRequest(devices=1))
     assert os.environ["XLA_FLAGS"] == after
 
 
-def test_xla_knows_the_flags():
+def test_xla_knows_the_flag_for_gpus():
     """It ends a process whose `XLA_FLAGS` it does not know."""
-    flags = {"XLA_FLAGS": " ".join(compilation._SKIPPING.values()), "JAX_PLATFORMS": "cpu"}
+    flags = {"XLA_FLAGS": f"--{compilation._AUTOTUNING}=0", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-c", "import jax; print(jax.devices())"]
     subprocess.run(command, check=True, env={**os.environ, **flags}, capture_output=True)
+
+
+def test_steps_are_compiled_with_less_optimization_unless_a_level_is_named(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=3")
+    assert compilation.step_options() == {}
+    monkeypatch.setenv("XLA_FLAGS", "--one=1")
+    options = compilation.step_options()
+    assert options == {"xla_backend_optimization_level": 1}
+    # XLA refuses what it does not know.
+    assert jax.jit(lambda x: 2 * x, compiler_options=options)(1.5) == 3
+    with pytest.raises(Exception, match="xla_unheard_of"):
+        jax.jit(lambda x: 2 * x, compiler_options={"xla_unheard_of": 1})(1.5)

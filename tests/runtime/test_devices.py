@@ -54,17 +54,6 @@ def test_what_cannot_be_had_is_named(request_, message):
         start(request_)
 
 
-@pytest.mark.parametrize(
-    ("found", "allowed", "expected"),
-    [("nvidia", None, "gpu"), ("nvidia", "cpu", "cpu"), ("accel", None, "tpu"), ("", None, "cpu")],
-)
-def test_the_platform_is_expected_by_its_files(monkeypatch, found, allowed, expected):
-    monkeypatch.setattr(
-        devices.glob, "glob", lambda path: [path] if found and found in path else []
-    )
-    assert devices._expected_platform(allowed) == expected
-
-
 def test_one_device_needs_no_mesh():
     assert start(DeviceRequest(devices=1)) is None
     check_platform(None)

@@ -17,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from s2s_jax.data.batching import Batch
 from s2s_jax.model.dropout import row_keys
 from s2s_jax.model.losses import Sums, cross_entropy, token_sums
+from s2s_jax.runtime.compilation import step_options
 from s2s_jax.runtime.devices import AXIS
 from s2s_jax.runtime.parallel import data_parallel
 from s2s_jax.training.fitting.state import TrainingState
@@ -167,13 +168,14 @@ class Steps(NamedTuple):
 @functools.lru_cache(maxsize=8)
 def compiled_steps(mesh: Mesh | None) -> Steps:
     """The steps for batches divided over a mesh; None for one device."""
-    keys = functools.partial(jax.jit, _dropout_keys, static_argnums=1)
-    update = functools.partial(jax.jit, _update_step, donate_argnums=0)
+    jit = functools.partial(jax.jit, compiler_options=step_options())
+    keys = functools.partial(jit, _dropout_keys, static_argnums=1)
+    update = functools.partial(jit, _update_step, donate_argnums=0)
     if mesh is None:
-        return Steps(keys(), jax.jit(_gradient_step), update(), jax.jit(_eval_step))
+        return Steps(keys(), jit(_gradient_step), update(), jit(_eval_step))
     return Steps(
         keys(out_shardings=NamedSharding(mesh, PartitionSpec(AXIS))),
-        jax.jit(data_parallel(_gradient_step, mesh, scalars=1)),
+        jit(data_parallel(_gradient_step, mesh, scalars=1)),
         update(out_shardings=NamedSharding(mesh, PartitionSpec())),
-        jax.jit(data_parallel(_eval_step, mesh)),
+        jit(data_parallel(_eval_step, mesh)),
     )
