@@ -20,7 +20,6 @@ MOST_UNITS = 150
 """Of a source or an answer; a picture of more could not be read."""
 
 _LONGEST_LABEL = 24
-_JOINERS = "\u200c\u200d"  # Not seen themselves; they shape Persian, Hindi and emoji.
 
 
 class ExplainedAnswer(NamedTuple):
@@ -75,18 +74,10 @@ def explain(translator: Translator, translation: Translation) -> ExplainedAnswer
 
 def label(unit: str) -> str:
     """A unit as it can stand alone: white space is visible, and a mark stands on a circle."""
-    alone = not unit.strip(_JOINERS)
-    text = "".join(shown(c) if alone else _visible(c) for c in unit)
+    text = "".join("␣" if unicodedata.category(c) == "Zs" else c for c in unit)
     if text and unicodedata.category(text[0]).startswith("M"):
         text = f"\N{DOTTED CIRCLE}{text}"
-    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
-
-
-def _visible(character: str) -> str:
-    """A character within a unit, as it can be seen."""
-    if unicodedata.category(character) == "Zs":
-        return "␣"
-    return character if character in _JOINERS else shown(character)
+    return shown(text, _LONGEST_LABEL)
 
 
 def is_turned(label: str) -> bool:

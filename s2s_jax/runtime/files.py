@@ -16,6 +16,8 @@ from s2s_jax.errors import UserError
 
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
+_JOINERS = "\u200c\u200d"
+"""They shape Persian, Hindi and emoji, and are not seen themselves."""
 
 _LINES = "; write its pairs as lines of source, tab and target"
 _NO_TEXTS = {
@@ -183,7 +185,8 @@ def machine_fault(error: BaseException) -> str | None:
 
 def shown(text: object, longest: int = 200) -> str:
     """The text as it can stand in a one-line message: nothing unprintable, not endless."""
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    joiners = _JOINERS if str(text).strip(_JOINERS) else ""  # By themselves nobody would see them.
+    line = "".join(c if c.isprintable() or c in joiners else ascii(c)[1:-1] for c in str(text))
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 

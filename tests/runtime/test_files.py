@@ -13,6 +13,7 @@ from s2s_jax.runtime.files import (
     machine_fault,
     names_in,
     replacing,
+    shown,
     stand_in,
     write_lines,
 )
@@ -253,3 +254,9 @@ def test_what_nobody_can_tell_is_not_taken_for_missing(tmp_path, monkeypatch):
         is_there(tmp_path / ("n" * 300))
     with pytest.raises(OSError, match="File name too long"):
         names_in(tmp_path / ("n" * 300))
+
+
+def test_joiners_are_shown_where_they_join():
+    assert shown("👩\u200d👧 می\u200cروم") == "👩\u200d👧 می\u200cروم"
+    assert shown("\u200d") == "\\u200d"  # By itself nobody would see it.
+    assert shown("a\u202eb\x07") == "a\\u202eb\\x07"
