@@ -62,7 +62,8 @@ def remedies(config: RunConfig, epochs: int, best: int, pairs: int) -> str:
     if config.train.optimizer in ("rmsprop", "sgd"):
         found.append("--optimizer adam in a new run")
     if pairs < _MANY_PAIRS:
-        found.append("more pairs" if config.data.num_samples == 0 else "more pairs (--num-samples)")
+        wanted = config.data.num_samples  # Far fewer are left of data that are at their end.
+        found.append(f"more pairs{' (--num-samples)' * (0 < wanted < 2 * pairs)}")
     return f"What may help: {'; '.join(found or ['more pairs', 'a lower --learning-rate'])}."
 
 

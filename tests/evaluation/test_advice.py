@@ -51,7 +51,14 @@ def test_more_epochs_are_advised_while_a_run_gets_better():
         said = remedies(config, 20, 10, pairs)
         assert "--more" not in said
         assert ("--optimizer adam" in said) == (config is CONFIG)
-        assert ("more pairs (--num-samples)" in said) == (pairs == 50)
+        assert ("more pairs" in said) == (pairs == 50 or config is adam)
+
+
+def test_more_of_the_data_is_advised_only_where_there_is_more():
+    few = dataclasses.replace(CONFIG, data=dataclasses.replace(CONFIG.data, num_samples=100))
+    assert "more pairs (--num-samples)" in remedies(few, 20, 10, 80)
+    said = remedies(few, 20, 10, 40)  # Not even 100 were there.
+    assert "more pairs" in said and "--num-samples" not in said
 
 
 def test_the_recipe_for_translation_is_offered_after_the_tutorial_s(monkeypatch):
