@@ -21,9 +21,6 @@ from s2s_jax.decoding.sampling import sample_decode
 from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 
-# Never written: nothing ever trained them as an answer, or the answer would be no text.
-_NEVER = [Vocabulary.pad_id, Vocabulary.bos_id]
-
 
 class _Start(NamedTuple):
     """What every way of decoding begins with."""
@@ -42,8 +39,9 @@ def _start(
     of_logits: Callable[[jax.Array], jax.Array] = lambda logits: logits,
 ) -> _Start:
     """The encoded sources, and a step that forbids what is never written."""
-
-    never = _NEVER if model.config.writes_unk else [*_NEVER, Vocabulary.unk_id]
+    # Nothing ever trained these as an answer, or the answer would be no text.
+    never = [Vocabulary.pad_id, Vocabulary.bos_id]
+    never += [Vocabulary.unk_id] * (not model.config.writes_unk)
 
     def step_fn(carry: PyTree, memory: PyTree, tokens: jax.Array) -> tuple[PyTree, jax.Array]:
         """A decoder's step, with minus infinity for what is never written."""
