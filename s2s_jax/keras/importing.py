@@ -29,7 +29,7 @@ from s2s_jax.keras.reading.models import KerasModel, read_model
 from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params, vocab_sizes
-from s2s_jax.runs.checkpointing import save_first_step
+from s2s_jax.runs.checkpointing import beginning, save_step
 from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
 from s2s_jax.runtime.files import safe_name, shown, write_lines
 from s2s_jax.training.fitting.progress import TrainingProgress
@@ -171,7 +171,8 @@ def _write(folder: Path, imported: Imported) -> None:
     if prepared is not None:
         write_training_sources(folder, (pair.source for pair in prepared.training))
     opt_state = make_optimizer(config.train).init(params)
-    save_first_step(folder, params, opt_state, TrainingProgress().to_record(), val_loss)
+    with beginning(folder):
+        save_step(folder, params, opt_state, TrainingProgress().to_record(), val_loss)
     write_metrics(folder, [])
 
 

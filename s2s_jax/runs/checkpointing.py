@@ -7,9 +7,10 @@ optimizer steps done; `steps` says which of them exist.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,22 +86,15 @@ def save_step(
         flush(written)
 
 
-def save_first_step(
-    folder: Path,
-    params: Any,
-    opt_state: Any,
-    record: Mapping[str, Any],
-    val_loss: float | None,
-    average: Any = None,
-    val_error: float | None = None,
-) -> None:
-    """Saves the step that a run begins with, as `save_step` does, where nothing can be done later.
+@contextlib.contextmanager
+def beginning(folder: Path) -> Iterator[None]:
+    """In the block the step that a run begins with is saved; no later one could take its place.
 
     Raises:
       UserError: when it cannot be saved.
     """
     try:
-        save_step(folder, params, opt_state, record, val_loss, average, val_error)
+        yield
     except UserError:
         raise
     except Exception as error:  # Tensorstore raises ValueError, RuntimeError, ...

@@ -18,7 +18,7 @@ from s2s_jax.decoding.members import read_member
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import read_training_sources, write_training_sources
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.runs.checkpointing import save_first_step
+from s2s_jax.runs.checkpointing import beginning, save_step
 from s2s_jax.runs.folder import Run
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import TrainingState, make_state
@@ -163,7 +163,8 @@ def save_start(
     loss = mean_loss(state, validation) if validation else None
     record = TrainingProgress().to_record()
     error = None if error_of is None else error_of(state)
-    save_first_step(folder, state.params, state.opt_state, record, loss, state.average, error)
+    with beginning(folder):
+        save_step(folder, state.params, state.opt_state, record, loss, state.average, error)
     return loss
 
 

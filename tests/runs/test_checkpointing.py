@@ -28,12 +28,7 @@ from s2s_jax.config import TrainConfig
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.model.losses import Sums
 from s2s_jax.runs import checkpointing
-from s2s_jax.runs.checkpointing import (
-    restore_params,
-    restore_state,
-    save_first_step,
-    save_step,
-)
+from s2s_jax.runs.checkpointing import beginning, restore_params, restore_state, save_step
 from s2s_jax.runs.folder import STEPS
 from s2s_jax.runs.steps import prune_steps
 from s2s_jax.training.fitting.progress import TrainingProgress
@@ -347,6 +342,7 @@ def test_a_first_step_that_cannot_be_saved_is_one_line(tmp_path, monkeypatch):
     def full(*_, **__):
         raise ValueError("Failed to write 99 bytes to file [os_error_code='28']")
 
-    monkeypatch.setattr(checkpointing, "save_step", full)
-    with pytest.raises(UserError, match=r"could not be saved: No space left on device; .*`overwri"):
-        save_first_step(tmp_path, {}, {}, {"step": 0}, None)
+    monkeypatch.setattr(checkpointing, "_checkpointer", full)
+    said = r"could not be saved: No space left on device; .*`overwri"
+    with pytest.raises(UserError, match=said), beginning(tmp_path):
+        save_step(tmp_path, {}, {}, {"step": 0}, None)
