@@ -128,15 +128,18 @@ def load(path: Path) -> Any:
             raise UserError(f"{path} is {instead}")
         if data.startswith(_PICKLES) or path.suffix in (".pkl", ".pickle", ".p", ".npy"):
             raise UserError(how_to_convert(path))
-        values = _table(data) or json.loads(data)
+        try:
+            values = json.loads(data)
+        except ValueError:
+            if not (values := _table(data)):
+                raise
         return json.loads(values) if isinstance(values, str) else values
     except FileNotFoundError:
         raise UserError(f"no such file: {path}; name the JSON with --vocabulary.") from None
     except (OSError, ValueError, RecursionError) as error:
         why = f"{path} cannot be read ({shown(error, 120)})"
-        if path.suffix == ".json" or isinstance(error, OSError):
-            raise UserError(f"{why}; write it again.") from None
-        raise UserError(f"{why}; {how_to_list(path)}") from None
+        again = path.suffix == ".json" or isinstance(error, OSError)
+        raise UserError(f"{why}; {'write it again.' if again else how_to_list(path)}") from None
 
 
 def _table(data: bytes) -> dict[str, int]:

@@ -90,8 +90,7 @@ def parse(config: Any) -> Graph:
         if missing := {r.layer for r in [*named, *inputs, *outputs]} - set(layers):
             raise ValueError(f"no layer {missing.pop()!r}")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        again = "save the model with Keras again"
-        refuse("the layers of a model as Keras writes them", shown(error, 80), again)
+        refuse_damaged(error)
     return _without_dropout(Graph(layers, inputs, outputs))
 
 
@@ -192,6 +191,12 @@ def refuse_kind(kind: str, name: str) -> NoReturn:
             "where they are an encoder and a decoder, save each by itself and import both",
         )
     refuse(f"no layers but {', '.join(_KNOWN)}", f"{shown(kind, 40)} {shown(name, 40)!r}")
+
+
+def refuse_damaged(error: Exception) -> NoReturn:
+    """Refuses a model for what its configuration or its arrays led to."""
+    again = "save the model with Keras again"
+    refuse("the layers of a model as Keras writes them", shown(error, 80), again)
 
 
 def refuse(expected: str, found: str, remedy: str = _REMEDY) -> NoReturn:

@@ -17,10 +17,9 @@ from s2s_jax.keras.reading.activations import recurrent_activation
 from s2s_jax.keras.reading.files import is_architecture, read_architecture
 from s2s_jax.keras.reading.graph import Structure, recognise
 from s2s_jax.keras.reading.halves import is_of_decoder, join
-from s2s_jax.keras.reading.layers import Layer, refuse
+from s2s_jax.keras.reading.layers import Layer, refuse, refuse_damaged
 from s2s_jax.keras.reading.params import model_settings, read_params
 from s2s_jax.keras.reading.parts import Part, read_part
-from s2s_jax.runtime.files import shown
 
 
 class KerasModel(NamedTuple):
@@ -85,8 +84,7 @@ def _model(parts: list[Part], gates: str) -> KerasModel:
         structure = recognise(graph)
         params = read_params(graph, structure, arrays)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        again = "save the model with Keras again"
-        refuse("the layers of a model as Keras writes them", shown(error, 80), again)
+        refuse_damaged(error)
     named = structure.recurrent_activation
     activations = [recurrent_activation(named, part.version, gates) for part in parts]
     if activations[0] != activations[-1]:
