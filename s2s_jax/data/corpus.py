@@ -12,7 +12,7 @@ from s2s_jax.config import EVERYTHING, Reading
 from s2s_jax.data.reading.delimited import Row, plain_rows
 from s2s_jax.data.reading.tables import open_table
 from s2s_jax.errors import UserError
-from s2s_jax.runtime.files import safe_name, shown
+from s2s_jax.runtime.files import AS_LINES, safe_name, shown
 
 _FIRST_LINES = 5
 _OTHER_FORMS = (".po", ".pot", ".srt", ".vtt", ".yml", ".yaml", ".sgm", ".xml")
@@ -182,7 +182,7 @@ def _unusable(origin: str, lines: int, skipped: dict[str, Skipped]) -> UserError
     form = PurePath(origin).suffix.lower()
     remedy = _REMEDIES[most]
     if form in _OTHER_FORMS:
-        remedy = f"{form} is not read; write its pairs as lines of source, tab and target"
+        remedy = f"{form} is not read; {AS_LINES}"
     return UserError(
         f"no usable line in {origin}, which needs lines of source<TAB>target:"
         f" lines read: {lines}, skipped: {counts or 'none'}; {remedy}"

@@ -51,6 +51,7 @@ class MLflow:
         """Writes an epoch's figures."""
 
         def write(client: Any) -> None:
+            """Writes the figures, of a run that begins with the first."""
             self._run = self._run or self._begin(client)
             client.log_batch(self._run, _figures(metrics, metrics["epoch"]))
 
@@ -61,6 +62,7 @@ class MLflow:
         from mlflow.entities import Param  # pyright: ignore[reportMissingImports]
 
         def write(client: Any) -> None:
+            """Writes settings, figures and files."""
             chosen = [Param(name, str(value)) for name, value in settings(translator).items()]
             client.log_batch(self._run, _figures(final_figures(self._folder)), chosen)
             for name in (CARD, CURVES):

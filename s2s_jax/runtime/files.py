@@ -19,11 +19,14 @@ _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORE
 _JOINERS = "\u200c\u200d"
 """They shape Persian, Hindi and emoji, and are not seen themselves."""
 
-_LINES = "; write its pairs as lines of source, tab and target"
+OFFICE_DOCUMENT = "an office document; save its table as CSV in UTF-8"
+AS_LINES = "write its pairs as lines of source, tab and target"
+"""The remedies for other forms of data, in messages."""
+
 _NO_TEXTS = {
-    rb"\s*<(\?xml|tmx|xliff)\b": f"XML (as TMX and XLIFF are), which is not read{_LINES}",
-    rb"\xd0\xcf\x11\xe0": "an office document; save its table as CSV in UTF-8",
-    rb"SQLite format 3\0": f"a database{_LINES}",
+    rb"\s*<(\?xml|tmx|xliff)\b": f"XML (as TMX and XLIFF are), which is not read; {AS_LINES}",
+    rb"\xd0\xcf\x11\xe0": OFFICE_DOCUMENT,
+    rb"SQLite format 3\0": f"a database; {AS_LINES}",
 }
 """How files begin that may be given for text or a model, and what they are."""
 

@@ -10,7 +10,7 @@ from s2s_pictures import make_translator, save_run, size_of_png
 
 from s2s_jax import train
 from s2s_jax.decoding.translator import Translator
-from s2s_jax.errors import RunWarning, UserError
+from s2s_jax.errors import RunWarning
 from s2s_jax.pictures.tensorboard import LOGS, TensorBoard
 from s2s_jax.runs.folder import VALIDATION, write_evaluation
 from s2s_jax.training.repeated import carry_out_runs
@@ -90,14 +90,6 @@ def test_a_log_that_cannot_be_written_does_not_end_the_run(tmp_path):
     (tmp_path / "run").write_text("a file, where the folder of the run should be")
     with pytest.warns(RunWarning, match=r"tensorboard cannot be written .*training goes on"):
         TensorBoard(tmp_path / "run").on_epoch(epoch(2))
-
-
-def test_without_tensorboardx_it_says_so_before_anything_is_made(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install tensorboardX"):
-        train([("a", "b")] * 9, tensorboard=True)
-    assert not list(tmp_path.iterdir())
 
 
 def test_each_run_of_several_has_its_log(tmp_path):

@@ -1,13 +1,11 @@
 """What a run keeps for MLflow, read back."""
 
-import importlib.util
-
 import pytest
 from s2s_pictures import make_translator, save_run
 
 from s2s_jax import train
 from s2s_jax.decoding.translator import Translator
-from s2s_jax.errors import RunWarning, UserError
+from s2s_jax.errors import RunWarning
 from s2s_jax.pictures import CARD
 from s2s_jax.pictures.tracking import DATABASE, MLflow
 from s2s_jax.runs.folder import write_evaluation
@@ -52,14 +50,6 @@ def test_a_database_that_cannot_be_written_does_not_end_the_run(tmp_path):
     (tmp_path / DATABASE).write_text("no database" * 500)
     with pytest.warns(RunWarning, match=rf"{DATABASE} cannot be written \(.*training goes on"):
         MLflow(tmp_path / "run").on_epoch({"epoch": 1, "loss": 1.0})
-
-
-def test_without_mlflow_it_says_so_before_anything_is_made(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install mlflow-skinny sqlalchemy alembic"):
-        train([("a", "b")] * 9, mlflow=True)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

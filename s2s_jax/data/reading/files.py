@@ -17,14 +17,13 @@ from typing import IO
 
 from s2s_jax.data.reading.encodings import to_utf8
 from s2s_jax.errors import UserError
-from s2s_jax.runtime.files import machine_fault, shown, stand_in
+from s2s_jax.runtime.files import AS_LINES, OFFICE_DOCUMENT, machine_fault, shown, stand_in
 
 _CHUNK_BYTES = 1 << 18
 _FORM = "it needs lines of source<TAB>target in UTF-8"
 _TEXTS = (".txt", ".tsv", ".csv", ".jsonl")
 _PICKLE = (
-    "a pickle, which may run any program, so it is never loaded; write its pairs as lines of"
-    " source, tab and target where it was made"
+    f"a pickle, which may run any program, so it is never loaded; {AS_LINES} where it was made"
 )
 _PACKED = {
     ".gz": (re.compile(rb"\x1f\x8b"), gzip.open),
@@ -129,7 +128,7 @@ def _text_member(path: Path, archive: zipfile.ZipFile) -> str:
     """The one text file of the archive."""
     names = archive.namelist()
     if "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names):
-        raise UserError(f"{shown(path)} is an office document; save its table as CSV in UTF-8")
+        raise UserError(f"{shown(path)} is {OFFICE_DOCUMENT}")
     texts = [
         name
         for name in names
