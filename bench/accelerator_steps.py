@@ -52,8 +52,9 @@ def jax_steps(row: Row, units: int) -> Callable[[], None]:
     from s2s_jax.config import ModelConfig, TrainConfig
     from s2s_jax.data.batching import Batch
     from s2s_jax.model.seq2seq import Seq2Seq
+    from s2s_jax.runtime.compilation import step_options
     from s2s_jax.training.fitting.state import make_state
-    from s2s_jax.training.fitting.step import compiled_steps
+    from s2s_jax.training.fitting.step import Steps, compiled_steps
 
     model = Seq2Seq(ModelConfig(*SYMBOLS, units), dtype=getattr(jnp, row.precision))
     state = make_state(model, TrainConfig())
@@ -61,9 +62,11 @@ def jax_steps(row: Row, units: int) -> Callable[[], None]:
     batch = Batch(source, source > 0, target[:, :-1], target[:, 1:], target[:, 1:] > 0)
     batches = jax.device_put(jax.tree.map(lambda x: np.stack([x] * row.dispatch), batch))
     tokens = np.float32(row.batch_size * TARGET)
-    step = compiled_steps(None).train
+    # Options of the compiler belong to the outermost jit alone, so that the steps go in without.
+    step = Steps(*(compiled.__wrapped__ for compiled in compiled_steps(None))).train
     several = jax.jit(
-        lambda state, batches: jax.lax.scan(lambda s, b: step(s, b, tokens), state, batches)
+        lambda state, batches: jax.lax.scan(lambda s, b: step(s, b, tokens), state, batches),
+        compiler_options=step_options(),
     )
 
     def take():

@@ -56,7 +56,9 @@ def run(
       Failed: when the program ends with an error of its own.
     """
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": paths, **(environment or {})}
+    # Filtered tracebacks end with a remark of JAX's instead of the error.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_TRACEBACK_FILTERING": "off"}
+    variables = {**quiet, "PYTHONPATH": paths, **(environment or {})}
     with tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
