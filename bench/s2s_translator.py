@@ -43,6 +43,7 @@ def main():
     parser.add_argument("--train", required=True)
     parser.add_argument("--validation", required=True)
     parser.add_argument("--vocab-size", type=int, default=3000)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=4)
     flags = parser.parse_args()
     pairs = read_pairs(Path(flags.validation)).pairs
@@ -51,7 +52,7 @@ def main():
         judge = Judge(run, pairs)
         train(
             flags.train, validation=flags.validation, recipe="translator", epochs=flags.epochs,
-            vocab_size=flags.vocab_size, out=run, callbacks=[judge],
+            vocab_size=flags.vocab_size, batch_size=flags.batch_size, out=run, callbacks=[judge],
         )  # fmt: skip
 
 
