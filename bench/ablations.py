@@ -58,8 +58,9 @@ def measure(name, train_file, validation_file, seconds):
     for source, target in read_pairs(Path(validation_file)).pairs:
         references.setdefault(source, []).append(target)
     settings = {"schedule": "constant", "learning_rate": 4e-3, "ema": 0.999, **VARIATIONS[name]}
-    # What Ctrl-C does: training stops after a batch, and what was reached is saved.
-    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    # As at Ctrl-C, training stops after a batch, and what was reached is saved. A shell that
+    # starts a script in the background has SIGINT ignored, but not SIGTERM.
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     signal.setitimer(signal.ITIMER_REAL, seconds)
     with tempfile.TemporaryDirectory() as folder:
         run_folder, epochs = Path(folder) / "run", []
