@@ -2,8 +2,8 @@
 
     python bench/ablations.py --data fra.txt --seconds 120
 
-Each variation is trained for so many seconds of wall time, from the start of its training, in a
-process of its own, and judged on sources that it never saw. Since the time ends where it ends, the
+Each variation is trained for so many seconds of wall time, compilation included, in a process of
+its own, and judged on sources that it never saw. Since the time ends where it ends, the
 learning rate is constant after the warm-up, and an average of the parameters (`--ema`) takes the
 place of the cosine. The table goes into RESULTS.md.
 """
@@ -122,8 +122,9 @@ def main():
         for name in flags.only:
             print(f"ablations: {name}", file=sys.stderr, flush=True)
             command = [HERE / "ablations.py", "--data", flags.data, "--seconds", flags.seconds]
+            cache = {"S2S_JAX_CACHE": f"{folder}/{name}"}  # Each compiles all that it needs.
             try:
-                done = run([*command, "--measure", name, parts.train, parts.validation])
+                done = run([*command, "--measure", name, parts.train, parts.validation], cache)
                 results[name] = done.records[-1]
             except Failed as error:
                 problems[name] = f"failed: {error}"
