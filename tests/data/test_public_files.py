@@ -57,6 +57,19 @@ def test_quotes_around_one_column_are_asked_about_though_the_other_has_some_with
     assert read(path, quotes="csv") == ROWS
 
 
+def test_speech_is_text_though_one_of_it_looks_like_csv(tmp_path):
+    said = [
+        ('"Who is it?" "It is your mother."', "“是谁？”“是你妈妈。”"),
+        ('"Why not?" "Because I do not want to."', '"你为什么不去？""因为我不想去。"'),
+        ("I want beef, too.", '"我也要牛肉。"'),
+        ('"Look," she said.', "“看啊！” 她说道。"),
+        ('He answered with a "no."', "他回答“不”。"),
+    ]
+    path = tmp_path / "cmn.txt"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in said))
+    assert read(path) == said
+
+
 @pytest.mark.parametrize(
     ("compress", "suffix"),
     [(bz2.compress, ".bz2"), (bz2.compress, ""), (lzma.compress, ".xz"), (lzma.compress, "")],
