@@ -10,7 +10,7 @@ import numpy as np
 
 from s2s_jax.config import EMBEDDED, DataConfig, Files, Reading, files
 from s2s_jax.data.batching import Examples
-from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, hash_of_pairs, read_pairs
+from s2s_jax.data.corpus import Corpus, Pair, collect_rows, hash_of_pairs, read_pairs
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.reading.delimited import clean
 from s2s_jax.data.reading.download import resolve
@@ -118,8 +118,8 @@ def load_corpus(
         raise UserError("the run was trained on pairs in memory; give them again as its `data`.")
     if config.data != EMBEDDED:
         return _read(config.data, config, progress)
-    lines = enumerate(map("\t".join, embedded_pairs(config.seed_of_draws(seed))), 1)
-    corpus = collect_pairs(EMBEDDED, lines, config)
+    drawn = embedded_pairs(config.seed_of_draws(seed))
+    corpus = collect_rows(EMBEDDED, enumerate(drawn, 1), config)
     by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
     return dataclasses.replace(corpus, always_train=frozenset(by_heart))
 

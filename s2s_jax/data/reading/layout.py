@@ -62,15 +62,12 @@ class Columns:
 
     def __str__(self) -> str:
         """The layout in words; empty for plain tab-separated pairs."""
-        if self == PLAIN:
+        if self == Columns():
             return ""
         text = f"columns {self.source + 1} and {self.target + 1}"
         text += f", separated by {_called(self.separator)}"
         text += ", quotes as in CSV" if self.quoted else ""
         return text + (", below a header" if self.header else "")
-
-
-PLAIN = Columns()
 
 
 def _called(separator: str) -> str:
