@@ -117,23 +117,16 @@ def load_corpus(
     if config.data == IN_MEMORY:
         raise UserError("the run was trained on pairs in memory; give them again as its `data`.")
     if config.data != EMBEDDED:
-        return _read(config.data, config, progress)
+        return _read("data", config.data, config, progress)
     drawn = embedded_pairs(config.seed_of_draws(seed))
     corpus = collect_rows(EMBEDDED, enumerate(drawn, 1), config)
     by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
     return dataclasses.replace(corpus, always_train=frozenset(by_heart))
 
 
-def _read(data: Files, reading: Reading, progress: bool) -> Corpus:
-    return read_pairs(tuple(resolve(file, progress) for file in files(data)), reading)
-
-
-def _part(name: str, data: Files, reading: Reading, progress: bool) -> Corpus:
-    """What `_read` does; what is wrong is said of the option of this name."""
-    try:
-        return _read(data, reading, progress)
-    except UserError as error:
-        raise UserError(str(error).replace("`data`", f"`{name}`")) from error
+def _read(option: str, data: Files, reading: Reading, progress: bool) -> Corpus:
+    """The pairs of the files, URLs or names that an option was given."""
+    return read_pairs(tuple(resolve(file, progress, option) for file in files(data)), reading)
 
 
 def prepare(
@@ -163,7 +156,7 @@ def prepare(
     corpus = corpus or load_corpus(config, seed, progress, pairs)
     given = {"validation": config.validation, "test": config.test}
     all_pairs = dataclasses.replace(config, num_samples=0)
-    parts = {name: _part(name, data, all_pairs, progress) for name, data in given.items() if data}
+    parts = {name: _read(name, data, all_pairs, progress) for name, data in given.items() if data}
     if "validation" in parts:
         training, validation = corpus.pairs, parts["validation"].pairs
     else:
