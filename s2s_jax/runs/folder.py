@@ -62,7 +62,7 @@ class Run(NamedTuple):
         Raises:
           UserError: when the filler is not a symbol of the vocabulary.
         """
-        return SourceEncoder(self.source_vocabulary, *self.config.source_reading)
+        return SourceEncoder(self.source_vocabulary, *self.config.source_reading.values())
 
     @property
     def encoders(self) -> tuple[SourceEncoder, Vocabulary]:
