@@ -42,7 +42,7 @@ def export_model(checkpoint: Path, out: Path, inference: bool, step: str, overwr
     models = build(keras, run.config, weights)
     for name, path in paths.items():
         with replacing(path) as temporary:
-            getattr(models, name).save(temporary)
+            models[name].save(temporary)
     write_lines(about, [text])
     for name, path in paths.items():
         print(f"{path}: the {name} model of step {number}")
@@ -102,7 +102,7 @@ def own_characters(run: Run) -> Characters:
 
 
 def _paths(out: Path, inference: bool, overwrite: bool) -> dict[str, Path]:
-    """Where each model goes, by its name in `Models`."""
+    """Where each model goes, by the name that `build` gives it."""
     if out.suffix not in (".keras", ".h5"):
         raise UserError(f"--out must end in .keras or .h5, not {out.name!r}.")
     if not out.absolute().parent.is_dir():

@@ -178,7 +178,7 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tmp_path, tokens, 
         inputs = data.encoded(known, data.input_characters, length)
         (answer,) = translator.translate([source])
         if tokens == "char":
-            decoded = decode_sequence(models.encoder, models.decoder, data, inputs)
+            decoded = decode_sequence(models["encoder"], models["decoder"], data, inputs)
             assert decoded == answer.text + ("\n" if answer.complete else "")
         ids = np.append(Vocabulary.bos_id, run.target_vocabulary.encode(target))
         named = {Vocabulary.bos_id: "\t"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from s2s_jax.keras.reading.layers import Graph, Reference, refuse
-from s2s_jax.keras.reading.walking import LSTMS, require
+from s2s_jax.keras.reading.walking import LSTMS, require, require_last_axis
 from s2s_jax.runtime.files import shown
 
 MERGES = ("Concatenate", "Add", "Average")
@@ -70,8 +70,7 @@ def _start(graph: Graph, reference: Reference) -> Start:
         dense, ends = reference.layer, layer.inputs
         layer = graph.at(ends[0])
     if layer.kind in MERGES:
-        if layer.settings.get("axis", -1) not in (-1, 1):
-            refuse(f"axis -1 in {layer}", shown(layer.settings["axis"], 40))
+        require_last_axis(layer, 1)
         merge, ends = layer.kind, layer.inputs
     if merge == "Concatenate":  # Of several layers, those of both directions may be joined before.
         joined = [graph.at(end).inputs if graph.at(end).kind == merge else (end,) for end in ends]

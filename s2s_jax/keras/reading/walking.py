@@ -11,14 +11,12 @@ from s2s_jax.runtime.files import shown
 LSTMS = ("LSTM", "Bidirectional")
 
 
-def only(
-    graph: Graph, references: Sequence[Reference], kind: str, expected: str, tensor: int = 0
-) -> Layer:
-    """The layer of this kind that the first reference names."""
+def only(graph: Graph, references: Sequence[Reference], kind: str, expected: str) -> Layer:
+    """The layer of this kind whose first tensor the first reference names."""
     if not references:
         refuse(expected, "nothing")
     layer = graph.at(references[0])
-    if layer.kind != kind or references[0].tensor != tensor:
+    if layer.kind != kind or references[0].tensor:
         refuse(expected, f"tensor {references[0].tensor} of {layer}")
     return layer
 
@@ -43,6 +41,13 @@ def require(
         dtype = dtype.get("config", {}).get("name")
     if dtype != "float32":
         refuse(f"float32 in {layer}", shown(dtype, 80))
+
+
+def require_last_axis(layer: Layer, last: int) -> None:
+    """Refuses a layer that joins tensors along another axis than their last, counted from 0."""
+    axis = layer.settings.get("axis", -1)
+    if axis not in (-1, last):
+        refuse(f"axis -1 in {layer}", shown(axis, 40))
 
 
 def directions(lstm: Layer) -> list[Mapping[str, Any]]:
