@@ -22,7 +22,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from s2s_jax.config import RunConfig
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runs.integrity import hash_of_json
-from s2s_jax.runtime.files import is_there, names_in, replacing, write_lines
+from s2s_jax.runtime.files import is_there, names_in, read_if_there, replacing, write_lines
 
 ROOT = Path("checkpoints")
 """Where runs land, seen from the folder that the user is in."""
@@ -75,14 +75,20 @@ def _write_json(path: Path, values: Any) -> None:
 
 
 def _read_json(path: Path) -> Any:
+    content = read_if_there(path)
+    if content is None:
+        raise UserError(f"{path.parent} is not a whole run folder: {path.name} is missing.")
+    return parsed(path, content)
+
+
+def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any] = json.loads) -> Any:
+    """The values in the content of a file.
+
+    Raises:
+      UserError: when it is damaged.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path.parent} is not a whole run folder: {path.name} is missing."
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; nothing was changed.") from None
+        return parse(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}); take a copy of the run.") from None
 
@@ -142,16 +148,6 @@ def _write_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
             temporary.write_bytes(model)
 
 
-def _read_model(path: Path) -> bytes:
-    """What the tokenizer beside a vocabulary learned; most learn nothing and have no file."""
-    try:
-        return path.with_suffix(_MODEL).read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise UserError(f"{error.filename} cannot be read: {error.strerror}.") from None
-
-
 def clean_steps(folder: Path) -> None:
     """Removes what an interrupted save or deletion has left; other files stay."""
     for step in map((folder / STEPS).joinpath, names_in(folder / STEPS)):
@@ -203,8 +199,10 @@ def read_run(folder: Path) -> Run:
         (TARGET_VOCABULARY, config.model.target_vocab_size),
     ):
         values = _read_json(folder / name)
+        # Most tokenizers learn nothing and have no file.
+        learned = read_if_there((folder / name).with_suffix(_MODEL)) or b""
         try:
-            vocabulary = Vocabulary.from_dict(values, _read_model(folder / name))
+            vocabulary = Vocabulary.from_dict(values, learned)
         except UserError as error:
             raise UserError(f"{folder / name}: {error}") from None
         if len(vocabulary) != size:

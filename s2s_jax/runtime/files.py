@@ -63,6 +63,20 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
+def read_if_there(path: Path) -> bytes | None:
+    """What a file holds, None where there is none.
+
+    Raises:
+      UserError: when it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+
+
 def read_all(folder: Path) -> None:
     """Reads all files of a folder; raises OSError if the machine cannot."""
 
