@@ -1,6 +1,5 @@
 """Data files to sentence pairs, with an account of what was left out."""
 
-import hashlib
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -75,16 +74,6 @@ class Corpus:
             more = ", ..." if skipped.count > len(skipped.first_lines) else ""
             texts.append(f"{reason}: {skipped.count:,} (line {lines}{more})")
         return texts
-
-
-def hash_of_pairs(parts: Iterable[Iterable[Pair]]) -> str:
-    """SHA-256 of pairs, in their order and parts."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for pair in part:
-            digest.update(f"{pair.source}\t{pair.target}\n".encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
 
 
 def normalize(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from s2s_jax.config import EMBEDDED, DataConfig, Files, Reading, files
 from s2s_jax.data.batching import Examples
-from s2s_jax.data.corpus import Corpus, Pair, collect_rows, hash_of_pairs, read_pairs
+from s2s_jax.data.corpus import Corpus, Pair, collect_rows, read_pairs
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.reading.delimited import clean
 from s2s_jax.data.reading.download import resolve
@@ -66,7 +67,12 @@ class Prepared:
     @property
     def data_hash(self) -> str:
         """SHA-256 of the pairs, in their order and parts."""
-        return hash_of_pairs((self.training, self.validation))
+        digest = hashlib.sha256()
+        for part in (self.training, self.validation):
+            for pair in part:
+                digest.update(f"{pair.source}\t{pair.target}\n".encode())
+            digest.update(b"\0")
+        return digest.hexdigest()
 
     def lines(self, rows: Iterable[int]) -> list[int]:
         """The numbers (from 1) of the lines of the data that training pairs stand on."""
