@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,8 +29,8 @@ from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params, vocab_sizes
 from s2s_jax.runs.checkpointing import beginning, save_step
-from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
-from s2s_jax.runtime.files import safe_name, shown, write_lines
+from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_json, write_metrics
+from s2s_jax.runtime.files import safe_name, shown
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import make_optimizer
 
@@ -170,8 +169,7 @@ def _write(folder: Path, imported: Imported) -> None:
                 f"Validation loss: {val_loss:.4f} nats per target character (the data's last part)."
             )
     create_run(folder, imported.run)
-    text = json.dumps(imported.characters.to_json(), ensure_ascii=False, indent=1)
-    write_lines(folder / KERAS, [text])
+    write_json(folder / KERAS, imported.characters.to_json())
     if prepared is not None:
         write_training_sources(folder, (pair.source for pair in prepared.training))
     opt_state = make_optimizer(config.train).init(params)

@@ -70,7 +70,8 @@ class Run(NamedTuple):
         return self.source_encoder, self.target_vocabulary
 
 
-def _write_json(path: Path, values: Any) -> None:
+def write_json(path: Path, values: Any) -> None:
+    """Writes plain values, or replaces them."""
     write_lines(path, [json.dumps(values, ensure_ascii=False, indent=1)])
 
 
@@ -142,7 +143,7 @@ def create_run(folder: Path, run: Run) -> None:
 
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
-    _write_json(path, vocabulary.to_dict())
+    write_json(path, vocabulary.to_dict())
     if model := vocabulary.tokenizer.model:
         with replacing(path.with_suffix(_MODEL)) as temporary:
             temporary.write_bytes(model)
@@ -163,7 +164,7 @@ def write_config(folder: Path, run: Run) -> None:
         SOURCE_VOCABULARY: hash_of_json(run.source_vocabulary.to_dict()),
         TARGET_VOCABULARY: hash_of_json(run.target_vocabulary.to_dict()),
     }
-    _write_json(folder / CONFIG, values | {"sha256": hashes})
+    write_json(folder / CONFIG, values | {"sha256": hashes})
 
 
 def write_metrics(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
@@ -173,7 +174,7 @@ def write_metrics(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
 
 def write_evaluation(folder: Path, values: Mapping[str, Any]) -> None:
     """Writes `evaluation.json`, which also says that the run has finished."""
-    _write_json(folder / EVALUATION, dict(values))
+    write_json(folder / EVALUATION, dict(values))
 
 
 def read_run(folder: Path) -> Run:
