@@ -103,12 +103,7 @@ def read_pairs(
 
 
 def collect_rows(origin: str, rows: Iterable[tuple[int, Row]], reading: Reading) -> Corpus:
-    """What `read_pairs` does, with rows that are already there.
-
-    Args:
-      origin: where the rows are from, for a message.
-      rows: their numbers, and two texts each or the reason why there are none.
-      reading: which of them are taken.
+    """What `read_pairs` does, with numbered rows; `origin` says in a message where from.
 
     Raises:
       UserError: no row is usable.

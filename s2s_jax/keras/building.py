@@ -35,10 +35,7 @@ def import_keras() -> Any:
 def build(keras: Any, run: RunConfig, params: Any) -> dict[str, Any]:
     """The training, the encoder and the decoder model, by these names, around one set of layers.
 
-    Args:
-      keras: the module.
-      run: the run's configuration.
-      params: its parameters over Keras's symbols (`weights.from_params`).
+    The parameters are over Keras's symbols, as `weights.from_params` gives them.
     """
     config, train = run.model, run.train
     read, write = params["encoder"], params["decoder"]

@@ -24,11 +24,7 @@ def find_characters(
 ) -> Characters:
     """The characters of the JSON, if one is given, or of the data; missing lengths are the data's.
 
-    Args:
-      request: names the JSON, and may say what it lacks.
-      sizes: the model's numbers of source and target symbols.
-      data: the file of the pairs, if given.
-      pairs: what was read from it.
+    The sizes are the model's numbers of source and target symbols.
 
     Raises:
       UserError: if neither is given, or the model has other numbers of symbols.

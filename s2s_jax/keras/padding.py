@@ -75,13 +75,8 @@ def with_padding(
 ) -> Characters:
     """The characters with what they say of the sources' padding and order.
 
-    That is as given, as the model shows, or found by trying.
-
-    Args:
-      request: says what the user asked for, which comes first.
-      model, characters, params: what was read.
-      prepared: the data, if given.
-      unread: those of its pairs that are `unreadable`.
+    That is as asked for, as the model shows, or found by trying on the data, if these are given;
+    `unread` are their pairs that are `unreadable`.
 
     Raises:
       UserError: if the padding does not fit the model, or a length is missing.

@@ -120,8 +120,7 @@ def _checkpointer() -> ocp.Checkpointer:
 def restore_params(folder: Path, step: int, like: Any) -> Any:
     """The parameters that a step decodes with: their average, where one was kept.
 
-    Returns:
-      NumPy arrays in a tree like `like` (shapes or arrays).
+    They are NumPy arrays in a tree like `like` (shapes or arrays).
 
     Raises:
       Damaged: when it is not what was saved, or of another shape.
@@ -148,8 +147,7 @@ def restore_state(
 def read_rank(folder: Path, step: int) -> tuple[float, float] | None:
     """What the best step has the least of: the error rate, 0 where none counts, then the loss.
 
-    Returns:
-      Those of the validation part; None for a step that was saved without.
+    They are those of the validation part; None for a step that was saved without.
 
     Raises:
       Damaged: when the step is not what was saved.

@@ -32,13 +32,9 @@ def hashes_of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
 
 
 def check_forms(item: Path, wanted: Mapping[str, Form]) -> None:
-    """Compares the arrays that Orbax's files describe with those wanted, before any is read.
+    """Compares the arrays that the files of a saved dictionary describe with those wanted.
 
-    A stranger's checkpoint may claim arrays, or chunks of them, that no memory holds.
-
-    Args:
-      item: the folder of a saved dictionary of arrays.
-      wanted: what each array has to be.
+    None is read: a stranger's checkpoint may claim arrays, or chunks of them, that no memory holds.
 
     Raises:
       ValueError: when they differ.

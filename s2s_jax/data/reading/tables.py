@@ -35,11 +35,7 @@ class Table:
 
 @contextmanager
 def open_table(paths: tuple[Path, ...], reading: Reading) -> Iterator[Table]:
-    """Opens data.
-
-    Args:
-      paths: one file, or the file of the sources and that of the targets.
-      reading: how the pairs stand in it.
+    """Opens one file, or the file of the sources and that of the targets.
 
     Raises:
       UserError: the data cannot be read, or can be read in several ways.

@@ -126,10 +126,8 @@ def _of_dots(graph: Graph, head: Layer) -> tuple[Reference, Reference, Reference
 def keys_of_heads(layer: Layer, arrays: Sequence[np.ndarray]) -> np.ndarray:
     """W_a `[found, units]` of a `MultiHeadAttention`, with the scale of its scores.
 
-    Args:
-      layer: for its name.
-      arrays: its projections of queries `[units, heads, x]`, of keys and of values `[found, heads,
-        x]`, and of the contexts `[heads, x, found]`.
+    The arrays are its projections of queries `[units, heads, x]`, of keys and of values `[found,
+    heads, x]`, and of the contexts `[heads, x, found]`.
 
     Raises:
       UserError: unless each head reads its own part of the queries and finds its own of the values.

@@ -35,11 +35,7 @@ class Part(NamedTuple):
 
 
 def read_part(path: Path, architecture: Any) -> Part:
-    """Reads one file.
-
-    Args:
-      path: `.h5` or `.keras`.
-      architecture: what `model.to_json()` gave, if it was kept; None otherwise.
+    """Reads one `.h5` or `.keras`, with what `model.to_json()` gave, or None if it was not kept.
 
     Raises:
       UserError: if the file is damaged or forged, or has layers that cannot be read here.

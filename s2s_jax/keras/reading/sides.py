@@ -76,12 +76,7 @@ def goes_backwards(graph: Graph, encoder: Side, attended: str) -> bool:
     """Whether the encoder reads what it is given from the last to the first, as sources can here.
 
     That is so if its lowest LSTM does: what that gives is in the order of its reading, and the
-    others follow it.
-
-    Args:
-      graph: of the model.
-      encoder: its encoder.
-      attended: what attends to its outputs, or empty.
+    others follow it. `attended` says what attends to its outputs, or is empty.
 
     Raises:
       UserError: where Keras's masks, which are not turned around, or embeddings would not fit.

@@ -24,12 +24,9 @@ def only(graph: Graph, references: Sequence[Reference], kind: str, expected: str
 def require(
     layer: Layer, wanted: Mapping[str, Any], settings: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuses a layer whose settings make it compute something else.
+    """Refuses a layer whose settings, or those of a layer inside it, are not these.
 
-    Args:
-      layer: for its name.
-      wanted: what its settings must be; one that is missing is right.
-      settings: those of a layer inside it; its own unless given.
+    A setting that is missing is right.
     """
     settings = layer.settings if settings is None else settings
     for key, value in wanted.items():
