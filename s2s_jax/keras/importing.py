@@ -16,7 +16,7 @@ from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import write_training_sources
 from s2s_jax.keras.characters import Characters
-from s2s_jax.keras.finding import find_characters
+from s2s_jax.keras.finding import find_characters, tutorial_pairs
 from s2s_jax.keras.padding import (
     mean_loss,
     model_config,
@@ -26,7 +26,6 @@ from s2s_jax.keras.padding import (
 )
 from s2s_jax.keras.reading.models import KerasModel, read_model
 from s2s_jax.keras.request import ImportRequest
-from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params, vocab_sizes
 from s2s_jax.runs.checkpointing import beginning, save_step
 from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_json, write_metrics
