@@ -12,8 +12,15 @@ from typing import NamedTuple
 
 from s2s_jax.keras.reading.heads import Attention, attention
 from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
-from s2s_jax.keras.reading.sides import Side, check_lstms, check_mask, goes_backwards, side
-from s2s_jax.keras.reading.starts import Start, starts
+from s2s_jax.keras.reading.sides import (
+    Side,
+    Start,
+    check_lstms,
+    check_mask,
+    goes_backwards,
+    side,
+    starts,
+)
 from s2s_jax.keras.reading.walking import LSTMS, directions, only, require, require_last_axis
 from s2s_jax.runtime.files import shown
 
