@@ -67,7 +67,7 @@ def _table(lines: Lines, reading: Reading) -> Table:
         )
     first = next((line for line in head if line.strip()), "")
     record = json_record(first)
-    texts = texts_of(record) if isinstance(record, dict) else {}
+    texts = texts_of(record or {})
     ends = PurePath(lines.name).suffix.lower()
     if arguments := not_lines(head, record, texts, ends == ".json" and record is None):
         file = shlex.quote(str(lines.path))
@@ -75,7 +75,7 @@ def _table(lines: Lines, reading: Reading) -> Table:
             f"{shown(lines.path)} is not read as one JSON text, or as arrays: give JSON lines, with"
             f" an object on each, or columns between tabs; this writes them: jq {arguments} {file}"
         )
-    if isinstance(record, dict) and not reading.separator:
+    if record is not None and not reading.separator:
         # Without being told, a number is no text.
         names = [key for key, text in texts.items() if reading.columns or isinstance(text, str)]
         if not reading.columns:
@@ -99,7 +99,7 @@ def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row
         record = None if line is None else json_record(line)
         if line is None:
             yield number, "line too long"
-        elif not isinstance(record, dict):
+        elif record is None:
             yield number, "broken JSON"
         else:
             texts = texts_of(record)
