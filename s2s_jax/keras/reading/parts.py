@@ -45,8 +45,9 @@ def read_part(path: Path, architecture: Any) -> Part:
         graph = None if config is None else parse(config)
         archived = ArchiveLayout.fits(found.file)
         layout = ArchiveLayout(found.file) if archived else LegacyLayout(found.file)
-        kinds = layout.kinds()
-        if config is not None:
+        if config is None:
+            kinds = layout.kinds()
+        else:
             layers = config["config"]["layers"]
             kinds = {layer["config"]["name"]: layer["class_name"] for layer in layers}
         weights = {
