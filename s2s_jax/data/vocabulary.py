@@ -51,10 +51,7 @@ class Vocabulary:
     def from_texts(cls, texts: Sequence[str], tokens: str = "char", size: int = 0) -> Self:
         """The vocabulary of the training part, divided into `tokens`.
 
-        Args:
-          texts: of the training part.
-          tokens: the kind of the tokenizer.
-          size: of the vocabulary, where the tokenizer learns one; 0 chooses it.
+        Where the tokenizer learns it, it has this size; 0 chooses one.
 
         Raises:
           UserError: when the size is too small, or a package is missing.

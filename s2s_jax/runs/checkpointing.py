@@ -2,7 +2,8 @@
 
 Arrays are saved as NumPy, so that a run restores on any device, and with a SHA-256 each, since
 orbax returns flipped bits as values without an exception. A step's name is the number of
-optimizer steps done; `steps` says which of them exist.
+optimizer steps done; `steps` says which of them exist. What reads one raises `Damaged` when it is
+not what was saved, or of another shape, and another `UserError` when it cannot be read now.
 """
 
 from __future__ import annotations
@@ -122,10 +123,6 @@ def restore_params(folder: Path, step: int, like: Any) -> Any:
     """The parameters that a step decodes with: their average, where one was kept.
 
     They are NumPy arrays in a tree like `like` (shapes or arrays).
-
-    Raises:
-      Damaged: when it is not what was saved, or of another shape.
-      UserError: when it cannot be read now.
     """
     record = _reading(folder, step, lambda: _read_record(folder, step))
     item = "average" if "average" in record["hashes"] else "params"
@@ -135,12 +132,7 @@ def restore_params(folder: Path, step: int, like: Any) -> Any:
 def restore_state(
     folder: Path, step: int, params: Any, opt_state: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """The parameters and optimizer state of a step, in trees like those given, and its record.
-
-    Raises:
-      Damaged: when it is not what was saved, or of another shape.
-      UserError: when it cannot be read now.
-    """
+    """The parameters and optimizer state of a step, in trees like those given, and its record."""
     restored = _restore(folder, step, {"params": params, "opt_state": opt_state})
     return restored["params"], restored["opt_state"], restored["record"]
 
@@ -149,10 +141,6 @@ def read_rank(folder: Path, step: int) -> tuple[float, float] | None:
     """What the best step has the least of: the error rate, 0 where none counts, then the loss.
 
     They are those of the validation part; None for a step that was saved without.
-
-    Raises:
-      Damaged: when the step is not what was saved.
-      UserError: when it cannot be read now.
     """
     record = _reading(folder, step, lambda: _read_record(folder, step))
     loss = record["val_loss"]
