@@ -89,15 +89,15 @@ class Prepared:
         return Examples(sources, targets, characters)
 
     def draws(self, alpha: float, seed: int) -> Draw | None:
-        """Divides the training part by `Tokenizer.sample`; None where `alpha` is 0."""
+        """Divides the training part anew in each epoch; None where `alpha` is 0."""
 
         def draw(epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             """The ids of source and target of each training pair, as an epoch divides them."""
             seeds = np.random.SeedSequence((seed, epoch)).generate_state(2 * len(self.training))
             rows = zip(self.training, seeds.reshape(-1, 2).tolist(), strict=True)
             for (source, target), (one, other) in rows:
-                ids = self.source_encoder.sample(source, alpha, one)
-                yield ids, self.target_vocabulary.sample(target, alpha, other)
+                ids = self.source_encoder.encode(source, (alpha, one))
+                yield ids, self.target_vocabulary.encode(target, (alpha, other))
 
         return draw if alpha else None
 
