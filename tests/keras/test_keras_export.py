@@ -184,7 +184,7 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tmp_path, tokens, 
         named = {Vocabulary.bos_id: "\t"}
         reads = [named.get(i, run.target_vocabulary.symbols[i]) for i in ids.tolist()]
         reads = data.encoded(reads, data.target_characters, len(ids))
-        found = np.asarray(models.training([inputs, reads]))[0]
+        found = np.asarray(models["training"]([inputs, reads]))[0]
         rows = (run.source_encoder.encode(source)[None], np.ones((1, len(known)), bool), ids[None])
         arrays = jax.tree.map(jnp.asarray, rows)
         logits = translator.model.apply({"params": translator.params}, *arrays)[0]
@@ -195,9 +195,9 @@ def test_keras_gives_the_answers_and_probabilities_of_our_run(tmp_path, tokens, 
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
     # And it comes back, whole or in halves.
-    models.training.save(tmp_path / "whole.keras")
-    models.encoder.save(tmp_path / "encoder.h5")
-    models.decoder.save(tmp_path / "decoder.h5")
+    models["training"].save(tmp_path / "whole.keras")
+    models["encoder"].save(tmp_path / "encoder.h5")
+    models["decoder"].save(tmp_path / "decoder.h5")
     names = tmp_path / "names.json"
     names.write_text(json.dumps(characters.to_json()), encoding="utf-8")
     sources = [source for source, _ in PAIRS[::5]]

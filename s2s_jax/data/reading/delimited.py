@@ -33,7 +33,9 @@ def plain_rows(
         elif _CONTROL.search(line):
             yield number, "control character"
         else:
-            yield number, _picked(line.split(columns.separator, most), columns)
+            row = _picked(line.split(columns.separator, most), columns)
+            # Nothing but a tab is left that would have to be cleaned.
+            yield number, row if columns.separator == "\t" else _cleaned(row)
 
 
 def quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
@@ -64,7 +66,7 @@ def quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
             if any(line is None for _, line in record):
                 row = "line too long"
             else:
-                row = _picked(fields, columns)
+                row = _cleaned(_picked(fields, columns))
         if isinstance(row, str) and len(record) > MOST_LINES:
             # Nothing closes the quotes that the first line opens: the others are no part of it.
             row = "broken quotes"
@@ -82,7 +84,11 @@ def _picked(fields: Sequence[str], columns: Columns) -> Row:
         return "no tab" if columns.separator == "\t" and last == 1 else "too few columns"
     if columns.width and any(map(str.strip, fields[columns.width :])):
         return "too many columns"  # A separator in a text has cut it.
-    return clean(fields[columns.source], fields[columns.target])
+    return fields[columns.source], fields[columns.target]
+
+
+def _cleaned(row: Row) -> Row:
+    return row if isinstance(row, str) else clean(*row)
 
 
 def clean(source: str, target: str) -> Row:
