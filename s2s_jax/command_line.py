@@ -57,13 +57,6 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help.")
 
 
-class _OneOrMore(argparse.Action):
-    """Stores one value as it is, and several as a list."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, flag: Any = None) -> None:
-        setattr(namespace, self.dest, values[0] if len(values) == 1 else values)
-
-
 def add_options(
     group: argparse._ActionsContainer,
     config: type[Config],
@@ -81,7 +74,7 @@ def add_options(
         if names is not None and name not in names:
             continue
         flag, help_text = spell_options(f"`{name}`"), about.help.replace("%", "%%")
-        kind, several = kind_of(field), about.most_values > 1
+        kind = kind_of(field)
         if kind is bool:
             group.add_argument(flag, action=switch, default=argparse.SUPPRESS, help=help_text)
             continue
@@ -90,8 +83,7 @@ def add_options(
             help_text += f" (default: {default})"
         group.add_argument(
             *filter(None, (flag, about.alias)),
-            action=_OneOrMore if several else "store",
-            nargs="+" if several else None,
+            nargs="+" if about.most_values > 1 else None,
             type=kind,
             choices=about.choices or None,
             metavar=about.metavar,

@@ -87,7 +87,7 @@ def test_an_unknown_key_is_refused_inside_a_section(section):
 
 def test_one_value_of_several_is_that_value():
     assert DataConfig(data=["x.en", "x.fr"]).data == ("x.en", "x.fr")
-    assert DataConfig(data=["x.tsv"]) == DataConfig(data="x.tsv")
+    assert DataConfig(data=["x.tsv"]) == DataConfig(data=("x.tsv",)) == DataConfig(data="x.tsv")
     assert files("x.tsv") == ("x.tsv",)
     for data in ([], ["a", "b", "c"], ["a", 1], 3, [["a"], "b"]):
         with pytest.raises(UserError, match="`data` must be text, or a list of up to 2"):

@@ -25,7 +25,7 @@ from s2s_jax.errors import UserError
 MAX_LENGTH = 1 << 17
 """Tokens of an answer; no line of a data file is longer."""
 
-_FILLER = ("source_length", "source_filler")
+_SOURCE_READING = ("source_length", "source_filler", "source_fill_before", "source_backwards")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +58,9 @@ class RunConfig(Config):
     """Raised when programs of the format before could not read the run; they then refuse it."""
 
     @property
-    def source_reading(self) -> tuple[int, str, bool, bool]:
-        """What a `SourceEncoder` takes in addition to its vocabulary."""
-        return (
-            self.source_length,
-            self.source_filler,
-            self.source_fill_before,
-            self.source_backwards,
-        )
+    def source_reading(self) -> dict[str, Any]:
+        """The fields that a `SourceEncoder` takes after its vocabulary, in its order."""
+        return {name: getattr(self, name) for name in _SOURCE_READING}
 
     @property
     def sections(self) -> tuple[Config, ...]:
@@ -91,8 +86,8 @@ class RunConfig(Config):
             )
         values = {key: values[key] for key in values if key != "format"}
         if isinstance(values.get("model"), Mapping):
-            # The filler was once in the model's section.
+            # The filler and the length were once in the model's section.
             model = dict(values["model"])
-            moved = {key: model.pop(key) for key in _FILLER if key in model}
+            moved = {key: model.pop(key) for key in _SOURCE_READING if key in model}
             values = {**moved, **values, "model": model}
         return super().from_dict(values)

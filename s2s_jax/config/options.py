@@ -50,7 +50,7 @@ class Config:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         self.check(values)
         for name, value in values.items():
-            if isinstance(value, list):
+            if isinstance(value, (list, tuple)):
                 object.__setattr__(self, name, value[0] if len(value) == 1 else tuple(value))
 
     @classmethod

@@ -74,13 +74,7 @@ def pad(
     Int32[np.ndarray, "{batch_size} {length}"],
     Bool[np.ndarray, "{batch_size} {length}"],
 ]:
-    """Padded ids and their mask.
-
-    Args:
-      rows: ids, up to `batch_size` rows of up to `length` ids.
-      batch_size: rows of the result; those beyond the given ones are all padding.
-      length: of each row of the result.
-    """
+    """Ids in rows of `length`, and their mask; rows beyond the given ones are all padding."""
     ids = np.full((batch_size, length), Vocabulary.pad_id, np.int32)
     mask = np.zeros((batch_size, length), bool)
     for i, row in enumerate(rows):
@@ -193,10 +187,7 @@ class Batches:
     def shapes(self, epoch: int = 0, first: int = 0, rows: int | None = None) -> list[Batch]:
         """An empty batch of each shape in an epoch, in the order in which the shapes come.
 
-        Args:
-          epoch: its number, from 0.
-          first: skip this many batches.
-          rows: of each batch (None: all).
+        `epoch` and `first` are those of `epoch`; each batch has so many rows (None: all).
         """
         kinds = dict.fromkeys(k for k, _ in self._grouped(epoch)[first:])
         none = np.arange(0)

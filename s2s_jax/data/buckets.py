@@ -28,15 +28,9 @@ def target_buckets(
 ) -> list[Bucket]:
     """The target lengths that pad least, each with the source length that its pairs need.
 
-    Dynamic programming over the distinct target lengths: `cost[k, j]` is the least number of
-    target positions when the j shortest lengths share k buckets.
-
-    Args:
-      lengths: of source and target, as `Examples.lengths` gives them.
-      max_buckets: how many shapes there may be.
-
-    Returns:
-      Buckets that grow in both lengths; the last one fits every pair.
+    The buckets grow in both lengths, and the last one fits every pair. Dynamic programming over the
+    distinct target lengths: `cost[k, j]` is the least number of target positions when the j
+    shortest lengths share k buckets.
     """
     edges, counts = np.unique(lengths[:, 1], return_counts=True)
     before = np.concatenate(([0], np.cumsum(counts)))
@@ -63,14 +57,8 @@ def pair_buckets(lengths: Int[np.ndarray, "pairs 2"], max_buckets: int) -> list[
     """Shapes over source and target lengths together.
 
     All pairs begin in one bucket. The division of a bucket in two, at a source or at a target
-    length, that saves most is made, until there are as many as there may be.
-
-    Args:
-      lengths: of source and target, as `Examples.lengths` gives them.
-      max_buckets: how many shapes there may be.
-
-    Returns:
-      Buckets, the cheapest first; the last one fits every pair.
+    length, that saves most is made, until there are as many as there may be. The cheapest comes
+    first; the last one fits every pair.
     """
     divisions = [_division(lengths)]
     done = [lengths]
@@ -122,17 +110,10 @@ def first_that_fits(
 
 
 def interleave(kinds: Sequence[int], rng: np.random.Generator) -> Int[np.ndarray, " batches"]:
-    """A random order of the batches in which each kind is spread evenly.
+    """A random order of the batches, as indices, in which each kind is spread evenly.
 
     The n batches of a kind come one in each n-th of the epoch. Left to chance, some epochs end
     with short sentences only, and are judged by what these last few batches taught.
-
-    Args:
-      kinds: the kind of each batch.
-      rng: draws the order.
-
-    Returns:
-      Indices into `kinds`.
     """
     when = np.empty(len(kinds))
     for kind in np.unique(kinds):

@@ -1,6 +1,5 @@
 """Data files to sentence pairs, with an account of what was left out."""
 
-import hashlib
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -9,10 +8,10 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from s2s_jax.config import EVERYTHING, Reading
-from s2s_jax.data.reading.delimited import Row, plain_rows
+from s2s_jax.data.reading.delimited import Row
 from s2s_jax.data.reading.tables import open_table
 from s2s_jax.errors import UserError
-from s2s_jax.runtime.files import AS_LINES, safe_name, shown
+from s2s_jax.runtime.files import AS_LINES, shown
 
 _FIRST_LINES = 5
 _OTHER_FORMS = (".po", ".pot", ".srt", ".vtt", ".yml", ".yaml", ".sgm", ".xml")
@@ -53,14 +52,12 @@ class Skipped:
 class Corpus:
     """The distinct pairs of a data file in its order, and what was left out and why.
 
-    `name` is the stem of the text file and can be used as the name of a folder; `lines` are the
-    numbers (from 1) of the lines that the pairs stand on. The sources of the pairs in
-    `always_train` are never held out for validation. `form` says how the pairs are laid out,
+    `lines` are the numbers (from 1) of the lines that the pairs stand on. The sources of the pairs
+    in `always_train` are never held out for validation. `form` says how the pairs are laid out,
     unless they are plain tab-separated ones. `unread` is the number of lines behind those that
     `num_samples` let be read, or a lower bound of it if `unread_more`.
     """
 
-    name: str
     pairs: list[Pair]
     skipped: dict[str, Skipped]
     lines: list[int]
@@ -77,16 +74,6 @@ class Corpus:
             more = ", ..." if skipped.count > len(skipped.first_lines) else ""
             texts.append(f"{reason}: {skipped.count:,} (line {lines}{more})")
         return texts
-
-
-def hash_of_pairs(parts: Iterable[Iterable[Pair]]) -> str:
-    """SHA-256 of pairs, in their order and parts."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for pair in part:
-            digest.update(f"{pair.source}\t{pair.target}\n".encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
 
 
 def normalize(text: str) -> str:
@@ -110,22 +97,13 @@ def read_pairs(
     """
     paths = tuple(map(Path, path)) if isinstance(path, tuple) else (Path(path),)
     with open_table(paths, reading) as table:
-        name, origin = safe_name(PurePath(table.name).stem), " and ".join(map(shown, paths))
-        corpus = collect_rows(name, table.rows, reading, origin)
+        corpus = collect_rows(" and ".join(map(shown, paths)), table.rows, reading)
         unread, complete = table.count_rest()
     return replace(corpus, form=table.form, unread=unread, unread_more=not complete)
 
 
-def collect_rows(
-    name: str, rows: Iterable[tuple[int, Row]], reading: Reading = EVERYTHING, origin: str = ""
-) -> Corpus:
-    """What `read_pairs` does, with rows that are already there.
-
-    Args:
-      name: of the corpus.
-      rows: their numbers, and two texts each or the reason why there are none.
-      reading: which of them are taken.
-      origin: where the rows are from, for a message; `name` if empty.
+def collect_rows(origin: str, rows: Iterable[tuple[int, Row]], reading: Reading) -> Corpus:
+    """What `read_pairs` does, with numbered rows; `origin` says in a message where from.
 
     Raises:
       UserError: no row is usable.
@@ -142,15 +120,8 @@ def collect_rows(
         else:
             _note(skipped, "duplicate" if isinstance(found, Pair) else found, number)
     if not pairs:
-        raise _unusable(origin or name, number, skipped)
-    return Corpus(name, list(pairs), skipped, list(pairs.values()))
-
-
-def collect_pairs(
-    name: str, lines: Iterable[tuple[int, str | None]], reading: Reading = EVERYTHING
-) -> Corpus:
-    """What `collect_rows` does, with numbered lines of source<TAB>target."""
-    return collect_rows(name, plain_rows(lines), reading)
+        raise _unusable(origin, number, skipped)
+    return Corpus(list(pairs), skipped, list(pairs.values()))
 
 
 def _pair(row: Row, reading: Reading) -> Pair | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from s2s_jax.config import EMBEDDED, DataConfig, Files, Reading, files
 from s2s_jax.data.batching import Examples
-from s2s_jax.data.corpus import Corpus, Pair, collect_pairs, collect_rows, hash_of_pairs, read_pairs
+from s2s_jax.data.corpus import Corpus, Pair, collect_rows, read_pairs
 from s2s_jax.data.embedded import embedded_pairs, set_phrases
 from s2s_jax.data.reading.delimited import clean
 from s2s_jax.data.reading.download import resolve
@@ -66,7 +67,12 @@ class Prepared:
     @property
     def data_hash(self) -> str:
         """SHA-256 of the pairs, in their order and parts."""
-        return hash_of_pairs((self.training, self.validation))
+        digest = hashlib.sha256()
+        for part in (self.training, self.validation):
+            for pair in part:
+                digest.update(f"{pair.source}\t{pair.target}\n".encode())
+            digest.update(b"\0")
+        return digest.hexdigest()
 
     def lines(self, rows: Iterable[int]) -> list[int]:
         """The numbers (from 1) of the lines of the data that training pairs stand on."""
@@ -83,15 +89,15 @@ class Prepared:
         return Examples(sources, targets, characters)
 
     def draws(self, alpha: float, seed: int) -> Draw | None:
-        """Divides the training part by `Tokenizer.sample`; None where `alpha` is 0."""
+        """Divides the training part anew in each epoch; None where `alpha` is 0."""
 
         def draw(epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             """The ids of source and target of each training pair, as an epoch divides them."""
             seeds = np.random.SeedSequence((seed, epoch)).generate_state(2 * len(self.training))
             rows = zip(self.training, seeds.reshape(-1, 2).tolist(), strict=True)
             for (source, target), (one, other) in rows:
-                ids = self.source_encoder.sample(source, alpha, one)
-                yield ids, self.target_vocabulary.sample(target, alpha, other)
+                ids = self.source_encoder.encode(source, (alpha, one))
+                yield ids, self.target_vocabulary.encode(target, (alpha, other))
 
         return draw if alpha else None
 
@@ -117,23 +123,16 @@ def load_corpus(
     if config.data == IN_MEMORY:
         raise UserError("the run was trained on pairs in memory; give them again as its `data`.")
     if config.data != EMBEDDED:
-        return _read(config.data, config, progress)
-    lines = enumerate(map("\t".join, embedded_pairs(config.seed_of_draws(seed))), 1)
-    corpus = collect_pairs(EMBEDDED, lines, config)
+        return _read("data", config.data, config, progress)
+    drawn = embedded_pairs(config.seed_of_draws(seed))
+    corpus = collect_rows(EMBEDDED, enumerate(drawn, 1), config)
     by_heart = (Pair(*(pair[::-1] if config.swap else pair)) for pair in set_phrases())
     return dataclasses.replace(corpus, always_train=frozenset(by_heart))
 
 
-def _read(data: Files, reading: Reading, progress: bool) -> Corpus:
-    return read_pairs(tuple(resolve(file, progress) for file in files(data)), reading)
-
-
-def _part(name: str, data: Files, reading: Reading, progress: bool) -> Corpus:
-    """What `_read` does; what is wrong is said of the option of this name."""
-    try:
-        return _read(data, reading, progress)
-    except UserError as error:
-        raise UserError(str(error).replace("`data`", f"`{name}`")) from error
+def _read(option: str, data: Files, reading: Reading, progress: bool) -> Corpus:
+    """The pairs of the files, URLs or names that an option was given."""
+    return read_pairs(tuple(resolve(file, progress, option) for file in files(data)), reading)
 
 
 def prepare(
@@ -163,7 +162,7 @@ def prepare(
     corpus = corpus or load_corpus(config, seed, progress, pairs)
     given = {"validation": config.validation, "test": config.test}
     all_pairs = dataclasses.replace(config, num_samples=0)
-    parts = {name: _part(name, data, all_pairs, progress) for name, data in given.items() if data}
+    parts = {name: _read(name, data, all_pairs, progress) for name, data in given.items() if data}
     if "validation" in parts:
         training, validation = corpus.pairs, parts["validation"].pairs
     else:

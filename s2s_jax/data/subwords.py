@@ -122,17 +122,14 @@ class SubwordModel:
         """The characters of some texts that are not in the model."""
         return set(_from_library(_to_library("".join(texts)))) - self.subwords.keys()
 
-    def divide(self, text: str) -> list[str]:
-        """The likeliest subwords that make up a text; unseen characters stand alone."""
-        return self._texts(self._processor.encode_as_pieces(_to_library(text)))
-
-    def sample(self, text: str, alpha: float, seed: int) -> list[str]:
-        """Subwords that make up a text, drawn; see `Tokenizer.sample`."""
-        _sentencepiece().set_random_generator_seed(seed >> 1)  # 2^32 - 1 would set none.
-        pieces = self._processor.sample_encode_as_pieces(_to_library(text), -1, alpha)
-        return self._texts(pieces)
-
-    def _texts(self, pieces: Iterable[str]) -> list[str]:
+    def divide(self, text: str, sampling: tuple[float, int] | None) -> list[str]:
+        """What `Tokenizer.divide` gives; unseen characters stand alone."""
+        if sampling is None:
+            pieces = self._processor.encode_as_pieces(_to_library(text))
+        else:
+            alpha, seed = sampling
+            _sentencepiece().set_random_generator_seed(seed >> 1)  # 2^32 - 1 would set none.
+            pieces = self._processor.sample_encode_as_pieces(_to_library(text), -1, alpha)
         texts = []
         for piece in pieces:
             if piece in self._subword_of:

@@ -74,17 +74,14 @@ class Tokenizer:
 
         return regex.compile(self.pattern)
 
-    def divide(self, text: str) -> list[str]:
-        """The symbols of a text, in order."""
+    def divide(self, text: str, sampling: tuple[float, int] | None = None) -> list[str]:
+        """The symbols of a text, in order.
+
+        Only subwords have more than one way to divide it. They take the likeliest or, by an alpha
+        and a seed below 2^32, draw one of probability p in proportion to p^alpha.
+        """
         text = unicodedata.normalize("NFD", text) if self.decomposed else text
         return self._pattern.findall(text)
-
-    def sample(self, text: str, alpha: float, seed: int) -> list[str]:
-        """One of the ways to divide a text, one of probability p in proportion to p^alpha.
-
-        It follows from the seed, which is below 2^32. Only subwords have more than one way.
-        """
-        return self.divide(text)
 
     def is_symbol(self, text: str) -> bool:
         """Whether some text may hold `text` as one symbol."""
@@ -124,7 +121,7 @@ class KerasWords(Tokenizer):
     lower: bool = True
     filters: str = ""
 
-    def divide(self, text: str) -> list[str]:
+    def divide(self, text: str, sampling: tuple[float, int] | None = None) -> list[str]:
         text = text.lower() if self.lower else text
         return super().divide(text.translate(dict.fromkeys(map(ord, self.filters), " ")))
 
@@ -154,11 +151,8 @@ class Subwords(Tokenizer):
     def _model(self) -> subwords.SubwordModel:
         return subwords.SubwordModel(self.model)
 
-    def divide(self, text: str) -> list[str]:
-        return self._model.divide(text)
-
-    def sample(self, text: str, alpha: float, seed: int) -> list[str]:
-        return self._model.sample(text, alpha, seed)
+    def divide(self, text: str, sampling: tuple[float, int] | None = None) -> list[str]:
+        return self._model.divide(text, sampling)
 
     def is_symbol(self, text: str) -> bool:
         return len(text) == 1 or text in self._model.subwords

@@ -51,10 +51,7 @@ class Vocabulary:
     def from_texts(cls, texts: Sequence[str], tokens: str = "char", size: int = 0) -> Self:
         """The vocabulary of the training part, divided into `tokens`.
 
-        Args:
-          texts: of the training part.
-          tokens: the kind of the tokenizer.
-          size: of the vocabulary, where the tokenizer learns one; 0 chooses it.
+        Where the tokenizer learns it, it has this size; 0 chooses one.
 
         Raises:
           UserError: when the size is too small, or a package is missing.
@@ -79,13 +76,11 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.symbols)
 
-    def encode(self, text: str) -> Int32[np.ndarray, " time"]:
-        """Ids of a text's symbols; those not in the vocabulary become `<unk>`."""
-        return self.ids_of(self.tokenizer.divide(text))
-
-    def sample(self, text: str, alpha: float, seed: int) -> Int32[np.ndarray, " time"]:
-        """Like `encode`, for a text that is divided by `Tokenizer.sample`."""
-        return self.ids_of(self.tokenizer.sample(text, alpha, seed))
+    def encode(
+        self, text: str, sampling: tuple[float, int] | None = None
+    ) -> Int32[np.ndarray, " time"]:
+        """Ids of a text's symbols, as `Tokenizer.divide` has them; unseen ones become `<unk>`."""
+        return self.ids_of(self.tokenizer.divide(text, sampling))
 
     def ids_of(self, symbols: Iterable[str]) -> Int32[np.ndarray, " time"]:
         """Ids of symbols; those not in the vocabulary become `<unk>`."""
@@ -166,20 +161,16 @@ class SourceEncoder:
         """The id of the filler."""
         return self.vocabulary.symbols.index(self.filler)
 
-    def encode(self, text: str) -> Int32[np.ndarray, " time"]:
+    def encode(
+        self, text: str, sampling: tuple[float, int] | None = None
+    ) -> Int32[np.ndarray, " time"]:
         """Ids of a source.
 
         Unseen symbols become `<unk>` or are left out, as the tokenizer has it. A text without any
         known symbol stays empty.
         """
-        return self._read(self.vocabulary.encode(text))
-
-    def sample(self, text: str, alpha: float, seed: int) -> Int32[np.ndarray, " time"]:
-        """Like `encode`, for a source that is divided by `Tokenizer.sample`."""
-        return self._read(self.vocabulary.sample(text, alpha, seed))
-
-    def _read(self, ids: Int32[np.ndarray, " _"]) -> Int32[np.ndarray, " time"]:
         vocabulary = self.vocabulary
+        ids = vocabulary.encode(text, sampling)
         ids = ids if vocabulary.tokenizer.reads_unseen else ids[ids != vocabulary.unk_id]
         ids = ids[::-1] if self.backwards else ids
         if not 0 < len(ids) < self.length:

@@ -15,7 +15,7 @@ from jaxtyping import Bool, UInt64
 
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import TRAINING_SOURCES
-from s2s_jax.runtime.files import replacing
+from s2s_jax.runtime.files import read_if_there, replacing
 
 _HASH = np.dtype("<u8")
 _DIGEST_SIZE = 32
@@ -51,15 +51,12 @@ def read_training_sources(folder: Path) -> UInt64[np.ndarray, " sources"] | None
     """The hashes, ascending; None if the run has no record of what it was trained on.
 
     Raises:
-      UserError: if the file is damaged.
+      UserError: if the file is damaged, or cannot be read.
     """
     path = folder / TRAINING_SOURCES
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    content = read_if_there(path)
+    if content is None:
         return None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     digest, content = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
     if hashlib.sha256(content).digest() != digest or len(content) % _HASH.itemsize:
         raise UserError(

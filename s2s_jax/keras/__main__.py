@@ -82,9 +82,9 @@ def run() -> int:
 
         return import_model(ImportRequest(**flags))
     with loading():
-        from s2s_jax.keras.exporting import ExportRequest, export_model
+        from s2s_jax.keras.exporting import export_model
 
-    return export_model(ExportRequest(**flags))
+    return export_model(**flags)
 
 
 def entry_point() -> NoReturn:

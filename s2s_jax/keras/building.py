@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -32,21 +32,10 @@ def import_keras() -> Any:
     return keras
 
 
-class Models(NamedTuple):
-    """Three models over the same layers."""
+def build(keras: Any, run: RunConfig, params: Any) -> dict[str, Any]:
+    """The training, the encoder and the decoder model, by these names, around one set of layers.
 
-    training: Any
-    encoder: Any
-    decoder: Any
-
-
-def build(keras: Any, run: RunConfig, params: Any) -> Models:
-    """The three models around one set of layers.
-
-    Args:
-      keras: the module.
-      run: the run's configuration.
-      params: its parameters over Keras's symbols (`weights.from_params`).
+    The parameters are over Keras's symbols, as `weights.from_params` gives them.
     """
     config, train = run.model, run.train
     read, write = params["encoder"], params["decoder"]
@@ -68,15 +57,15 @@ def build(keras: Any, run: RunConfig, params: Any) -> Models:
     decode = _decoder(keras, config, write, read.get("keys"))
     written, _ = decode(target_features, states, outputs)
     one_more, new_states = decode(target_features, given, *memory or [None])
-    models = Models(
-        keras.Model([source, target], written, name="training"),
-        keras.Model(source, [*[outputs] * attends, *states], name="encoder"),
-        keras.Model([target, *memory, *given], [one_more, *new_states], name="decoder"),
-    )
+    models = {
+        "training": keras.Model([source, target], written, name="training"),
+        "encoder": keras.Model(source, [*[outputs] * attends, *states], name="encoder"),
+        "decoder": keras.Model([target, *memory, *given], [one_more, *new_states], name="decoder"),
+    }
     optimizer = keras.optimizers.get(
         {"class_name": train.optimizer, "config": {"learning_rate": train.learning_rate}}
     )
-    models.training.compile(optimizer=optimizer, loss="categorical_crossentropy")
+    models["training"].compile(optimizer=optimizer, loss="categorical_crossentropy")
     return models
 
 

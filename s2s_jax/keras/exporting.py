@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from s2s_jax.config import ModelConfig
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.errors import UserError
 from s2s_jax.keras.building import build, import_keras
@@ -19,85 +17,38 @@ from s2s_jax.runs.folder import KERAS, Run, read_run
 from s2s_jax.runs.steps import restore_newest
 from s2s_jax.runtime.files import replacing, write_lines
 
-_EXPRESSIBLE = {
-    "source_vocab_size",
-    "target_vocab_size",
-    "latent_dim",
-    "embedding_dim",
-    "recurrent_activation",
-    "attention",
-    "attention_heads",
-    "attention_mix",
-    "attend_embeddings",
-    "bidirectional",
-    "encoder_layers",
-    "decoder_layers",
-    "residual",
-    "tie_embeddings",
-    "writes_unk",
-    "dropout",  # These have no part in answers.
-    "token_dropout",
-}
-"""The fields of `ModelConfig` that the export knows."""
 
-
-class ExportRequest(NamedTuple):
-    """What the user asked for; the fields are the flags of `export`."""
-
-    checkpoint: Path
-    out: Path
-    inference: bool
-    step: str
-    overwrite: bool
-
-
-def export_model(request: ExportRequest) -> int:
-    """Writes the models that were asked for and their characters.
+def export_model(checkpoint: Path, out: Path, inference: bool, step: str, overwrite: bool) -> int:
+    """Writes the models that were asked for and their characters; the arguments are the flags.
 
     Raises:
-      UserError: if Keras is missing, the run is one that its plain layers cannot express, or a
-        file exists already; nothing is written then.
+      UserError: if Keras is missing, the run has subwords, or a file exists already; nothing is
+        written then.
     """
-    run = read_run(request.checkpoint)
-    refuse_what_keras_cannot(run.config.model)
+    run = read_run(checkpoint)
     if run.source_vocabulary.tokenizer.model or run.target_vocabulary.tokenizer.model:
         raise UserError("an exported model has no place for --tokens subword; export another run.")
-    paths = _paths(request)
+    paths = _paths(out, inference, overwrite)
     keras = import_keras()
     shapes = param_shapes(run.config.model)
-    step, params = restore_newest(
-        request.checkpoint, request.step, lambda n: restore_params(request.checkpoint, n, shapes)
+    number, params = restore_newest(
+        checkpoint, step, lambda n: restore_params(checkpoint, n, shapes)
     )
-    characters, weights = keras_view(run, params, request.checkpoint / KERAS)
-    about = request.out.with_name(f"{request.out.stem}_characters.json")
+    characters, weights = keras_view(run, params, checkpoint / KERAS)
+    about = out.with_name(f"{out.stem}_characters.json")
     text = json.dumps(characters.to_json(), ensure_ascii=False, indent=1)
-    if about.exists() and not request.overwrite and about.read_bytes() != f"{text}\n".encode():
+    if about.exists() and not overwrite and about.read_bytes() != f"{text}\n".encode():
         raise UserError(f"{about} is there already; replace it (--overwrite) or choose another.")
     models = build(keras, run.config, weights)
     for name, path in paths.items():
         with replacing(path) as temporary:
-            getattr(models, name).save(temporary)
+            models[name].save(temporary)
     write_lines(about, [text])
     for name, path in paths.items():
-        print(f"{path}: the {name} model of step {step}")
+        print(f"{path}: the {name} model of step {number}")
     print(f"{about}: its {len(characters.input_characters)} source and "
           f"{len(characters.target_characters)} target characters")  # fmt: skip
     return 0
-
-
-def refuse_what_keras_cannot(config: ModelConfig) -> None:
-    """Refuses a model with layers that the export does not know.
-
-    Raises:
-      UserError: naming the feature.
-    """
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.name not in _EXPRESSIBLE and value != field.default:
-            raise UserError(
-                f"the export to Keras does not know `{field.name}` {value}; export a run that was "
-                "trained without it."
-            )
 
 
 def keras_view(run: Run, params: Any, names: Path) -> tuple[Characters, dict[str, Any]]:
@@ -150,18 +101,17 @@ def own_characters(run: Run) -> Characters:
     )
 
 
-def _paths(request: ExportRequest) -> dict[str, Path]:
-    """Where each model goes, by its name in `Models`."""
-    out = request.out
+def _paths(out: Path, inference: bool, overwrite: bool) -> dict[str, Path]:
+    """Where each model goes, by the name that `build` gives it."""
     if out.suffix not in (".keras", ".h5"):
         raise UserError(f"--out must end in .keras or .h5, not {out.name!r}.")
     if not out.absolute().parent.is_dir():
         raise UserError(f"no such folder: {out.parent}; make it, or choose another --out.")
     paths = {"training": out}
-    if request.inference:
+    if inference:
         for name in ("encoder", "decoder"):
             paths[name] = out.with_name(f"{out.stem}_{name}{out.suffix}")
     taken = [path for path in paths.values() if path.exists()]
-    if taken and not request.overwrite:
+    if taken and not overwrite:
         raise UserError(f"{taken[0]} is there already; replace it (--overwrite) or choose another.")
     return paths

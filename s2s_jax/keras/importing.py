@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2s_jax.command_line import command
 from s2s_jax.config import DataConfig, RunConfig, TrainConfig
 from s2s_jax.config.training import LEARNING_RATES
-from s2s_jax.data.corpus import normalize
+from s2s_jax.data.corpus import Pair, normalize
 from s2s_jax.data.preparation import Prepared, prepare
 from s2s_jax.data.reading.download import resolve
 from s2s_jax.data.vocabulary import SPECIALS, SourceEncoder
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.fingerprint import write_training_sources
 from s2s_jax.keras.characters import Characters
-from s2s_jax.keras.finding import find_characters
+from s2s_jax.keras.finding import find_characters, tutorial_pairs
 from s2s_jax.keras.padding import (
     mean_loss,
     model_config,
-    readable,
     source_encoder,
+    unreadable,
     with_padding,
 )
 from s2s_jax.keras.reading.models import KerasModel, read_model
 from s2s_jax.keras.request import ImportRequest
-from s2s_jax.keras.tutorial import tutorial_pairs
 from s2s_jax.keras.weights import to_params, vocab_sizes
 from s2s_jax.runs.checkpointing import beginning, save_step
-from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_metrics
-from s2s_jax.runtime.files import safe_name, shown, write_lines
+from s2s_jax.runs.folder import KERAS, ROOT, Run, create_run, holds_run, write_json, write_metrics
+from s2s_jax.runtime.files import safe_name, shown
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.fitting.state import make_optimizer
 
@@ -48,6 +46,8 @@ class Imported(NamedTuple):
     pairs: list[tuple[str, str]]
     """As the tutorial reads them; empty without data."""
     prepared: Prepared | None
+    unread: list[Pair]
+    """The prepared pairs with targets that the model cannot write."""
 
     @property
     def run(self) -> Run:
@@ -91,13 +91,14 @@ def convert(request: ImportRequest) -> Imported:
     characters = find_characters(request, vocab_sizes(model.params), path, pairs)
     _check_sides(model, characters)
     train = _train_config(model)
-    prepared, data = None, DataConfig(data=_NO_DATA)
+    prepared, unread, data = None, [], DataConfig(data=_NO_DATA)
     if request.data is not None:
         data = _data_config(request.data, pairs, characters)
         source, target = characters.vocabularies()
         prepared = prepare(data, train.seed, (SourceEncoder(source), target))
+        unread = unreadable(prepared)
     params = to_params(model.params, characters)
-    characters = with_padding(request, model, characters, prepared, params)
+    characters = with_padding(request, model, characters, params, prepared, unread)
     encoder = source_encoder(model, characters)
     if prepared is not None:
         prepared = dataclasses.replace(prepared, source_encoder=encoder)
@@ -114,7 +115,7 @@ def convert(request: ImportRequest) -> Imported:
         encoder.fill_before,
         encoder.backwards,
     )
-    return Imported(model, characters, config, params, pairs, prepared)
+    return Imported(model, characters, config, params, pairs, prepared, unread)
 
 
 def _train_config(model: KerasModel) -> TrainConfig:
@@ -158,16 +159,16 @@ def _check_sides(model: KerasModel, characters: Characters) -> None:
 
 def _write(folder: Path, imported: Imported) -> None:
     """Writes the run folder; its step 0 is the model as Keras left it."""
-    _, characters, config, params, _, prepared = imported
+    config, params, prepared = imported.config, imported.params, imported.prepared
     val_loss = None
     if prepared is not None and prepared.validation:
         val_loss = mean_loss(config.model, params, prepared, prepared.validation)
-        if len(readable(prepared, prepared.validation)) == len(prepared.validation):
+        if not {*imported.unread} & {*prepared.validation}:
             print(
                 f"Validation loss: {val_loss:.4f} nats per target character (the data's last part)."
             )
     create_run(folder, imported.run)
-    write_lines(folder / KERAS, [json.dumps(characters.to_json(), ensure_ascii=False, indent=1)])
+    write_json(folder / KERAS, imported.characters.to_json())
     if prepared is not None:
         write_training_sources(folder, (pair.source for pair in prepared.training))
     opt_state = make_optimizer(config.train).init(params)
@@ -178,7 +179,7 @@ def _write(folder: Path, imported: Imported) -> None:
 
 def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     """Prints what was found, and what to type next."""
-    model, characters, _, _, pairs, prepared = imported
+    model, characters, pairs = imported.model, imported.characters, imported.pairs
     files = " and ".join(map(str, request.models))
     print(
         f"Imported {files} into {folder}: {_parts(model)}, "
@@ -194,9 +195,8 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
         )
     if characters.unseen_target:
         print(f"Answers hold {shown(characters.unseen_target, 40)} where Keras's loop writes it.")
-    unread = _unread(prepared)
-    if unread:
-        print(unread)
+    if imported.unread:
+        print(_about_unread(imported))
     if model.optimizer and model.optimizer not in LEARNING_RATES:
         print(
             f"The optimizer {shown(model.optimizer, 40)} is not available; training uses rmsprop."
@@ -212,22 +212,19 @@ def _say(folder: Path, request: ImportRequest, imported: Imported) -> None:
     print("  " + command("decode.py", folder))
     if request.data is None:
         print("Without --data the run can decode and be exported, but not continue training.")
-    elif not unread:
+    elif not imported.unread:
         print("Or, to train it further with an optimizer that starts afresh:")
         print("  " + command("train.py", folder, "--resume"))
 
 
-def _unread(prepared: Prepared | None) -> str:
-    """What to say of targets with symbols that the model does not have; empty if there are none."""
-    pairs = [] if prepared is None else [*prepared.training, *prepared.validation]
-    known = {*pairs} if prepared is None else {*readable(prepared, pairs)}
-    unread = [pair for pair in pairs if pair not in known]
-    if prepared is None or not unread:
-        return ""
-    target = prepared.target_vocabulary
-    missing = next(s for s in target.tokenizer.divide(unread[0].target) if s not in target.symbols)
+def _about_unread(imported: Imported) -> str:
+    """What to say of targets with symbols that the model does not have."""
+    prepared, unread = imported.prepared, imported.unread
+    assert prepared is not None
+    pairs = len(prepared.training) + len(prepared.validation)
+    missing = prepared.target_vocabulary.unseen(unread[0].target)[0]
     return (
-        f"{len(unread)} of {len(pairs)} targets, such as {shown(repr(unread[0].target), 60)}, hold "
+        f"{len(unread)} of {pairs} targets, such as {shown(repr(unread[0].target), 60)}, hold "
         f"what the model cannot write ({shown(repr(missing), 40)}), so they tell nothing of its "
         "padding, and it cannot learn from them; give --data as the model read them, with its "
         "letter case and punctuation and nothing around a target."

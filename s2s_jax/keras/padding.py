@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import optax
@@ -69,25 +69,23 @@ def with_padding(
     request: ImportRequest,
     model: KerasModel,
     characters: Characters,
-    prepared: Prepared | None,
     params: Any,
+    prepared: Prepared | None,
+    unread: Collection[Pair],
 ) -> Characters:
     """The characters with what they say of the sources' padding and order.
 
-    That is as given, as the model shows, or found by trying.
-
-    Args:
-      request: says what the user asked for, which comes first.
-      model, characters, params: what was read.
-      prepared: the data, if given.
+    That is as asked for, as the model shows, or found by trying on the data, if these are given;
+    `unread` are their pairs that are `unreadable`.
 
     Raises:
       UserError: if the padding does not fit the model, or a length is missing.
     """
     possible, encoder = _possible(request, model, characters), model.structure.encoder
-    tried = [] if prepared is None else readable(prepared, prepared.training)[:_TRIED]
+    others = {*unread}
+    tried = [pair for pair in (prepared.training if prepared else []) if pair not in others]
     if prepared is not None and tried:
-        prepared = dataclasses.replace(prepared, training=tried)
+        prepared = dataclasses.replace(prepared, training=tried[:_TRIED])
         found = _likeliest(possible, model, prepared, params)
     elif len({one.source_padding for one in possible}) > 1 and encoder.masked is None:
         raise UserError(
@@ -145,12 +143,13 @@ def _possible(
     ]
 
 
-def readable(prepared: Prepared, pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs whose targets the model can write; the likelihood of others tells nothing."""
+def unreadable(prepared: Prepared) -> list[Pair]:
+    """The pairs with targets that the model cannot write; their likelihood tells nothing."""
     target = prepared.target_vocabulary
     if target.tokenizer.reads_unseen:
-        return list(pairs)
-    return [pair for pair in pairs if target.unk_id not in target.encode(pair.target)]
+        return []
+    pairs = [*prepared.training, *prepared.validation]
+    return [pair for pair in pairs if target.unseen(pair.target)]
 
 
 def _likeliest(

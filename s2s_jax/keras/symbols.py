@@ -75,11 +75,9 @@ class Saved(NamedTuple):
 
 
 def read_vocabularies(paths: Sequence[Path], sizes: tuple[int, int]) -> Saved:
-    """Reads the symbols of both sides.
+    """Reads the symbols of both sides, from one file or from one for each, the source's first.
 
-    Args:
-      paths: one file of both sides, or one of the source and one of the target.
-      sizes: symbols of the model; the numbers of an index lie below.
+    The sizes are the model's numbers of symbols; the numbers of an index lie below.
 
     Raises:
       UserError: if a file cannot be read or holds something else.

@@ -2,7 +2,8 @@
 
 Arrays are saved as NumPy, so that a run restores on any device, and with a SHA-256 each, since
 orbax returns flipped bits as values without an exception. A step's name is the number of
-optimizer steps done; `steps` says which of them exist.
+optimizer steps done; `steps` says which of them exist. What reads one raises `Damaged` when it is
+not what was saved, or of another shape, and another `UserError` when it cannot be read now.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from etils import epath
 
 from s2s_jax.errors import Damaged, UserError
 from s2s_jax.runs.folder import STEPS, clean_steps
-from s2s_jax.runs.integrity import Form, check_forms, hash_of_json, hashes_of_arrays
+from s2s_jax.runs.integrity import check_forms, forms_of, hash_of_json, hashes_of_arrays
 from s2s_jax.runtime.files import flush, is_there, machine_fault, read_all, shown
 
 _Read = TypeVar("_Read")
@@ -61,7 +62,8 @@ def save_step(
         trees = {"params": params, "opt_state": opt_state}
         if average is not None:
             trees["average"] = average
-        saved = {item: _to_saved(tree) for item, tree in trees.items()}
+        arrays = jax.tree.map(np.asarray, jax.device_get(trees))
+        saved = {item: _flat(tree) for item, tree in arrays.items()}
         hashes = {item: hashes_of_arrays(arrays) for item, arrays in saved.items()}
         record = {**record, "val_loss": val_loss, "hashes": hashes}
         if val_error is not None:
@@ -120,12 +122,7 @@ def _checkpointer() -> ocp.Checkpointer:
 def restore_params(folder: Path, step: int, like: Any) -> Any:
     """The parameters that a step decodes with: their average, where one was kept.
 
-    Returns:
-      NumPy arrays in a tree like `like` (shapes or arrays).
-
-    Raises:
-      Damaged: when it is not what was saved, or of another shape.
-      UserError: when it cannot be read now.
+    They are NumPy arrays in a tree like `like` (shapes or arrays).
     """
     record = _reading(folder, step, lambda: _read_record(folder, step))
     item = "average" if "average" in record["hashes"] else "params"
@@ -135,12 +132,7 @@ def restore_params(folder: Path, step: int, like: Any) -> Any:
 def restore_state(
     folder: Path, step: int, params: Any, opt_state: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """The parameters and optimizer state of a step, in trees like those given, and its record.
-
-    Raises:
-      Damaged: when it is not what was saved, or of another shape.
-      UserError: when it cannot be read now.
-    """
+    """The parameters and optimizer state of a step, in trees like those given, and its record."""
     restored = _restore(folder, step, {"params": params, "opt_state": opt_state})
     return restored["params"], restored["opt_state"], restored["record"]
 
@@ -148,12 +140,7 @@ def restore_state(
 def read_rank(folder: Path, step: int) -> tuple[float, float] | None:
     """What the best step has the least of: the error rate, 0 where none counts, then the loss.
 
-    Returns:
-      Those of the validation part; None for a step that was saved without.
-
-    Raises:
-      Damaged: when the step is not what was saved.
-      UserError: when it cannot be read now.
+    They are those of the validation part; None for a step that was saved without.
     """
     record = _reading(folder, step, lambda: _read_record(folder, step))
     loss = record["val_loss"]
@@ -208,8 +195,13 @@ def _restore(folder: Path, step: int, like: Mapping[str, Any]) -> dict[str, Any]
         del record["val_loss"]
         record.pop("val_error", None)
         restored: dict[str, Any] = {"record": record}
+        handler = ocp.StandardCheckpointHandler()
         for item, tree in like.items():
-            saved = _read_arrays(step_path(folder, step) / item, wanted := _forms(tree))
+            saved, wanted = {}, forms_of(_flat(tree))
+            if wanted:  # Plain SGD keeps no state.
+                path = step_path(folder, step) / item
+                check_forms(path, wanted)
+                saved = handler.restore(epath.Path(path), args=ocp.args.StandardRestore())
             if hashes_of_arrays(saved) != hashes[item]:
                 raise ValueError(f"{item} differ from what was saved")
             treedef = jax.tree.structure(tree)
@@ -219,26 +211,7 @@ def _restore(folder: Path, step: int, like: Mapping[str, Any]) -> dict[str, Any]
     return _reading(folder, step, read)
 
 
-def _read_arrays(item: Path, wanted: Mapping[str, Form]) -> dict[str, np.ndarray]:
-    """The arrays of one item of a step, of these forms."""
-    if not wanted:
-        return {}
-    check_forms(item, wanted)
-    handler = ocp.StandardCheckpointHandler()
-    return handler.restore(epath.Path(item), args=ocp.args.StandardRestore())
-
-
-def _forms(tree: Any) -> dict[str, Form]:
-    """The form of each leaf by its path, in the tree's order."""
+def _flat(tree: Any) -> dict[str, Any]:
+    """The leaves of a pytree by their paths, in its order."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {_name(path): (tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in leaves}
-
-
-def _to_saved(tree: Any) -> dict[str, np.ndarray]:
-    """A pytree as a flat dictionary of NumPy arrays, named by their paths."""
-    leaves, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(tree))
-    return {_name(path): np.asarray(leaf) for path, leaf in leaves}
-
-
-def _name(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".")
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}

@@ -22,7 +22,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from s2s_jax.config import RunConfig
 from s2s_jax.data.vocabulary import SourceEncoder, Vocabulary
 from s2s_jax.errors import UserError
 from s2s_jax.runs.integrity import hash_of_json
-from s2s_jax.runtime.files import is_there, names_in, replacing, write_lines
+from s2s_jax.runtime.files import is_there, names_in, read_if_there, replacing, write_lines
 
 ROOT = Path("checkpoints")
 """Where runs land, seen from the folder that the user is in."""
@@ -62,7 +62,7 @@ class Run(NamedTuple):
         Raises:
           UserError: when the filler is not a symbol of the vocabulary.
         """
-        return SourceEncoder(self.source_vocabulary, *self.config.source_reading)
+        return SourceEncoder(self.source_vocabulary, *self.config.source_reading.values())
 
     @property
     def encoders(self) -> tuple[SourceEncoder, Vocabulary]:
@@ -70,19 +70,26 @@ class Run(NamedTuple):
         return self.source_encoder, self.target_vocabulary
 
 
-def _write_json(path: Path, values: Any) -> None:
+def write_json(path: Path, values: Any) -> None:
+    """Writes plain values, or replaces them."""
     write_lines(path, [json.dumps(values, ensure_ascii=False, indent=1)])
 
 
 def _read_json(path: Path) -> Any:
+    content = read_if_there(path)
+    if content is None:
+        raise UserError(f"{path.parent} is not a whole run folder: {path.name} is missing.")
+    return parsed(path, content)
+
+
+def parsed(path: Path, content: bytes, parse: Callable[[bytes], Any] = json.loads) -> Any:
+    """The values in the content of a file.
+
+    Raises:
+      UserError: when it is damaged.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path.parent} is not a whole run folder: {path.name} is missing."
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; nothing was changed.") from None
+        return parse(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}); take a copy of the run.") from None
 
@@ -136,20 +143,10 @@ def create_run(folder: Path, run: Run) -> None:
 
 
 def _write_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
-    _write_json(path, vocabulary.to_dict())
+    write_json(path, vocabulary.to_dict())
     if model := vocabulary.tokenizer.model:
         with replacing(path.with_suffix(_MODEL)) as temporary:
             temporary.write_bytes(model)
-
-
-def _read_model(path: Path) -> bytes:
-    """What the tokenizer beside a vocabulary learned; most learn nothing and have no file."""
-    try:
-        return path.with_suffix(_MODEL).read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise UserError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
 def clean_steps(folder: Path) -> None:
@@ -167,7 +164,7 @@ def write_config(folder: Path, run: Run) -> None:
         SOURCE_VOCABULARY: hash_of_json(run.source_vocabulary.to_dict()),
         TARGET_VOCABULARY: hash_of_json(run.target_vocabulary.to_dict()),
     }
-    _write_json(folder / CONFIG, values | {"sha256": hashes})
+    write_json(folder / CONFIG, values | {"sha256": hashes})
 
 
 def write_metrics(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
@@ -177,7 +174,7 @@ def write_metrics(folder: Path, history: Iterable[Mapping[str, Any]]) -> None:
 
 def write_evaluation(folder: Path, values: Mapping[str, Any]) -> None:
     """Writes `evaluation.json`, which also says that the run has finished."""
-    _write_json(folder / EVALUATION, dict(values))
+    write_json(folder / EVALUATION, dict(values))
 
 
 def read_run(folder: Path) -> Run:
@@ -203,8 +200,10 @@ def read_run(folder: Path) -> Run:
         (TARGET_VOCABULARY, config.model.target_vocab_size),
     ):
         values = _read_json(folder / name)
+        # Most tokenizers learn nothing and have no file.
+        learned = read_if_there((folder / name).with_suffix(_MODEL)) or b""
         try:
-            vocabulary = Vocabulary.from_dict(values, _read_model(folder / name))
+            vocabulary = Vocabulary.from_dict(values, learned)
         except UserError as error:
             raise UserError(f"{folder / name}: {error}") from None
         if len(vocabulary) != size:

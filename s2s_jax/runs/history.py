@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from s2s_jax.errors import UserError
-from s2s_jax.runs.folder import EVALUATION, METRICS
+from s2s_jax.runs.folder import EVALUATION, METRICS, parsed
+from s2s_jax.runtime.files import read_if_there
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
@@ -20,10 +21,10 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
       UserError: when the file cannot be read, or holds something else.
     """
     path = folder / METRICS
-    try:
-        history = _read(path, _parse_lines)
-    except FileNotFoundError:
+    content = read_if_there(path)
+    if content is None:
         return []
+    history = parsed(path, content, _parse_lines)
     for number, epoch in enumerate(history, 1):
         if not isinstance(epoch, dict) or epoch.get("epoch") != number or not _numbers(epoch):
             raise UserError(f"{path} is damaged: line {number} is not the metrics of an epoch.")
@@ -37,31 +38,19 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
       UserError: when the file cannot be read, or holds something else.
     """
     path = folder / EVALUATION
-    try:
-        values = _read(path, json.loads)
-    except FileNotFoundError:
+    content = read_if_there(path)
+    if content is None:
         return {}
+    values = parsed(path, content)
     counts = [values.get(key) for key in ("sentences", "exact")] if isinstance(values, dict) else []
     if not counts or not all(isinstance(count, int) for count in counts):
         raise UserError(f"{path} is damaged: it has no figures; take a copy of the run.")
     return values
 
 
-def _read(path: Path, parse: Callable[[str], Any]) -> Any:
-    """What a file holds; raises `FileNotFoundError` where there is none."""
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); take a copy of the run.") from None
-
-
-def _parse_lines(text: str) -> list[Any]:
+def _parse_lines(content: bytes) -> list[Any]:
     # Earlier versions wrote NaN, which is not JSON.
-    return [json.loads(line, parse_constant=lambda _: None) for line in text.splitlines()]
+    return [json.loads(line, parse_constant=lambda _: None) for line in content.splitlines()]
 
 
 def _numbers(epoch: Mapping[str, Any]) -> bool:

@@ -21,9 +21,6 @@ def local_folder(run: str | Path) -> Path:
     The library keeps what it has fetched, and finds it again without a network. What is fetched is
     a stranger's: `read_run` and `restore_params` check it as they check any folder.
 
-    Args:
-      run: a folder, or an address that begins with hf://.
-
     Raises:
       UserError: for an address of another form, and when the run cannot be fetched.
     """

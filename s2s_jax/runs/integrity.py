@@ -31,20 +31,21 @@ def hashes_of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     }
 
 
+def forms_of(arrays: Mapping[str, Any]) -> dict[str, Form]:
+    """The form of each array, or of what describes one."""
+    return {name: (tuple(array.shape), np.dtype(array.dtype)) for name, array in arrays.items()}
+
+
 def check_forms(item: Path, wanted: Mapping[str, Form]) -> None:
-    """Compares the arrays that Orbax's files describe with those wanted, before any is read.
+    """Compares the arrays that the files of a saved dictionary describe with those wanted.
 
-    A stranger's checkpoint may claim arrays, or chunks of them, that no memory holds.
-
-    Args:
-      item: the folder of a saved dictionary of arrays.
-      wanted: what each array has to be.
+    None is read: a stranger's checkpoint may claim arrays, or chunks of them, that no memory holds.
 
     Raises:
       ValueError: when they differ.
     """
     described = ocp.StandardCheckpointHandler().metadata(epath.Path(item)).tree
-    found = {name: (tuple(array.shape), np.dtype(array.dtype)) for name, array in described.items()}
+    found = forms_of(described)
     if found != wanted:
         odd = sorted(n for n in wanted.keys() | found.keys() if wanted.get(n) != found.get(n))
         raise ValueError(

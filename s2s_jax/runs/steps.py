@@ -51,18 +51,10 @@ def find_step(folder: Path, which: str | int) -> int:
 def restore_newest(
     folder: Path, which: str | int, restore: Callable[[int], _Restored]
 ) -> tuple[int, _Restored]:
-    """Restores the step asked for; if it is damaged, the newest that is not.
+    """The number of the step asked for, and what `restore` makes of it.
 
-    A `RunWarning` names each damaged step and the one that is used. A step asked for by its
-    number is restored or an error.
-
-    Args:
-      folder: of the run.
-      which: "best", "latest" or a number.
-      restore: restores the step of a number, as `restore_params` does.
-
-    Returns:
-      The number of the step, and what `restore` returned.
+    If "best" or "latest" is damaged, it is the newest step that is not; a `RunWarning` names each
+    damaged step and the one that is used.
 
     Raises:
       UserError: when every step is damaged.

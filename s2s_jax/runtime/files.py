@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -23,7 +24,11 @@ OFFICE_DOCUMENT = "an office document; save its table as CSV in UTF-8"
 AS_LINES = "write its pairs as lines of source, tab and target"
 """The remedies for other forms of data, in messages."""
 
-_NO_TEXTS = {
+_STAND_INS = {
+    rb"version https://git-lfs": "a Git LFS pointer instead of the file itself; fetch that with: "
+    "git lfs pull",
+    rb"(?i)\s*(<!doctype html|<html|<head)": "a web page instead of the file itself; download that "
+    "(on GitHub: the raw file)",
     rb"\s*<(\?xml|tmx|xliff)\b": f"XML (as TMX and XLIFF are), which is not read; {AS_LINES}",
     rb"\xd0\xcf\x11\xe0": OFFICE_DOCUMENT,
     rb"SQLite format 3\0": f"a database; {AS_LINES}",
@@ -37,14 +42,8 @@ def stand_in(start: bytes) -> str:
     Args:
       start: the first bytes of the file, at least a hundred if it has as many.
     """
-    if start.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer instead of the file itself; fetch that with: git lfs pull"
-    if re.match(rb"\s*(<!doctype html|<html|<head)", start.removeprefix(b"\xef\xbb\xbf").lower()):
-        return "a web page instead of the file itself; download that (on GitHub: the raw file)"
-    for begins, what in _NO_TEXTS.items():
-        if re.match(begins, start.removeprefix(b"\xef\xbb\xbf")):
-            return what
-    return ""
+    start = start.removeprefix(codecs.BOM_UTF8)
+    return next((what for begins, what in _STAND_INS.items() if re.match(begins, start)), "")
 
 
 def is_there(path: Path) -> bool:
@@ -62,6 +61,20 @@ def names_in(folder: Path) -> list[str]:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """What a file holds, None where there is none.
+
+    Raises:
+      UserError: when it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def read_all(folder: Path) -> None:

@@ -102,12 +102,9 @@ def run_rows(
       program: one of `programs`; each row of its results depends on that row alone.
       static: what it is compiled for.
       params: as `replicate` returns them.
-      rows: arrays `[batch, ...]`; the number of devices divides the batch.
+      rows: arrays `[batch, ...]`, as the results are; the number of devices divides the batch.
       shared: what is the same for every row.
       mesh: this process's devices; None runs the program as it is.
-
-    Returns:
-      Arrays `[batch, ...]`, in the order of the rows.
     """
     if mesh is None:
         return program(*static, params, *rows, *shared)

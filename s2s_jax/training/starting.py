@@ -112,11 +112,8 @@ def continued(config: RunConfig, start: Start) -> RunConfig:
         max_length=max(config.max_length, saved.max_length),
         # What is not known of the first run is not known of both.
         longest_source=saved.longest_source and max(config.longest_source, saved.longest_source),
-        source_length=saved.source_length,
-        source_filler=saved.source_filler,
-        source_fill_before=saved.source_fill_before,
-        source_backwards=saved.source_backwards,
         started_from=start.origin,
+        **saved.source_reading,
     )
 
 

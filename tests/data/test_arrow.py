@@ -61,7 +61,7 @@ def test_a_saved_dataset_is_read_without_what_was_cached_beside_it(tmp_path):
     state = {"_data_files": [{"filename": name} for name in files]}
     (folder / "state.json").write_text(json.dumps(state))
     corpus = read(folder, columns=COLUMNS)
-    assert corpus.pairs == PAIRS and corpus.name == "train" and corpus.lines == [1, 2]
+    assert corpus.pairs == PAIRS and corpus.lines == [1, 2]
     (tmp_path / "dataset_dict.json").write_text("{}")
     assert "holds the parts train; give one of them" in error_of(tmp_path)
 

@@ -216,7 +216,7 @@ def test_downloaded_once(server, cache, kind):
     path = download.resolve(url, progress=False)
     assert path.read_bytes() == GOOD
     assert files(cache) == [path]
-    assert read_pairs(path).name == "fra" and read_pairs(path).pairs == [Pair("Go.", "Va !")]
+    assert path.name == "fra.txt" and read_pairs(path).pairs == [Pair("Go.", "Va !")]
     assert {agent for _, agent in server.seen} == {"s2s_jax"}
     asked = len(server.seen)
     assert download.resolve(url, progress=False) == path

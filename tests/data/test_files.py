@@ -115,7 +115,7 @@ def test_damaged_archives_give_a_corpus_or_one_line(folder, form, edits, keep):
     "content", [GOOD.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + GOOD, GOOD[:-1]]
 )
 def test_line_ends_and_byte_order_mark_change_nothing(tmp_path, content):
-    assert read(write(tmp_path, "a.txt", content)) == Corpus("a", PAIRS, {}, LINES)
+    assert read(write(tmp_path, "a.txt", content)) == Corpus(PAIRS, {}, LINES)
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path):
@@ -141,14 +141,13 @@ def test_a_huge_line_is_not_held_in_memory(tmp_path):
     corpus = read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert corpus == Corpus("a", [Pair("a", "b")], {"line too long": Skipped(1, (1,))}, [2])
+    assert corpus == Corpus([Pair("a", "b")], {"line too long": Skipped(1, (1,))}, [2])
     assert peak < 4 << 20
 
 
 @pytest.mark.parametrize("file_name", ["fra.txt.gz", "FRA.GZ", "fra.bin"])
 def test_gzip_is_read_by_suffix_or_content(tmp_path, file_name):
     corpus = read(write(tmp_path, file_name, gzip.compress(GOOD) + gzip.compress(b"a\tb")))
-    assert corpus.name.lower() == "fra"
     assert corpus.pairs == [*PAIRS, Pair("a", "b")]
 
 
@@ -157,7 +156,7 @@ def test_gzip_is_read_by_suffix_or_content(tmp_path, file_name):
 def test_zip_is_read_by_its_one_text(tmp_path, method, file_name):
     members = {"_about.txt": b"x", "folder.txt/": b"", "__MACOSX/._fra.txt": b"x", "a.jpg": b"x"}
     content = zipped({**members, "deep/Fra.TXT": GOOD}, method)
-    assert read(write(tmp_path, file_name, content)) == Corpus("Fra", PAIRS, {}, LINES)
+    assert read(write(tmp_path, file_name, content)) == Corpus(PAIRS, {}, LINES)
     assert [path.name for path in tmp_path.iterdir()] == [file_name]  # nothing was unpacked
 
 

@@ -79,24 +79,24 @@ def test_a_size_that_has_no_room_for_the_characters_is_refused():
 @given(text=st.text("Tom eats. Mary", max_size=30), seed=st.integers(0, 2**32 - 1))
 def test_a_sample_spells_the_text_and_follows_its_seed(text, seed):
     vocabulary = Vocabulary.from_texts(SENTENCES * 9, "subword")
-    drawn = vocabulary.sample(text, 0.1, seed)
+    drawn = vocabulary.encode(text, (0.1, seed))
     assert vocabulary.decode(drawn) == text
-    vocabulary.sample("Tom runs.", 0.5, seed + 1 & 0xFFFF)
-    assert vocabulary.sample(text, 0.1, seed).tolist() == drawn.tolist()
+    vocabulary.encode("Tom runs.", (0.5, seed + 1 & 0xFFFF))
+    assert vocabulary.encode(text, (0.1, seed)).tolist() == drawn.tolist()
 
 
 def test_samples_differ_and_the_likeliest_division_is_drawn_most():
     vocabulary = Vocabulary.from_texts(SENTENCES * 9, "subword")
 
     def count(alpha):
-        drawn = (tuple(vocabulary.sample("Tom eats.", alpha, seed)) for seed in range(300))
+        drawn = (tuple(vocabulary.encode("Tom eats.", (alpha, seed))) for seed in range(300))
         return Counter(drawn).most_common()
 
     best = tuple(vocabulary.encode("Tom eats."))
     assert count(1)[0][0] == best
     assert count(5)[0][1] > count(1)[0][1] > count(0.1)[0][1]
     char = Vocabulary.from_texts(SENTENCES)
-    assert char.sample("Tom eats.", 0.1, 7).tolist() == char.encode("Tom eats.").tolist()
+    assert char.encode("Tom eats.", (0.1, 7)).tolist() == char.encode("Tom eats.").tolist()
 
 
 def test_only_the_training_part_is_learned_from(tmp_path):

@@ -310,7 +310,7 @@ def test_two_files_are_read_line_by_line(tmp_path):
     )
     corpus = read(paths)
     assert corpus.pairs == [*PAIRS, Pair("a b", "d")]
-    assert (corpus.name, corpus.form) == ("x", "the lines of x.en with those of x.fr")
+    assert corpus.form == "the lines of x.en with those of x.fr"
     assert not corpus.skipped
     assert read(paths, swap=True).pairs[0] == Pair("Va !", "Go.")
     assert "one column each; leave out `columns`" in error_of(paths, columns="1,2")

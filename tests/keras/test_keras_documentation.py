@@ -14,7 +14,7 @@ import pytest
 from s2s_keras_tutorial import FIXTURE, Data, decode_sequence, read_pairs
 from s2s_testing import ROOT
 
-from s2s_jax.keras.exporting import ExportRequest, export_model
+from s2s_jax.keras.exporting import export_model
 from s2s_jax.keras.importing import import_model
 from s2s_jax.keras.request import ImportRequest
 
@@ -94,7 +94,7 @@ def exported(request, tmp_path_factory):
     names.write_text(json.dumps({**expected, "source_padding": expected["padding"]}))
     import_model(ImportRequest([FIXTURE / name], vocabulary=[names], out=folder / "run"))
     out = folder / "s2s.keras"
-    assert export_model(ExportRequest(folder / "run", out, True, "best", False)) == 0
+    assert export_model(folder / "run", out, True, "best", False) == 0
     lists = [expected["input_characters"], expected["target_characters"]]
     return folder, expected["decoded"], Data(read_pairs(), ids="reserved" in name, lists=lists)
 

@@ -15,10 +15,10 @@ from s2s_testing import ROOT, run_script
 
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.keras.finding import roundest, tutorial_characters, tutorial_pairs
 from s2s_jax.keras.importing import convert, import_model
 from s2s_jax.keras.reading.models import read_model
 from s2s_jax.keras.request import ImportRequest
-from s2s_jax.keras.tutorial import roundest, tutorial_characters, tutorial_pairs
 from s2s_jax.keras.weights import from_params
 from s2s_jax.runs.folder import read_run
 

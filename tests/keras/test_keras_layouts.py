@@ -17,8 +17,7 @@ from s2s_keras_tutorial import FIXTURE
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.keras.importing import convert, import_model
-from s2s_jax.keras.reading.activations import recurrent_activation
-from s2s_jax.keras.reading.models import read_model
+from s2s_jax.keras.reading.models import read_model, recurrent_activation
 from s2s_jax.keras.request import ImportRequest
 
 MADE = json.loads((FIXTURE / "layouts.json").read_text(encoding="utf-8"))

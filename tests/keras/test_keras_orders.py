@@ -96,7 +96,7 @@ def test_an_lstm_with_go_backwards_turns_sources_itself(given, found, tmp_path, 
 
 def test_a_forwards_model_stays_forwards():
     asked = ImportRequest([FIXTURE / "tutorial.h5"], str(FIXTURE / "pairs.txt"), 24)
-    assert convert(asked).config.source_reading[2:] == (False, False)
+    assert list(convert(asked).config.source_reading.values())[2:] == [False, False]
     with pytest.raises(UserError, match="has no mask"):
         convert(asked._replace(padding="mask"))
 

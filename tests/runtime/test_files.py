@@ -13,6 +13,7 @@ from s2s_jax.runtime.files import (
     machine_fault,
     names_in,
     replacing,
+    safe_name,
     shown,
     stand_in,
     write_lines,
@@ -260,3 +261,19 @@ def test_joiners_are_shown_where_they_join():
     assert shown("👩\u200d👧 می\u200cروم") == "👩\u200d👧 می\u200cروم"
     assert shown("\u200d") == "\\u200d"  # By itself nobody would see it.
     assert shown("a\u202eb\x07") == "a\\u202eb\\x07"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("fra", "fra"),
+        ("my data (2).v2", "my_data_2_.v2"),
+        ("данные", "данные"),
+        ("--help", "help"),
+        ("con", "con_"),
+        ("!", "data"),
+        ("x" * 200, "x" * 60),
+    ],
+)
+def test_a_name_is_safe_as_a_folder(text, name):
+    assert safe_name(text) == name

@@ -19,7 +19,6 @@ from s2s_jax.training.opening import (
 
 def test_what_was_skipped_is_said_with_its_first_lines():
     corpus = Corpus(
-        "fra",
         [Pair("a", "b")] * 3,
         {"no tab": Skipped(7, (1, 2, 3, 4, 5)), "duplicate": Skipped(1, (9,))},
         [6, 7, 8],
@@ -81,7 +80,7 @@ def test_the_first_pair_is_shown_as_it_is_learned(tmp_path):
 
 
 def test_lines_that_are_not_read_are_said():
-    corpus = Corpus("fra", [Pair("a", "b")] * 3, {}, [1, 2, 3])
+    corpus = Corpus([Pair("a", "b")] * 3, {}, [1, 2, 3])
     assert "Unread" not in dict(corpus_rows("fra.txt", corpus, 2, 1))
     corpus = dataclasses.replace(corpus, unread=2000)
     rows = dict(corpus_rows("fra.txt", corpus, 2, 1))

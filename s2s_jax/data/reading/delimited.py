@@ -5,7 +5,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from s2s_jax.data.reading.layout import PLAIN, Columns
+from s2s_jax.data.reading.layout import Columns
 from s2s_jax.data.reading.lines import Lines
 from s2s_jax.data.reading.separators import MOST_LINES, csv_reader
 
@@ -15,15 +15,14 @@ Row = tuple[str, str] | str
 # Unicode's category Cc never changes; a tab is fine in a text. Lone surrogates, which
 # JSON can spell, have no place in a text file.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+_BREAKS = re.compile(r"[\t\r\n]+")
 
 
 def plain_rows(
-    lines: Iterable[tuple[int, str | None]], columns: Columns = PLAIN
+    lines: Iterable[tuple[int, str | None]], columns: Columns
 ) -> Iterator[tuple[int, Row]]:
     """The rows of lines in which a separator always separates."""
-    separator, least = columns.separator, max(columns.source, columns.target)
-    missing = "no tab" if separator == "\t" and least == 1 else "too few columns"
-    most = -1 if columns.width else least + 1
+    most = -1 if columns.width else max(columns.source, columns.target) + 1
     header = columns.header
     for number, line in lines:
         if header and line and line.strip():
@@ -33,19 +32,10 @@ def plain_rows(
         # The whole line counts: a carriage return among the other columns may hide more pairs.
         elif _CONTROL.search(line):
             yield number, "control character"
-        elif len(fields := line.split(separator, most)) <= least:
-            yield number, missing
-        elif _too_many(fields, columns):
-            yield number, "too many columns"
-        elif separator == "\t":
-            yield number, (fields[columns.source], fields[columns.target])
         else:
-            yield number, (_flat(fields[columns.source]), _flat(fields[columns.target]))
-
-
-def _too_many(fields: Sequence[str], columns: Columns) -> bool:
-    """Whether there is text behind the last column: a separator in a text has cut it."""
-    return columns.width > 0 and any(map(str.strip, fields[columns.width :]))
+            row = _picked(line.split(columns.separator, most), columns)
+            # Nothing but a tab is left that would have to be cleaned.
+            yield number, row if columns.separator == "\t" else _cleaned(row)
 
 
 def quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
@@ -76,7 +66,7 @@ def quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
             if any(line is None for _, line in record):
                 row = "line too long"
             else:
-                row = _picked(fields, columns)
+                row = _cleaned(_picked(fields, columns))
         if isinstance(row, str) and len(record) > MOST_LINES:
             # Nothing closes the quotes that the first line opens: the others are no part of it.
             row = "broken quotes"
@@ -89,18 +79,19 @@ def quoted_rows(lines: Lines, columns: Columns) -> Iterator[tuple[int, Row]]:
 
 def _picked(fields: Sequence[str], columns: Columns) -> Row:
     """The pair among the fields of a row, or the reason why there is none."""
-    if len(fields) <= max(columns.source, columns.target):
-        return "too few columns"
-    if _too_many(fields, columns):
-        return "too many columns"
-    return clean(fields[columns.source], fields[columns.target])
+    last = max(columns.source, columns.target)
+    if len(fields) <= last:
+        return "no tab" if columns.separator == "\t" and last == 1 else "too few columns"
+    if columns.width and any(map(str.strip, fields[columns.width :])):
+        return "too many columns"  # A separator in a text has cut it.
+    return fields[columns.source], fields[columns.target]
+
+
+def _cleaned(row: Row) -> Row:
+    return row if isinstance(row, str) else clean(*row)
 
 
 def clean(source: str, target: str) -> Row:
     """The pair with line breaks and tabs as spaces, or what is wrong with it."""
-    source, target = _flat(source), _flat(target)
+    source, target = (_BREAKS.sub(" ", text) for text in (source, target))
     return "control character" if _CONTROL.search(source + target) else (source, target)
-
-
-def _flat(text: str) -> str:
-    return re.sub(r"[\t\r\n]+", " ", text)

@@ -30,13 +30,14 @@ _MANYTHINGS_FILE = re.compile(r"(?!eng)([a-z]{3})(-eng)?\.(txt|zip)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
-def resolve(data: str, progress: bool) -> Path:
+def resolve(data: str, progress: bool, option: str = "data") -> Path:
     """The path of the data: a file as it is, a URL or a name by way of the cache.
 
     Args:
       data: a path, an http(s) URL, or the name of an archive of manythings.org ("fra-eng").
         Anything else that may be a path is returned as one, for the reader to complain about.
       progress: show a progress bar on stderr while downloading, if that is a terminal.
+      option: what the data were given by, for messages.
 
     Raises:
       UserError: the URL is of another kind, or cannot be downloaded or stored; or the data is
@@ -47,14 +48,14 @@ def resolve(data: str, progress: bool) -> Path:
     if _NAME.fullmatch(data):
         url = f"{_MANYTHINGS}{data}.zip"
     elif _SCHEME.match(data):
-        url = _checked(data)
+        url = _checked(data, option)
     elif match := _MANYTHINGS_FILE.fullmatch(PureWindowsPath(data).name.lower()):
         raise UserError(
-            f"`data` needs a file, but there is no {shown(data)}; check the path, or give"
-            f" `data` {match[1]}-eng, which downloads the pairs of manythings.org"
+            f"`{option}` needs a file, but there is no {shown(data)}; check the path, or give"
+            f" `{option}` {match[1]}-eng, which downloads the pairs of manythings.org"
         )
     elif re.fullmatch(r"[\w-]+", data):
-        raise _neither(data)
+        raise _neither(data, option)
     else:
         return Path(data)
     # A folder for each URL keeps the file's own name, after which runs are named.
@@ -64,7 +65,7 @@ def resolve(data: str, progress: bool) -> Path:
     try:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            body = _body(url, path.name, progress)
+            body = _body(url, path.name, progress, option)
             with closing(body), replacing(path) as temporary, temporary.open("wb") as file:
                 file.writelines(body)
     except OSError as error:
@@ -75,7 +76,7 @@ def resolve(data: str, progress: bool) -> Path:
     return path
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, option: str) -> str:
     """The URL without its fragment and with everything quoted that has to be."""
     try:
         parts = urllib.parse.urlsplit(url)
@@ -85,26 +86,18 @@ def _checked(url: str) -> str:
         path = urllib.parse.quote(parts.path, string.punctuation)
         query = urllib.parse.quote(parts.query, string.punctuation)
     except ValueError as error:
-        raise _neither(url) from error
+        raise _neither(url, option) from error
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, query, ""))
 
 
-def _neither(data: str) -> UserError:
+def _neither(data: str, option: str) -> UserError:
     return UserError(
-        "`data` needs a file that exists, an http(s) URL or a name such as fra-eng, but is"
+        f"`{option}` needs a file that exists, an http(s) URL or a name such as fra-eng, but is"
         f" {shown(data)!r}; check the path, or download the file yourself"
     )
 
 
-def _failed(url: str, reason: object) -> UserError:
-    names = f" ({_MANYTHINGS} lists the names)" if url.startswith(_MANYTHINGS) else ""
-    return UserError(
-        f"cannot download {shown(url)}: {shown(reason)}{names};"
-        " download it yourself and pass the file as `data`"
-    )
-
-
-def _body(url: str, name: str, progress: bool) -> Generator[bytes]:
+def _body(url: str, name: str, progress: bool, option: str) -> Generator[bytes]:
     """The bytes behind the URL, all of them; any fault of the network becomes a UserError."""
     # manythings.org refuses urllib's default agent.
     request = urllib.request.Request(url, headers={"User-Agent": "s2s_jax"})
@@ -112,7 +105,7 @@ def _body(url: str, name: str, progress: bool) -> Generator[bytes]:
     try:
         with urllib.request.urlopen(request, timeout=SOCKET_SECONDS) as response:
             if response.headers.get_content_type() == "text/html":
-                raise _failed(url, "the server sent a web page (text/html) instead of data")
+                raise ValueError("the server sent a web page (text/html) instead of data")
             expected = getattr(response, "length", None)  # None when the server does not say
             figures = DownloadColumn(), TransferSpeedColumn()
             with progress_bar(*figures, enabled=progress) as bar:
@@ -126,18 +119,26 @@ def _body(url: str, name: str, progress: bool) -> Generator[bytes]:
                     yield chunk
                     bar.advance(task, len(chunk))
                 else:
-                    raise _failed(url, f"it is larger than the limit of {MAX_BYTES >> 20} MiB")
+                    raise ValueError(f"it is larger than the limit of {MAX_BYTES >> 20} MiB")
         if total == 0:
-            raise _failed(url, "the server sent nothing")
+            raise ValueError("the server sent nothing")
         if total < (expected or 0):
-            raise _failed(url, f"it broke off after {total} of {expected} bytes")
-    except TimeoutError as error:
-        raise _failed(url, f"nothing came for {SOCKET_SECONDS:g} seconds") from error
-    except urllib.error.HTTPError as error:
-        error.close()
-        reason = str(error.reason).partition("\n")[0]
-        raise _failed(url, f"the server answered HTTP status {error.code} ({reason})") from error
+            raise ValueError(f"it broke off after {total} of {expected} bytes")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        cause = getattr(error, "reason", error)
-        reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-        raise _failed(url, reason) from error
+        names = f" ({_MANYTHINGS} lists the names)" if url.startswith(_MANYTHINGS) else ""
+        raise UserError(
+            f"cannot download {shown(url)}: {shown(_reason(error))}{names};"
+            f" download it yourself and pass the file as `{option}`"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed."""
+    if isinstance(error, TimeoutError):
+        return f"nothing came for {SOCKET_SECONDS:g} seconds"
+    cause = getattr(error, "reason", error)
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        reason = str(cause).partition("\n")[0]
+        return f"the server answered HTTP status {error.code} ({reason})"
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

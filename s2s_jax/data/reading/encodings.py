@@ -19,12 +19,7 @@ _ENCODINGS = (
 
 
 def to_utf8(path: Path, chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """The text in UTF-8, without a byte order mark.
-
-    Args:
-      path: of the file, for messages.
-      chunks: of the text.
-      encoding: as Python spells it; empty for UTF-8, which is not checked here.
+    """The text in UTF-8, without a byte order mark; without an `encoding` it is not checked.
 
     Raises:
       UserError: the encoding is unknown or not that of the text.
@@ -42,12 +37,7 @@ def to_utf8(path: Path, chunks: Iterator[bytes], encoding: str) -> Iterator[byte
 
 
 def likely_encodings(line: bytes, sample: bytes) -> str:
-    """What a line that is not UTF-8 may say, and what to do if that is right.
-
-    Args:
-      line: the first that is not UTF-8.
-      sample: that line and others of the file.
-    """
+    """What a line that is not UTF-8 may say, judged with others beside it, and what to do then."""
     from charset_normalizer import from_bytes  # Here: it takes 20 ms, and few need it.
 
     readings: dict[str, str] = {}

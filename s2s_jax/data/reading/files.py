@@ -5,6 +5,7 @@ Nothing is unpacked to disk, and memory stays flat.
 
 import bz2
 import gzip
+import itertools
 import lzma
 import os
 import re
@@ -56,8 +57,7 @@ def open_chunks(path: Path, encoding: str = "") -> Iterator[tuple[str, Iterator[
         file = stack.enter_context(open_regular(path))
         with reading(path):
             name, read = _unpacked(path, file, stack)
-        chunks = _no_archive(path, _chunks(path, read))
-        yield name, _not_empty(path, to_utf8(path, chunks, encoding))
+        yield name, _text(path, _chunks(path, read), encoding)
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -156,25 +156,20 @@ def _chunks(path: Path, read: Callable[[int], bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _no_archive(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The chunks, unless they are an archive that has to be unpacked first."""
+def _text(path: Path, chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The chunks in UTF-8, unless there are none, or an archive that has to be unpacked first."""
     first = next(chunks, b"")
     for suffix, (place, begins) in _ARCHIVES.items():
         if first.startswith(begins, place):
             raise UserError(
                 f"{shown(path)} holds an archive ({suffix}); unpack it and pass the right file"
             )
-    yield first
-    yield from chunks
-
-
-def _not_empty(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for first in chunks:
-        if first:
-            yield first
-            yield from chunks
-            return
-    raise _empty(path)
+    text = filter(None, to_utf8(path, itertools.chain([first], chunks), encoding))
+    start = next(text, None)
+    if start is None:
+        raise _empty(path)
+    yield start
+    yield from text
 
 
 def _empty(path: Path) -> UserError:

@@ -62,15 +62,12 @@ class Columns:
 
     def __str__(self) -> str:
         """The layout in words; empty for plain tab-separated pairs."""
-        if self == PLAIN:
+        if self == Columns():
             return ""
         text = f"columns {self.source + 1} and {self.target + 1}"
         text += f", separated by {_called(self.separator)}"
         text += ", quotes as in CSV" if self.quoted else ""
         return text + (", below a header" if self.header else "")
-
-
-PLAIN = Columns()
 
 
 def _called(separator: str) -> str:
@@ -79,12 +76,7 @@ def _called(separator: str) -> str:
 
 
 def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
-    """The columns of a text.
-
-    Args:
-      reading: what the user says of it.
-      name: of the file.
-      head: its first lines.
+    """The columns of a text, by what the user says of it and by its first lines.
 
     Raises:
       UserError: the first lines can be read in several ways, or lack the columns asked for.
@@ -119,12 +111,7 @@ def find_columns(reading: Reading, name: str, head: Sequence[str]) -> Columns:
 
 
 def choose_fields(columns: str, names: Sequence[str], name: str) -> tuple[str, str]:
-    """Two fields of text, of records that name theirs.
-
-    Args:
-      columns: what the user says, as in `Reading`.
-      names: of the fields of text, in order.
-      name: of the file.
+    """Two fields of text, of records of these names; `columns` as in `Reading`.
 
     Raises:
       UserError: there are more than two to choose from, fewer, or none of that name.

@@ -1,14 +1,11 @@
 """A data file as numbered lines of text; memory stays flat however long the file or a line is."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from s2s_jax.data.reading.encodings import likely_encodings
-from s2s_jax.data.reading.files import open_chunks
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
 
@@ -22,7 +19,8 @@ class Lines:
     """The lines of a text file, read as they are asked for.
 
     Iterating gives `(number from 1, text)` without the line end; the text is None for a line of
-    more than `MAX_LINE_BYTES` bytes. Only `\\n` (or `\\r\\n`) ends a line.
+    more than `MAX_LINE_BYTES` bytes. Only `\\n` (or `\\r\\n`) ends a line. `number` is that of
+    the line given last. Raises `UserError` where the text is not UTF-8.
     """
 
     def __init__(self, path: Path, name: str, chunks: Iterator[bytes]) -> None:
@@ -30,15 +28,15 @@ class Lines:
         self._chunks = chunks
         self._ahead: deque[bytes] = deque()  # lines that were cut, but not asked for yet
         self._rest = b""
-        self._number = 0
+        self.number = 0
         self._ascii = True
 
     def __iter__(self) -> Iterator[tuple[int, str | None]]:
         while self._ahead or self._cut_more():
             while self._ahead:
-                self._number += 1
+                self.number += 1
                 line = self._ahead.popleft()
-                yield self._number, None if _too_long(line) else self._decoded(line)
+                yield self.number, None if _too_long(line) else self._decoded(line)
 
     def head(self) -> list[str]:
         """The first lines, which stay to be read; what is not UTF-8 in them is replaced."""
@@ -84,7 +82,7 @@ class Lines:
 
     def _refuse(self, line: bytes, error: UnicodeDecodeError) -> NoReturn:
         what = (
-            f"the data file must be UTF-8, but line {self._number} of {shown(self.path)} has the"
+            f"the data file must be UTF-8, but line {self.number} of {shown(self.path)} has the"
             f" byte 0x{line[error.start]:02x} at position {error.start + 1}"
         )
         if b"\0" in line:
@@ -95,23 +93,6 @@ class Lines:
             sample = b"\n".join([line, *self._ahead])[:_SAMPLE_BYTES]
             remedy = likely_encodings(line, sample)
         raise UserError(f"{what}; {remedy}") from error
-
-
-@contextmanager
-def open_lines(path: str | os.PathLike, encoding: str = "") -> Iterator[Lines]:
-    """Opens a data file of text.
-
-    Args:
-      path: plain text, gzip, or a zip that holds one text file.
-      encoding: as Python spells it; empty for UTF-8.
-
-    Raises:
-      UserError: there is no readable file, its archive is broken or refused, or (while the
-        lines are read) the text is in another encoding.
-    """
-    path = Path(path)
-    with open_chunks(path, encoding) as (name, chunks):
-        yield Lines(path, name, chunks)
 
 
 def _too_long(line: bytes) -> bool:

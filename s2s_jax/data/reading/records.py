@@ -19,8 +19,8 @@ _TEXTS = re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*"')
 _LIST = re.compile(r'\s*\[\s*\{\s*"(\w+)"\s*:')
 
 
-def json_record(line: str) -> Any:
-    """The JSON value of a line that begins an object; else None."""
+def json_record(line: str) -> dict[str, Any] | None:
+    """The object of JSON that a line is; else None."""
     if not line.lstrip().startswith("{"):
         return None
     try:

@@ -23,9 +23,7 @@ _FIELD = re.compile(r'"(?:[^"]|"")*"')
 def find_separator(name: str, lines: Sequence[str]) -> str:
     """The only separator that divides all lines alike; a tab if none does.
 
-    Args:
-      name: of the file; in a .csv, commas are nothing unusual.
-      lines: the first that are not blank.
+    The name is that of the file: in a .csv, commas are nothing unusual.
 
     Raises:
       UserError: several do, or a comma in what may be plain sentences.

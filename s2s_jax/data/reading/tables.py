@@ -4,14 +4,14 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path, PurePath
 
-from s2s_jax.config import EVERYTHING, Reading
+from s2s_jax.config import Reading
 from s2s_jax.data.reading.arrow import ArrowData, is_arrow
 from s2s_jax.data.reading.delimited import Row, clean, plain_rows, quoted_rows
+from s2s_jax.data.reading.files import open_chunks
 from s2s_jax.data.reading.layout import choose_fields, find_columns
-from s2s_jax.data.reading.lines import Lines, open_lines
+from s2s_jax.data.reading.lines import Lines
 from s2s_jax.data.reading.records import json_record, not_lines, refuse_turns, texts_of
 from s2s_jax.errors import UserError
 from s2s_jax.runtime.files import shown
@@ -22,26 +22,20 @@ class Table:
     """The rows of data that was opened.
 
     Attributes:
-      name: of the file.
       rows: the number of each line (from 1), and what stands on it.
       form: its layout in words; empty for plain tab-separated pairs.
       count_rest: gives the number of lines that were not asked for, and whether that is all of
         them.
     """
 
-    name: str
     rows: Iterator[tuple[int, Row]]
     form: str
     count_rest: Callable[[], tuple[int, bool]]
 
 
 @contextmanager
-def open_table(paths: tuple[Path, ...], reading: Reading = EVERYTHING) -> Iterator[Table]:
-    """Opens data.
-
-    Args:
-      paths: one file, or the file of the sources and that of the targets.
-      reading: how the pairs stand in it.
+def open_table(paths: tuple[Path, ...], reading: Reading) -> Iterator[Table]:
+    """Opens one file, or the file of the sources and that of the targets.
 
     Raises:
       UserError: the data cannot be read, or can be read in several ways.
@@ -50,7 +44,9 @@ def open_table(paths: tuple[Path, ...], reading: Reading = EVERYTHING) -> Iterat
         yield _arrow_table(ArrowData.open(paths[0]), reading)
         return
     with ExitStack() as stack:
-        texts = [stack.enter_context(open_lines(path, reading.encoding)) for path in paths]
+        texts = [
+            Lines(path, *stack.enter_context(open_chunks(path, reading.encoding))) for path in paths
+        ]
         if len(texts) == 2:
             if reading.columns or reading.separator:
                 raise UserError(
@@ -71,7 +67,7 @@ def _table(lines: Lines, reading: Reading) -> Table:
         )
     first = next((line for line in head if line.strip()), "")
     record = json_record(first)
-    texts = texts_of(record) if isinstance(record, dict) else {}
+    texts = texts_of(record or {})
     ends = PurePath(lines.name).suffix.lower()
     if arguments := not_lines(head, record, texts, ends == ".json" and record is None):
         file = shlex.quote(str(lines.path))
@@ -79,17 +75,17 @@ def _table(lines: Lines, reading: Reading) -> Table:
             f"{shown(lines.path)} is not read as one JSON text, or as arrays: give JSON lines, with"
             f" an object on each, or columns between tabs; this writes them: jq {arguments} {file}"
         )
-    if isinstance(record, dict) and not reading.separator:
+    if record is not None and not reading.separator:
         # Without being told, a number is no text.
         names = [key for key, text in texts.items() if reading.columns or isinstance(text, str)]
         if not reading.columns:
             refuse_turns(names, lines.name)
         fields = choose_fields(reading.columns, names, lines.name)
         form = f"JSON lines, fields {fields[0]} and {fields[1]}"
-        return Table(lines.name, _json_rows(lines, fields), form, lines.count_rest)
+        return Table(_json_rows(lines, fields), form, lines.count_rest)
     columns = find_columns(reading, lines.name, head)
     rows = quoted_rows(lines, columns) if columns.quoted else plain_rows(lines, columns)
-    return Table(lines.name, rows, str(columns), lines.count_rest)
+    return Table(rows, str(columns), lines.count_rest)
 
 
 def _has_columns(head: list[str]) -> bool:
@@ -103,7 +99,7 @@ def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row
         record = None if line is None else json_record(line)
         if line is None:
             yield number, "line too long"
-        elif not isinstance(record, dict):
+        elif record is None:
             yield number, "broken JSON"
         else:
             texts = texts_of(record)
@@ -112,8 +108,8 @@ def _json_rows(lines: Lines, fields: tuple[str, str]) -> Iterator[tuple[int, Row
 
 
 def _arrow_table(data: ArrowData, reading: Reading) -> Table:
-    name = data.path.name
-    fields = choose_fields(reading.columns, data.fields(numbers=bool(reading.columns)), name)
+    names = data.fields(numbers=bool(reading.columns))
+    fields = choose_fields(reading.columns, names, data.path.name)
     read = 0
 
     def rows() -> Iterator[tuple[int, Row]]:
@@ -126,7 +122,7 @@ def _arrow_table(data: ArrowData, reading: Reading) -> Table:
         """The number of rows that were not read, which Arrow knows exactly."""
         return data.count() - read, True
 
-    return Table(name, rows(), f"fields {fields[0]} and {fields[1]}", count_rest)
+    return Table(rows(), f"fields {fields[0]} and {fields[1]}", count_rest)
 
 
 def _parallel(sources: Lines, targets: Lines) -> Table:
@@ -137,38 +133,26 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
             f" {shown(targets.path)} have tabs in their lines; give one file, with the lines of"
             " both"
         )
-    counts = [0, 0]
 
-    def refuse_unequal() -> None:
-        """Raises `UserError` if one file has more lines than the other."""
-        if counts[0] != counts[1]:
+    def rows() -> Iterator[tuple[int, Row]]:
+        """The rows as far as both files go; raises as `count_rest` does at the end."""
+        for (number, source), (_, target) in zip(sources, targets, strict=False):
+            if source is None or target is None:
+                yield number, "line too long"
+            else:
+                yield number, clean(source, target)
+        count_rest()
+
+    def count_rest() -> tuple[int, bool]:
+        """The lines left in the first file; raises `UserError` if the other has fewer or more."""
+        rest, other = sources.count_rest(), targets.count_rest()
+        counts = sources.number + rest[0], targets.number + other[0]
+        if rest[1] and other[1] and counts[0] != counts[1]:
             raise UserError(
                 f"{shown(sources.path)} has {counts[0]:,} lines and {shown(targets.path)}"
                 f" {counts[1]:,}, but line by line they must be pairs; give files that match"
             )
-
-    def rows() -> Iterator[tuple[int, Row]]:
-        """The rows as far as both files go; raises as `refuse_unequal` does at the end."""
-        end = (0, None)
-        for first, second in zip_longest(sources, targets, fillvalue=end):
-            if end in (first, second):
-                counts[:] = first[0] or counts[0], second[0] or counts[1]
-                break
-            counts[:] = first[0], second[0]
-            if first[1] is None or second[1] is None:
-                yield first[0], "line too long"
-            else:
-                yield first[0], clean(first[1], second[1])
-        count_rest()
-
-    def count_rest() -> tuple[int, bool]:
-        """The lines left in the first file; raises as `refuse_unequal` does if both are known."""
-        rest, other = sources.count_rest(), targets.count_rest()
-        if rest[1] and other[1]:
-            counts[0] += rest[0]
-            counts[1] += other[0]
-            refuse_unequal()
         return rest
 
     form = f"the lines of {sources.name} with those of {targets.name}"
-    return Table(sources.name, rows(), form, count_rest)
+    return Table(rows(), form, count_rest)

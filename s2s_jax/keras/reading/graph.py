@@ -12,9 +12,16 @@ from typing import NamedTuple
 
 from s2s_jax.keras.reading.heads import Attention, attention
 from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
-from s2s_jax.keras.reading.sides import Side, check_lstms, check_mask, goes_backwards, side
-from s2s_jax.keras.reading.starts import Start, starts
-from s2s_jax.keras.reading.walking import LSTMS, directions, only, require
+from s2s_jax.keras.reading.sides import (
+    Side,
+    Start,
+    check_lstms,
+    check_mask,
+    goes_backwards,
+    side,
+    starts,
+)
+from s2s_jax.keras.reading.walking import LSTMS, directions, only, require, require_last_axis
 from s2s_jax.runtime.files import shown
 
 _FEEDERS = ("InputLayer", "Masking", "Embedding")
@@ -154,8 +161,9 @@ def _outputs(graph: Graph, values: Reference) -> tuple[Reference, str]:
     layer = graph.at(values)
     if layer.kind != "Concatenate":
         return values, ""
+    require_last_axis(layer, 2)
     kinds = [graph.at(each).kind for each in layer.inputs]
-    if len(kinds) != 2 or kinds[1] != "Embedding" or layer.settings.get("axis", -1) not in (-1, 2):
+    if len(kinds) != 2 or kinds[1] != "Embedding":
         refuse(f"the encoder's outputs, then its embeddings, in {layer}", shown(kinds, 80))
     return layer.inputs[0], layer.inputs[1].layer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
-from s2s_jax.keras.reading.starts import MERGES
+from s2s_jax.keras.reading.sides import MERGES
 from s2s_jax.keras.reading.walking import LSTMS
 
 _DECODER = "decoder: "  # Before the names of its layers, which may be those of the encoder.

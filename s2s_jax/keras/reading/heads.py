@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
-from s2s_jax.keras.reading.walking import only, require
+from s2s_jax.keras.reading.walking import only, require, require_last_axis
 from s2s_jax.runtime.files import shown
 
 _LAYER = {
@@ -56,8 +56,7 @@ def attention(graph: Graph, top: Reference) -> tuple[Attention, Reference, Refer
         require(layer, {"activation": "tanh"})
         mix, joined = top.layer, layer.inputs
     concat = only(graph, joined, "Concatenate", "the context and the decoder's outputs in one")
-    if concat.settings.get("axis", -1) not in (-1, 2):
-        refuse(f"axis -1 in {concat}", shown(concat.settings["axis"], 40))
+    require_last_axis(concat, 2)
     contexts = [graph.at(r).kind in _CONTEXTS for r in concat.inputs]
     if sorted(contexts) != [False, True]:
         found = ", ".join(str(graph.at(r)) for r in concat.inputs)
@@ -127,10 +126,8 @@ def _of_dots(graph: Graph, head: Layer) -> tuple[Reference, Reference, Reference
 def keys_of_heads(layer: Layer, arrays: Sequence[np.ndarray]) -> np.ndarray:
     """W_a `[found, units]` of a `MultiHeadAttention`, with the scale of its scores.
 
-    Args:
-      layer: for its name.
-      arrays: its projections of queries `[units, heads, x]`, of keys and of values `[found, heads,
-        x]`, and of the contexts `[heads, x, found]`.
+    The arrays are its projections of queries `[units, heads, x]`, of keys and of values `[found,
+    heads, x]`, and of the contexts `[heads, x, found]`.
 
     Raises:
       UserError: unless each head reads its own part of the queries and finds its own of the values.

@@ -6,6 +6,7 @@ model, or as weights alone, with or without the configuration that `model.to_jso
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from s2s_jax.errors import UserError
-from s2s_jax.keras.reading.activations import recurrent_activation
 from s2s_jax.keras.reading.files import is_architecture, read_architecture
 from s2s_jax.keras.reading.graph import Structure, recognise
 from s2s_jax.keras.reading.halves import is_of_decoder, join
 from s2s_jax.keras.reading.layers import Layer, refuse, refuse_damaged
 from s2s_jax.keras.reading.params import model_settings, read_params
 from s2s_jax.keras.reading.parts import Part, read_part
+
+_FLAG = "--recurrent-activation"
 
 
 class KerasModel(NamedTuple):
@@ -99,6 +101,46 @@ def _model(parts: list[Part], gates: str) -> KerasModel:
         first.dropout or last.dropout,
         first is not last,
     )
+
+
+def recurrent_activation(named: str, version: str, asked: str) -> str:
+    """The function of an LSTM's gates, by its name in `ModelConfig`.
+
+    `hard_sigmoid` was clip(0.2 x + 0.5, 0, 1) up to Keras 2, and the default of LSTM before Keras
+    2.3 (in TensorFlow before 2.0). In Keras 3 it is clip((x + 3) / 6, 0, 1).
+
+    Args:
+      named: by the file, in Keras's words; empty for weights without a configuration.
+      version: of the Keras that wrote the file; empty where it is not known.
+      asked: by the user, or empty.
+
+    Raises:
+      UserError: if the file does not tell and the user does not, or they contradict each other.
+    """
+    if asked:
+        if named and (named == "sigmoid") != (asked == "sigmoid"):
+            raise UserError(f"the gates of this model are {named}, so not {asked}; drop {_FLAG}.")
+        return asked
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    number = (int(numbers[1]), int(numbers[2])) if numbers else None
+    if not named:
+        # TensorFlow 1.13 to 2.1 all say 2.2.4-tf, and the default changed between them.
+        if number is None or (number < (2, 3) and "tf" in version):
+            raise UserError(
+                "weights alone do not say what gates they were trained with: add "
+                f"{_FLAG} sigmoid (Keras from 2.3 on, TensorFlow 2) or "
+                f"{_FLAG} keras2_hard_sigmoid (Keras before 2.3, TensorFlow 1)."
+            )
+        named = "sigmoid" if number >= (2, 3) else "hard_sigmoid"
+    if named == "sigmoid":
+        return "sigmoid"
+    if number is None:
+        raise UserError(
+            "the gates of this model are hard_sigmoid, which is another function since Keras 3, "
+            f"and the file does not say which Keras wrote it: add {_FLAG} keras2_hard_sigmoid "
+            f"(before Keras 3) or {_FLAG} hard_sigmoid (Keras 3)."
+        )
+    return "hard_sigmoid" if number >= (3, 0) else "keras2_hard_sigmoid"
 
 
 def _what_is_wrong(parts: list[Part]) -> str:

@@ -11,8 +11,7 @@ from s2s_jax.errors import UserError
 from s2s_jax.keras.reading.graph import Structure
 from s2s_jax.keras.reading.heads import Attention, keys_of_heads
 from s2s_jax.keras.reading.layers import Graph, Layer, refuse
-from s2s_jax.keras.reading.sides import Side
-from s2s_jax.keras.reading.starts import Start
+from s2s_jax.keras.reading.sides import Side, Start
 from s2s_jax.keras.reading.walking import directions, wrapped_kind
 from s2s_jax.keras.weights import for_all_symbols, layer_names
 

@@ -35,11 +35,7 @@ class Part(NamedTuple):
 
 
 def read_part(path: Path, architecture: Any) -> Part:
-    """Reads one file.
-
-    Args:
-      path: `.h5` or `.keras`.
-      architecture: what `model.to_json()` gave, if it was kept; None otherwise.
+    """Reads one `.h5` or `.keras`, with what `model.to_json()` gave, or None if it was not kept.
 
     Raises:
       UserError: if the file is damaged or forged, or has layers that cannot be read here.
@@ -49,8 +45,9 @@ def read_part(path: Path, architecture: Any) -> Part:
         graph = None if config is None else parse(config)
         archived = ArchiveLayout.fits(found.file)
         layout = ArchiveLayout(found.file) if archived else LegacyLayout(found.file)
-        kinds = layout.kinds()
-        if config is not None:
+        if config is None:
+            kinds = layout.kinds()
+        else:
             layers = config["config"]["layers"]
             kinds = {layer["config"]["name"]: layer["class_name"] for layer in layers}
         weights = {

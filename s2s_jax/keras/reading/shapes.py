@@ -17,12 +17,8 @@ _WITHOUT_WEIGHTS = ("InputLayer", "Masking")
 def recognise_weights(kinds: Mapping[str, str], weights: Mapping[str, list[np.ndarray]]) -> Graph:
     """The model that weights fit, without a configuration.
 
-    Layers stand in the order of the model, where the encoder comes first; where only the other
-    order fits the output layer, that one.
-
-    Args:
-      kinds: the class of every layer by its name.
-      weights: of those that have any.
+    Layers, of which `kinds` gives the class, stand in the order of the model, where the encoder
+    comes first; where only the other order fits the output layer, that one.
 
     Raises:
       UserError: if the weights are not those of the tutorial's model or of one half of it.

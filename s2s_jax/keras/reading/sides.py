@@ -1,13 +1,18 @@
-"""What stands between the lowest LSTM of the encoder or the decoder and its input."""
+"""What the LSTMs of the encoder and of the decoder start with: their input, and the states.
+
+The decoder's states are those that the encoder's LSTMs end with, joined somehow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from s2s_jax.keras.reading.layers import Graph, Layer, refuse
-from s2s_jax.keras.reading.walking import directions, only, require
+from s2s_jax.keras.reading.layers import Graph, Layer, Reference, refuse
+from s2s_jax.keras.reading.walking import LSTMS, directions, only, require, require_last_axis
+from s2s_jax.runtime.files import shown
 
+MERGES = ("Concatenate", "Add", "Average")
 _LSTM = {
     "activation": "tanh",
     "use_bias": True,
@@ -25,6 +30,16 @@ class Side(NamedTuple):
     embedding: str | None
     masked: bool | None
     """None where the file does not tell."""
+
+
+class Start(NamedTuple):
+    """An h or a c; zeros if `ends` is empty."""
+
+    ends: tuple[Reference, ...]
+    merge: str = MERGES[0]
+    """How these are joined: one of `MERGES`."""
+    dense: str = ""
+    """The linear layer that reads them joined, or empty."""
 
 
 def side(graph: Graph, lstms: tuple[str, ...]) -> Side:
@@ -76,12 +91,7 @@ def goes_backwards(graph: Graph, encoder: Side, attended: str) -> bool:
     """Whether the encoder reads what it is given from the last to the first, as sources can here.
 
     That is so if its lowest LSTM does: what that gives is in the order of its reading, and the
-    others follow it.
-
-    Args:
-      graph: of the model.
-      encoder: its encoder.
-      attended: what attends to its outputs, or empty.
+    others follow it. `attended` says what attends to its outputs, or is empty.
 
     Raises:
       UserError: where Keras's masks, which are not turned around, or embeddings would not fit.
@@ -96,3 +106,60 @@ def goes_backwards(graph: Graph, encoder: Side, attended: str) -> bool:
             f"{attended or graph.layers[encoder.lstms[1]]} above {lowest}",
         )
     return True
+
+
+def starts(
+    graph: Graph, encoder: tuple[str, ...], decoder: tuple[str, ...], bidirectional: bool
+) -> tuple[tuple[Start, Start], ...]:
+    """What the h and the c of each of the decoder's LSTMs start from.
+
+    Raises:
+      UserError: for anything but states of the encoder, and for more than the states of its top
+        LSTM where our model has no layer between (see `ModelConfig.has_bridge`).
+    """
+    found = tuple(_starts(graph, graph.layers[name].inputs[1:]) for name in decoder)
+    for end in (end for both in found for start in both for end in start.ends):
+        if end.layer not in encoder:
+            refuse("the states of the encoder's LSTMs", f"those of {graph.at(end)}")
+    if len(decoder) == 1 and not bidirectional:
+        plain = tuple(Start((Reference(encoder[-1], i),)) for i in (1, 2))
+        if found[0] != plain:
+            named = found[0][0].dense or found[0][0].ends[0].layer
+            refuse(
+                f"the states of {graph.layers[encoder[-1]]} as they are before a decoder of one "
+                "LSTM",
+                str(graph.layers[named]),
+            )
+    return found
+
+
+def _starts(graph: Graph, given: tuple[Reference, ...]) -> tuple[Start, Start]:
+    if not given:
+        return Start(()), Start(())
+    if len(given) != 2:
+        refuse("a decoder's LSTM with two initial states", f"{len(given)} of them")
+    h, c = (_start(graph, reference) for reference in given)
+    # The tensors of an LSTM are its outputs, h and c; a Bidirectional has two of h and c.
+    orders = [{(end.tensor - 1) % 2 for end in start.ends} for start in (h, c)]
+    if orders != [{0}, {1}]:
+        found = ", ".join(f"tensor {r.tensor} of {graph.at(r)}" for r in (*h.ends, *c.ends))
+        refuse("the encoder's states h and c, in this order, before the decoder", shown(found, 120))
+    return h, c
+
+
+def _start(graph: Graph, reference: Reference) -> Start:
+    layer, dense, merge, ends = graph.at(reference), "", MERGES[0], (reference,)
+    if layer.kind == "Dense" and layer.inputs:
+        require(layer, {"activation": "linear"})
+        dense, ends = reference.layer, layer.inputs
+        layer = graph.at(ends[0])
+    if layer.kind in MERGES:
+        require_last_axis(layer, 1)
+        merge, ends = layer.kind, layer.inputs
+    if merge == "Concatenate":  # Of several layers, those of both directions may be joined before.
+        joined = [graph.at(end).inputs if graph.at(end).kind == merge else (end,) for end in ends]
+        ends = tuple(end for some in joined for end in some)
+    for end in ends:
+        if graph.at(end).kind not in LSTMS or end.tensor == 0:
+            refuse("the states of the encoder's LSTMs", f"tensor {end.tensor} of {graph.at(end)}")
+    return Start(ends, merge, dense)

@@ -11,14 +11,12 @@ from s2s_jax.runtime.files import shown
 LSTMS = ("LSTM", "Bidirectional")
 
 
-def only(
-    graph: Graph, references: Sequence[Reference], kind: str, expected: str, tensor: int = 0
-) -> Layer:
-    """The layer of this kind that the first reference names."""
+def only(graph: Graph, references: Sequence[Reference], kind: str, expected: str) -> Layer:
+    """The layer of this kind whose first tensor the first reference names."""
     if not references:
         refuse(expected, "nothing")
     layer = graph.at(references[0])
-    if layer.kind != kind or references[0].tensor != tensor:
+    if layer.kind != kind or references[0].tensor:
         refuse(expected, f"tensor {references[0].tensor} of {layer}")
     return layer
 
@@ -26,12 +24,9 @@ def only(
 def require(
     layer: Layer, wanted: Mapping[str, Any], settings: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuses a layer whose settings make it compute something else.
+    """Refuses a layer whose settings, or those of a layer inside it, are not these.
 
-    Args:
-      layer: for its name.
-      wanted: what its settings must be; one that is missing is right.
-      settings: those of a layer inside it; its own unless given.
+    A setting that is missing is right.
     """
     settings = layer.settings if settings is None else settings
     for key, value in wanted.items():
@@ -43,6 +38,13 @@ def require(
         dtype = dtype.get("config", {}).get("name")
     if dtype != "float32":
         refuse(f"float32 in {layer}", shown(dtype, 80))
+
+
+def require_last_axis(layer: Layer, last: int) -> None:
+    """Refuses a layer that joins tensors along another axis than their last, counted from 0."""
+    axis = layer.settings.get("axis", -1)
+    if axis not in (-1, last):
+        refuse(f"axis -1 in {layer}", shown(axis, 40))
 
 
 def directions(lstm: Layer) -> list[Mapping[str, Any]]:
