@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from s2s_jax.config import ModelConfig, RunConfig
 from s2s_jax.evaluation.evaluation import Evaluation
 from s2s_jax.evaluation.figures import Answer
-from s2s_jax.recipes import built_in, read_recipe
+from s2s_jax.recipes import read_recipe
 
 _ENOUGH = 10  # Answers that show what a model does.
 _POOR_CER, _POOR_CHRF = 0.8, 15
@@ -79,7 +79,7 @@ def other_recipe(config: RunConfig, pairs: int, evaluation: Evaluation | None = 
         return ""
     sizes = (config.model.source_vocab_size, config.model.target_vocab_size)
     is_tutorial = config.model == ModelConfig(*sizes) and config.train.optimizer == "rmsprop"
-    if not is_tutorial or pairs < _MANY_PAIRS or "translator" not in built_in():
+    if not is_tutorial or pairs < _MANY_PAIRS:
         return ""
     offered = read_recipe("translator").description
     return f"Beyond the tutorial, try --recipe translator ({offered})."

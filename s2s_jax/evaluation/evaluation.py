@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt64
+from jaxtyping import Float
 from rich.progress import Progress
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.figures import Answer, Figures, figure_lines, figures_of
-from s2s_jax.evaluation.fingerprint import trained_on
+from s2s_jax.evaluation.fingerprint import sources_of, trained_on
 from s2s_jax.runtime.progress_bar import progress_bar
 
 _CHUNK = 4096  # Sentences between updates of the progress.
@@ -55,7 +55,6 @@ def evaluate(
     translator: Translator,
     pairs: Sequence[Pair],
     config: DecodeConfig,
-    training_sources: UInt64[np.ndarray, " sources"] | None,
     bar: Progress | None = None,
 ) -> Evaluation:
     """Decodes each distinct source of `pairs` once and compares it with all its targets.
@@ -64,9 +63,12 @@ def evaluate(
       translator: of the run.
       pairs: sources and references, at least one.
       config: how to decode; only the best answer counts.
-      training_sources: from `fingerprint.read_training_sources`.
       bar: shows how far it is.
+
+    Raises:
+      UserError: if the record of what the run was trained on is damaged.
     """
+    training_sources = sources_of([folder for folder, _ in translator.origins])
     tokenizer = translator.run.target_vocabulary.tokenizer
     sources = list(dict.fromkeys(source for source, _ in pairs))
     bar = bar or progress_bar(enabled=False)

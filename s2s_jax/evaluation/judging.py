@@ -13,7 +13,6 @@ from s2s_jax.data.reading.layout import AS_WRITTEN
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import decoded_lines, evaluate, evaluation_lines
-from s2s_jax.evaluation.fingerprint import sources_of
 from s2s_jax.runs.folder import holds_run
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
@@ -46,9 +45,8 @@ def judge(
     corpus = read_pairs(path, reading)
     for text in corpus.skipped_texts():
         print(f"skipped: {text}", file=sys.stderr)
-    training_sources = sources_of([folder for folder, _ in translator.origins])
     with progress_bar() as bar:
-        evaluation = evaluate(translator, corpus.pairs, config, training_sources, bar)
+        evaluation = evaluate(translator, corpus.pairs, config, bar)
     if output is not None:
         write_lines(output, decoded_lines(evaluation.answers))
     if as_json:

@@ -1,4 +1,4 @@
-"""A listener that keeps a run for TensorBoard: figures, examples, pictures and settings."""
+"""A run kept for TensorBoard: figures, examples, pictures and settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PICTURES = 4
 
 
 class TensorBoard:
-    """Writes what `tensorboard --logdir checkpoints` shows; a `loop.Listener`.
+    """Writes what `tensorboard --logdir checkpoints` shows.
 
     Nothing is written before the first epoch ends. A disk that is full costs the log, not the run.
     """
@@ -50,9 +50,6 @@ class TensorBoard:
             )
         self._logs = folder / LOGS
         self._epoch = 0
-
-    def on_step(self, progress: object) -> None:
-        """Is not kept: the figures of an epoch say enough."""
 
     def on_epoch(self, metrics: dict[str, Any]) -> None:
         """Writes an epoch's figures, those of both parts into one chart."""

@@ -1,4 +1,4 @@
-"""A listener that keeps a run for MLflow, in a database on this machine."""
+"""A run kept for MLflow, in a database on this machine."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _NAME = "s2s_jax"  # Of the experiment that they are runs of.
 class MLflow:
     """Writes what `mlflow ui --backend-store-uri sqlite:///checkpoints/mlflow.db` shows.
 
-    A `loop.Listener`. Nothing is written before the first epoch ends, and training that is resumed
-    becomes another run of MLflow's. What fails costs the log, not the run.
+    Nothing is written before the first epoch ends, and training that is resumed becomes another
+    run of MLflow's. What fails costs the log, not the run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,9 +43,6 @@ class MLflow:
                 "pip install mlflow-skinny sqlalchemy alembic"
             )
         self._folder, self._run = folder.absolute(), ""
-
-    def on_step(self, progress: object) -> None:
-        """Is not kept: the figures of an epoch say enough."""
 
     def on_epoch(self, metrics: Mapping[str, Any]) -> None:
         """Writes an epoch's figures."""

@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
 from s2s_jax.command_line import counted
-from s2s_jax.config import RunConfig, TrainConfig, files
+from s2s_jax.config import TrainConfig, files
 from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.runtime.files import shown
 from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.planning import Job
 
 _PAIR_WIDTH = 60  # Columns beside the names, in a terminal of 79.
 _FEW_UPDATES = 500
 
 
 def opening_rows(
-    config: RunConfig,
-    prepared: Prepared,
-    training: Batches,
-    folder: Path,
-    progress: TrainingProgress,
-    params: Any,
-    mesh: Mesh | None,
+    job: Job, training: Batches, progress: TrainingProgress, params: Any
 ) -> list[tuple[str, str]]:
     """The opening lines of a run, a name and a text each.
 
     Args:
-      config: of the run.
-      prepared: its data.
+      job: the run.
       training: the batches of the training part.
-      folder: the run folder.
       progress: what was reached, if the run is resumed.
       params: whose numbers are counted.
-      mesh: the devices; None for one alone.
     """
+    config, prepared = job.run.config, job.prepared
     pairs = (len(prepared.training), len(prepared.validation))
     rows = corpus_rows(" ".join(files(config.data.data)), prepared.corpus, *pairs)
     rows += symbol_rows(prepared, training.examples)
@@ -49,8 +41,8 @@ def opening_rows(
     rows.append(("Shapes", buckets_text(training.buckets)))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
-    rows.append(("Device", device_text(mesh)))
-    rows.append(("Run folder", str(folder)))
+    rows.append(("Device", device_text(job.mesh)))
+    rows.append(("Run folder", str(job.folder)))
     if progress.step:
         reached = f"{progress.epoch} epochs"
         reached += f" and {progress.batch} batches" if progress.batch else ""

@@ -30,10 +30,7 @@ _BESIDE = 28  # Columns of the names and figures beside a curve.
 
 
 class TrainingReport:
-    """Prints a run: the opening lines, a bar, a line per epoch, the closing table.
-
-    It is a `loop.Listener`.
-    """
+    """Prints a run: the opening lines, a bar, a line per epoch, the closing table."""
 
     def __init__(self, quiet: bool = False) -> None:
         # In Jupyter, where rich would give each line an area and a scroll bar of its own, lines are
@@ -76,8 +73,8 @@ class TrainingReport:
             table.add_row(name, Text(text))
         self.console.print(table, soft_wrap=False)
 
-    def chosen(self, recipe: str) -> None:
-        """Which recipe was chosen, where it may surprise."""
+    def chosen(self, recipe: str | None) -> None:
+        """Which recipe was chosen, if one was, where it may surprise."""
         if recipe == "small":
             self.tell("Few pairs: --recipe small learns them; --recipe tutorial is the tutorial's.")
 
@@ -183,11 +180,6 @@ class TrainingReport:
             self.say(f"Total time: {taken}; the best of {epochs} is number {best:,}.")
         self.say("Next:")
         self.say("  " + command("decode.py", folder, *sources))
-
-    def finished_together(self, folders: Sequence[Path]) -> None:
-        """What to type for the answers of several runs together."""
-        self.say("Together:")
-        self.say("  " + command("decode.py", folders))
 
     def stopped(self, folder: Path) -> None:
         """Prints the command that resumes a stopped run."""

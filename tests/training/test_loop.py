@@ -39,7 +39,7 @@ COPIES = Examples(TRAINING.sources, [ids[:1] for ids in TRAINING.sources])
 
 
 class Watcher:
-    """A listener that remembers, and can stop training after some steps."""
+    """Remembers what it is told, and can stop training after some steps."""
 
     def __init__(self, stop_after=math.inf):
         self.metrics, self.steps, self.asked, self.stop_after = [], [], 0, stop_after
@@ -58,7 +58,8 @@ class Watcher:
 
 def watched_by(watcher):
     watcher = watcher or Watcher()
-    return {"listeners": [watcher], "should_stop": watcher.should_stop}
+    told = {"on_step": watcher.on_step, "on_epoch": [watcher.on_epoch]}
+    return told | {"should_stop": watcher.should_stop}
 
 
 def batches(examples, config=CONFIG):
@@ -352,7 +353,7 @@ def test_the_device_is_kept_busy_and_never_by_more_than_a_few_batches(monkeypatc
     source = Batches(draw(200, 0), 4)
     if part == "training":
         watcher = Watcher()
-        loop.train_epoch(None, TrainingProgress(), source, save=None, listeners=[watcher])
+        loop.train_epoch(None, TrainingProgress(), source, save=None, on_step=watcher.on_step)
         assert watcher.steps == list(range(1, 51))
     else:
         assert validation_sums(None, source).tokens == 50

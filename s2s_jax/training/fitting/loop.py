@@ -7,7 +7,7 @@ import functools
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,12 +18,7 @@ from s2s_jax.data.batching import Batches
 from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
 from s2s_jax.training.fitting.ahead import Await, compiled_ahead, nothing_ahead
-from s2s_jax.training.fitting.progress import (
-    TrainingProgress,
-    add_sums,
-    epoch_metrics,
-    is_over,
-)
+from s2s_jax.training.fitting.progress import TrainingProgress, add_sums, epoch_metrics, is_over
 from s2s_jax.training.fitting.schedules import is_scheduled, rate_share
 from s2s_jax.training.fitting.state import TrainingState
 from s2s_jax.training.fitting.step import compiled_steps
@@ -46,18 +41,14 @@ class NotFinite(Exception):
         self.step, self.rows = step, rows
 
 
-class Listener(Protocol):
-    """Is told how training goes."""
-
-    def on_step(self, progress: TrainingProgress) -> None:
-        """A batch is done; the device may be some batches ahead."""
-
-    def on_epoch(self, metrics: dict[str, Any]) -> None:
-        """An epoch is done and saved."""
-
-
 Save = Callable[[TrainingState, TrainingProgress, float | None], None]
 """Keeps a state; the third argument is the validation loss at the end of an epoch."""
+
+OnStep = Callable[[TrainingProgress], object]
+"""Is told of each batch that is done; the device may be some batches ahead."""
+
+OnEpoch = Callable[[dict[str, Any]], object]
+"""Is told the metrics of each epoch, which is saved by then."""
 
 
 def _never() -> bool:
@@ -87,7 +78,7 @@ def train_epoch(
     save: Save,
     save_every: int = 0,
     rate: Callable[[int], float] | None = None,
-    listeners: Sequence[Listener] = (),
+    on_step: OnStep = lambda progress: None,
     should_stop: Callable[[], bool] = _never,
     mesh: Mesh | None = None,
     wait: Await = nothing_ahead,
@@ -113,8 +104,7 @@ def train_epoch(
             progress = _advanced(progress, in_flight.popleft(), started)
             if progress.skipped_in_row >= MOST_SKIPPED:
                 diverged, leave = progress, 0
-            for listener in listeners:
-                listener.on_step(progress)
+            on_step(progress)
         if diverged is not None:
             save(state, progress, None)
             rows = batches.rows(diverged.epoch)[diverged.batch - 1]
@@ -150,7 +140,8 @@ def fit(
     config: TrainConfig,
     *,
     save: Save,
-    listeners: Sequence[Listener] = (),
+    on_step: OnStep = lambda progress: None,
+    on_epoch: Sequence[OnEpoch] = (),
     should_stop: Callable[[], bool] = _never,
     mesh: Mesh | None = None,
     error_of: Callable[[TrainingState], float] | None = None,
@@ -165,7 +156,7 @@ def fit(
       config: epochs, patience, and how often to save.
       save: called after every epoch, every `config.save_every` steps, and when training is
         stopped.
-      listeners: are told how it goes.
+      on_step, on_epoch: are told how it goes.
       should_stop: asked after every batch and every epoch (Ctrl-C, SIGTERM).
       mesh: the devices that share each batch, the state on all of them; None for one device.
       error_of: the error rate that the best epoch has the least of; None where the loss counts.
@@ -181,7 +172,7 @@ def fit(
         batches=training,
         save=save,
         save_every=config.save_every,
-        listeners=listeners,
+        on_step=on_step,
         should_stop=should_stop,
         mesh=mesh,
     )
@@ -207,8 +198,8 @@ def fit(
             metrics["learning_rate"] = config.learning_rate * share_at(progress.step - 1)
             progress = progress.after_epoch(metrics)
             save(state, progress, metrics.get("val_loss"))
-            for listener in listeners:
-                listener.on_epoch(metrics)
+            for tell in on_epoch:
+                tell(dict(metrics))
             if should_stop():
                 break
     return state, progress
