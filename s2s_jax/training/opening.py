@@ -9,14 +9,24 @@ import jax
 from jax.sharding import Mesh
 
 from s2s_jax.command_line import counted
-from s2s_jax.config import TrainConfig, files
+from s2s_jax.config import ModelConfig, TrainConfig, files
 from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS
+from s2s_jax.model.summary import summary
+from s2s_jax.runs.folder import holds_run, read_run
 from s2s_jax.runtime.files import shown
 from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.planning import Job
+from s2s_jax.training.planning import (
+    Job,
+    choose_folder,
+    configure,
+    training_batches,
+    wanted_start,
+)
+from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import Request
 
 _PAIR_WIDTH = 60  # Columns beside the names, in a terminal of 79.
 _FEW_UPDATES = 500
@@ -49,6 +59,17 @@ def opening_rows(
         rows.append(("Resumed", f"after {reached}, up to epoch {config.train.epochs}"))
     rows += update_rows(config.train, len(training))
     return rows + part_rows(prepared)
+
+
+def summarize(request: Request, report: TrainingReport) -> ModelConfig:
+    """Prints the model that a request would train, and returns its sizes; writes nothing."""
+    folder = choose_folder(request)
+    saved = read_run(folder) if request.resume and holds_run(folder) else None
+    start = wanted_start(request, saved)
+    config, prepared, _ = configure(request, saved, report.is_watched, start)
+    training = training_batches(config, prepared)
+    report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
+    return config.model
 
 
 def symbol_rows(prepared: Prepared, training: Examples) -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ from s2s_jax.config import (
     TrainConfig,
     files,
 )
+from s2s_jax.data.batching import Batches
+from s2s_jax.data.buckets import MAX_BUCKETS
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared, prepare
 from s2s_jax.errors import UserError
@@ -187,6 +189,21 @@ def _default_recipe(request: Request, progress: bool) -> tuple[str, Corpus | Non
 def _load(request: Request, data: DataConfig, seed: int, progress: bool) -> Corpus:
     """The pairs of a run of this seed."""
     return request.load(data, data.seed_of_draws(seed), progress, request.pairs)
+
+
+def training_batches(config: RunConfig, prepared: Prepared) -> Batches:
+    """The batches that a run learns from."""
+    train, draw = config.train, prepared.draws(config.data.subword_sampling, config.train.seed)
+    shapes = train.shapes or MAX_BUCKETS, bool(train.shapes)
+    return Batches(prepared.examples, train.batch_size, train.seed, *shapes, draw)
+
+
+def validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
+    """The batches that a run is judged by."""
+    # Validation is quick next to training: a few more padded positions beat more compilations.
+    return Batches(
+        prepared.encode(prepared.validation), config.batch_size, None, 3, bool(config.shapes)
+    )
 
 
 def _refuse_changes(request: Request, config: RunConfig) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
-from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from s2s_jax.data.batching import Batches
-from s2s_jax.data.buckets import MAX_BUCKETS
-from s2s_jax.data.preparation import Prepared
+from s2s_jax.config import DataConfig
+from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.evaluation.evaluation import answers_of
+from s2s_jax.evaluation.figures import sequence_error_rate
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.model.summary import summary
 from s2s_jax.pictures.tensorboard import TensorBoard
 from s2s_jax.pictures.tracking import MLflow
 from s2s_jax.runs.folder import (
@@ -26,9 +26,7 @@ from s2s_jax.runs.folder import (
     VALIDATION,
     Run,
     create_run,
-    holds_run,
     make_folder,
-    read_run,
     write_config,
     write_metrics,
 )
@@ -50,11 +48,18 @@ from s2s_jax.training.fitting.loop import NotFinite, OnEpoch, fit
 from s2s_jax.training.fitting.progress import TrainingProgress, is_over, with_more
 from s2s_jax.training.fitting.state import TrainingState, make_state
 from s2s_jax.training.opening import opening_rows
-from s2s_jax.training.planning import Job, choose_folder, configure, saved_run, wanted_start
+from s2s_jax.training.planning import (
+    Job,
+    choose_folder,
+    configure,
+    saved_run,
+    training_batches,
+    validation_batches,
+    wanted_start,
+)
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import Request
 from s2s_jax.training.saving import Saver, restore_together
-from s2s_jax.training.selection import error_rate_of
 from s2s_jax.training.starting import note_sources, save_start
 
 
@@ -136,9 +141,8 @@ def _own_folder(job: Job, report: TrainingReport) -> Iterator[None]:
                     _refuse_own_data(folder, config.data)
                     create_run(folder, job.run)
                 if job.start is not None:
-                    validation = _validation_batches(config.train, job.prepared)
-                    error_of = error_rate_of(job.run, job.prepared.validation, job.mesh)
-                    loss = save_start(folder, config, job.start, validation, error_of)
+                    validation = validation_batches(config.train, job.prepared)
+                    loss = save_start(folder, config, job.start, validation, _error_rate_of(job))
                     report.started(job.start.origin, loss)
                 note_sources(folder, config, job.start, (p.source for p in job.prepared.training))
         yield
@@ -180,28 +184,20 @@ def _train(job: Job, report: TrainingReport, on_epoch: Sequence[OnEpoch]) -> Tra
     return TrainedRun(folder, progress.history, translator)
 
 
-def summarize(request: Request, report: TrainingReport) -> ModelConfig:
-    """Prints the model that `carry_out` would train, and returns its sizes; writes nothing."""
-    folder = choose_folder(request)
-    saved = read_run(folder) if request.resume and holds_run(folder) else None
-    start_from = wanted_start(request, saved)
-    config, prepared, _ = configure(request, saved, report.is_watched, start_from)
-    training = _training_batches(config, prepared)
-    report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
-    return config.model
+def _error_rate_of(job: Job) -> Callable[[TrainingState], float] | None:
+    """What gives the share of wrong greedy answers, 0 to 1; None where the loss decides.
 
+    Each of several processes decodes the whole validation part, so that all know its figure.
+    """
+    if job.run.config.train.select != "error":
+        return None
+    here = of_this_process(job.mesh)
 
-def _training_batches(config: RunConfig, prepared: Prepared) -> Batches:
-    train, draw = config.train, prepared.draws(config.data.subword_sampling, config.train.seed)
-    shapes = train.shapes or MAX_BUCKETS, bool(train.shapes)
-    return Batches(prepared.examples, train.batch_size, train.seed, *shapes, draw)
+    def error_rate(state: TrainingState) -> float:
+        translator = Translator(job.run, jax.device_get(state.judged), here)
+        return sequence_error_rate(answers_of(translator, job.prepared.validation, DecodeConfig()))
 
-
-def _validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
-    # Validation is quick next to training: a few more padded positions beat more compilations.
-    return Batches(
-        prepared.encode(prepared.validation), config.batch_size, None, 3, bool(config.shapes)
-    )
+    return error_rate
 
 
 def _fit(
@@ -213,7 +209,7 @@ def _fit(
 ) -> TrainingProgress:
     """Trains under the progress bar, until the end or a signal."""
     config, saver = job.run.config, Saver(job.folder)
-    training = _training_batches(config, job.prepared)
+    training = training_batches(config, job.prepared)
     report.opening(opening_rows(job, training, progress, state.params))
     with catch_interrupts() as interrupt:
         signal = agreed_signal(lambda: interrupt.signum)
@@ -223,7 +219,7 @@ def _fit(
                     replicate(state, job.mesh),
                     progress,
                     training,
-                    _validation_batches(config.train, job.prepared),
+                    validation_batches(config.train, job.prepared),
                     config.train,
                     # Saved once of what all have; a process that saves alone can also fail alone.
                     save=saver if is_main() else lambda *_: None,
@@ -231,7 +227,7 @@ def _fit(
                     on_epoch=[report.on_epoch, *on_epoch],
                     should_stop=lambda: signal() is not None,
                     mesh=job.mesh,
-                    error_of=error_rate_of(job.run, job.prepared.validation, job.mesh),
+                    error_of=_error_rate_of(job),
                 )
             except NotFinite as stopped:
                 raise not_finite(stopped, job.prepared) from None

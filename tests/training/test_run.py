@@ -17,10 +17,11 @@ from s2s_jax.runs.checkpointing import read_rank
 from s2s_jax.runs.folder import read_run
 from s2s_jax.runs.locking import locked
 from s2s_jax.training import run
+from s2s_jax.training.opening import summarize
 from s2s_jax.training.planning import configure
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import Request
-from s2s_jax.training.run import carry_out, summarize
+from s2s_jax.training.run import carry_out
 
 MODEL, TRAIN = {"latent_dim": 16}, {"epochs": 2, "batch_size": 4}
 
