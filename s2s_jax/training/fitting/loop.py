@@ -17,11 +17,11 @@ from s2s_jax.config import TrainConfig
 from s2s_jax.data.batching import Batches
 from s2s_jax.model.losses import Sums
 from s2s_jax.runtime.parallel import place, share
-from s2s_jax.training.fitting.ahead import Await, compiled_ahead, nothing_ahead
+from s2s_jax.training.fitting.ahead import compiled_ahead
 from s2s_jax.training.fitting.progress import TrainingProgress, add_sums, epoch_metrics, is_over
 from s2s_jax.training.fitting.schedules import is_scheduled, rate_share
 from s2s_jax.training.fitting.state import TrainingState
-from s2s_jax.training.fitting.step import compiled_steps
+from s2s_jax.training.fitting.step import Steps, compiled_steps
 from s2s_jax.training.fitting.validation import IN_FLIGHT, validation_sums
 
 MOST_SKIPPED = 5
@@ -81,13 +81,13 @@ def train_epoch(
     on_step: OnStep = lambda progress: None,
     should_stop: Callable[[], bool] = _never,
     mesh: Mesh | None = None,
-    wait: Await = nothing_ahead,
+    steps: Steps | None = None,
 ) -> tuple[TrainingState, TrainingProgress, bool]:
     """Trains the rest of one epoch.
 
     The sums of a batch are read while later ones run, so that the device does not wait for the
     host. What is saved or returned has none in flight. `rate` gives the share of the learning rate
-    after so many updates; None stands for all of it. `wait` is called before each step.
+    after so many updates; None stands for all of it. `steps` are those of the mesh by default.
 
     Returns:
       The state, how far it came, and whether the epoch is complete.
@@ -110,12 +110,11 @@ def train_epoch(
             rows = batches.rows(diverged.epoch)[diverged.batch - 1]
             raise NotFinite(diverged.step, rows)
 
-    steps = compiled_steps(mesh)
+    steps = steps or compiled_steps(mesh)
     mean_tokens = np.float32(batches.tokens(progress.epoch) / len(batches))
     rows = share(batches.batch_size, mesh)
     for batch in batches.epoch(progress.epoch, progress.batch, rows):
         scale = None if rate is None else np.float32(rate(progress.step + len(in_flight)))
-        wait(steps.gradient, batch)
         state, sums = steps.train(state, place(batch, mesh), mean_tokens, scale)
         in_flight.append(sums)
         # After the last batch the epoch is complete, and is judged and saved as such.
@@ -167,30 +166,24 @@ def fit(
     Raises:
       NotFinite: when `MOST_SKIPPED` updates in a row were not finite.
     """
-    train_rest = functools.partial(
-        train_epoch,
-        batches=training,
-        save=save,
-        save_every=config.save_every,
-        on_step=on_step,
-        should_stop=should_stop,
-        mesh=mesh,
-    )
     steps, parts = compiled_steps(mesh), []
     if not is_over(progress, config):
         parts.append((steps.gradient, training, progress.epoch, progress.batch))
         parts.append((steps.evaluate, validation, 0, 0))
-    with compiled_ahead(steps, state, parts, mesh) as wait:
+    with compiled_ahead(steps, state, parts, mesh) as steps:
         while not is_over(progress, config):
             share_at = functools.partial(
                 rate_share, config, config.epochs * len(training), progress.history
             )
             rate = share_at if is_scheduled(config) else None
-            state, progress, complete = train_rest(state, progress, rate=rate, wait=wait)
+            state, progress, complete = train_epoch(
+                state, progress, training, save=save, save_every=config.save_every, rate=rate,
+                on_step=on_step, should_stop=should_stop, mesh=mesh, steps=steps,
+            )  # fmt: skip
             if not complete:
                 save(state, progress, None)
                 break
-            sums = validation_sums(state, validation, mesh, wait) if validation else None
+            sums = validation_sums(state, validation, mesh, steps) if validation else None
             per_token = training.characters_per_token(progress.epoch)
             characters = (per_token, validation.characters_per_token())
             error = None if error_of is None else error_of(state)
