@@ -21,7 +21,6 @@ from s2s_jax.pictures.drawing import save_figure
 from s2s_jax.pictures.heatmap import draw
 from s2s_jax.runs.folder import VALIDATION
 from s2s_jax.runs.history import read_evaluation
-from s2s_jax.runtime.devices import is_main
 
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
@@ -54,7 +53,7 @@ class TensorBoard:
     def on_epoch(self, metrics: dict[str, Any]) -> None:
         """Writes an epoch's figures, those of both parts into one chart."""
         self._epoch = metrics["epoch"]
-        if self._epoch == 1 and is_main():  # What lies there is of a run that this one replaces.
+        if self._epoch == 1:  # What lies there is of a run that this one replaces.
             shutil.rmtree(self._logs, ignore_errors=True)
 
         def write(writer: SummaryWriter) -> None:
@@ -86,9 +85,7 @@ class TensorBoard:
         self._write(write, "last")
 
     def _write(self, write: Callable[[SummaryWriter], None], name: str) -> None:
-        """Lets a function write to a file, which is then whole; in one process of several."""
-        if not is_main():
-            return
+        """Lets a function write to a file, which is then whole."""
         from tensorboardX import SummaryWriter  # Here: it is an extra.
 
         # One writer for the whole run would lose what it has queued when the run is killed.

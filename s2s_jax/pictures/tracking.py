@@ -15,7 +15,6 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.pictures import CARD, CURVES
 from s2s_jax.pictures.tensorboard import final_figures, settings
-from s2s_jax.runtime.devices import is_main
 from s2s_jax.runtime.files import shown
 
 DATABASE = "mlflow.db"
@@ -78,9 +77,7 @@ class MLflow:
         return client.create_run(experiment, run_name=self._folder.name).info.run_id
 
     def _write(self, write: Callable[[Any], None]) -> None:
-        """Lets a function write through MLflow's client; in one process of several."""
-        if not is_main():
-            return
+        """Lets a function write through MLflow's client."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # Training calls nobody.
         from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
         from mlflow.exceptions import MlflowException  # pyright: ignore[reportMissingImports]

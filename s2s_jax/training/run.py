@@ -110,7 +110,8 @@ def carry_out(
     kinds = ((request.tensorboard, TensorBoard), (request.mlflow, MLflow))
     logs = [kind(folder) for wanted, kind in kinds if wanted]
     mesh = start(request.devices)
-    report.console.quiet |= not is_main()
+    if not is_main():
+        report.console.quiet, logs = True, []
     with together():
         saved = saved_run(request, folder)
         base = wanted_start(request, saved)
