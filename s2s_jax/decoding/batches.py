@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int32, PyTree, UInt32
 from s2s_jax.data.batching import pad
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.programs import Draw, beam, greedy, sample, score
+from s2s_jax.decoding.programs import beam, greedy, sample, score
 from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import one_copy, run_rows
@@ -109,11 +109,10 @@ def decode_batch(
         ]
     if config.sample:
         top_k = min(config.top_k, model.config.target_vocab_size)
-        draw = Draw(float(config.temperature), top_k, float(config.top_p))
+        how = np.uint32(config.seed), float(config.temperature), top_k, float(config.top_p)
         static = (model, capacity, config.top_k > 0 or config.top_p < 1)
         numbered = (source, mask, row_hashes(source, mask))
-        shared = (limit, np.uint32(config.seed), draw)
-        tokens = run_rows(sample, static, params, numbered, shared, mesh)
+        tokens = run_rows(sample, static, params, numbered, (limit, *how), mesh)
     else:
         tokens = run_rows(greedy, (model, capacity), params, (source, mask), (limit,), mesh)
     return [[HypothesisIds(ids)] for ids in np.asarray(tokens)]
