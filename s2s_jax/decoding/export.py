@@ -80,7 +80,6 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
 
 def _program(translator: Translator, max_length: int) -> bytes:
     """The serialized `(ids [batch, time], lengths [batch]) -> answers [batch, max_length]`."""
-
     params = jax.device_get(translator.params)  # The file is for one device.
 
     def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:

@@ -51,10 +51,6 @@ OnEpoch = Callable[[dict[str, Any]], object]
 """Is told the metrics of each epoch, which is saved by then."""
 
 
-def _never() -> bool:
-    return False
-
-
 def _advanced(progress: TrainingProgress, sums: Sums, started: float) -> TrainingProgress:
     """The progress after one more batch with these sums, in an epoch begun at `started`."""
     sums = jax.device_get(sums)  # Waits until the device has computed them.
@@ -79,7 +75,7 @@ def train_epoch(
     save_every: int = 0,
     rate: Callable[[int], float] | None = None,
     on_step: OnStep = lambda progress: None,
-    should_stop: Callable[[], bool] = _never,
+    should_stop: Callable[[], bool] = lambda: False,
     mesh: Mesh | None = None,
     steps: Steps | None = None,
 ) -> tuple[TrainingState, TrainingProgress, bool]:
@@ -141,7 +137,7 @@ def fit(
     save: Save,
     on_step: OnStep = lambda progress: None,
     on_epoch: Sequence[OnEpoch] = (),
-    should_stop: Callable[[], bool] = _never,
+    should_stop: Callable[[], bool] = lambda: False,
     mesh: Mesh | None = None,
     error_of: Callable[[TrainingState], float] | None = None,
 ) -> tuple[TrainingState, TrainingProgress]:

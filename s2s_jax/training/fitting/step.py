@@ -23,11 +23,6 @@ from s2s_jax.runtime.parallel import data_parallel
 from s2s_jax.training.fitting.state import TrainingState
 
 
-def _as_it_is(sums: Any) -> Any:
-    """The total over one device."""
-    return sums
-
-
 def _logits(
     apply_fn: Callable[..., jax.Array], params: Any, batch: Batch, *keys: jax.Array
 ) -> jax.Array:
@@ -91,7 +86,7 @@ def _gradient_step(
     state: TrainingState,
     rows: tuple[Any, ...],
     mean_tokens: jax.Array,
-    total: Callable[[Any], Any] = _as_it_is,
+    total: Callable[[Any], Any] = lambda sums: sums,
 ) -> tuple[Any, Sums]:
     """Of a batch and, with dropout, the keys of its rows."""
     batch, *keys = rows
@@ -112,7 +107,9 @@ def _update_step(
     )
 
 
-def _eval_step(state: TrainingState, batch: Batch, total: Callable[[Any], Any] = _as_it_is) -> Sums:
+def _eval_step(
+    state: TrainingState, batch: Batch, total: Callable[[Any], Any] = lambda sums: sums
+) -> Sums:
     logits = _logits(state.apply_fn, state.judged, batch)
     return total(token_sums(logits, batch.targets, batch.target_mask))
 
