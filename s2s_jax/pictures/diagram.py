@@ -116,9 +116,7 @@ def _decoder(config: ModelConfig) -> list[Box]:
     for number in range(1, config.decoder_layers + 1):
         layers.append((f"write_{number}", "decoder", _lstm(number, config.decoder_layers), units))
         if number == 1 and config.attention != "none":
-            heads = config.attention_heads
-            detail = config.attention + f", {heads} heads" * (heads > 1)
-            layers.append(("attention", "decoder", "attention", detail))
+            layers.append(("attention", "decoder", "attention", attention_text(config)))
     if config.tie_embeddings and (config.attention == "none" or config.decoder_layers > 1):
         layers.append(("readout", "decoder", "linear", f"{config.latent_dim} to {width}"))
     detail = f"{vocab:,} symbols"
@@ -126,6 +124,12 @@ def _decoder(config: ModelConfig) -> list[Box]:
         detail += ", shares the embeddings"
     layers.append(("output", "decoder", "output", detail))
     return [Box(*layer, 1, row) for row, layer in enumerate(layers)]
+
+
+def attention_text(config: ModelConfig) -> str:
+    """A model's attention, in a few words."""
+    heads = config.attention_heads
+    return config.attention + f", {heads} heads" * (heads > 1)
 
 
 def _lstm(number: int, layers: int) -> str:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
-from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.config import DecodeConfig, search_text
 from s2s_jax.decoding.translation import Hypothesis
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError, spell_options
@@ -142,15 +142,14 @@ def _defaults(*fields: str) -> dict[str, object]:
 
 def described(config: DecodeConfig) -> str:
     """The settings in a few words."""
-    found = "greedy"
+    found = search_text(config)
     if config.sample:
         found = (
             f"drawing: temperature {config.temperature:g}, top-k {config.top_k}, "
             f"top-p {config.top_p:g}, seed {config.seed}"
         )
     elif config.beam > 1:
-        penalty = f"length penalty {config.length_penalty:g}"
-        found = f"beam {config.beam}, n-best {config.n_best}, {penalty}"
+        found += f", n-best {config.n_best}"
     return f"{found}, max-length {config.max_length}" if config.max_length else found
 
 

@@ -83,9 +83,7 @@ def test_a_finished_run_that_is_to_search_otherwise_is_judged_anew(request_for, 
     ]
     sources, _, answers = zip(*lines[:-1], strict=True)
     assert found(sources, beam=3, length_penalty=2.0) == list(answers)
-    assert (
-        "Beam search, 3 hypotheses, length penalty 2." in (tmp_path / "run/README.md").read_text()
-    )
+    assert "Search: beam 3, length penalty 2." in (tmp_path / "run/README.md").read_text()
     capsys.readouterr()
     carry_out(resumed, TrainingReport())
     assert "Nothing to do" in capsys.readouterr().out
