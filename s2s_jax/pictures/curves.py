@@ -113,17 +113,14 @@ def _draw_run(axes: Axes, panel: _Panel, run: Curves, colour: str) -> None:
     epochs = [epoch["epoch"] for epoch in run.history]
     keys = [key for key in (panel.validation, panel.training) if key in run.history[-1]]
     for key, style in zip(keys, ("-", "--"), strict=False):
-        values = [_value(panel, epoch.get(key)) for epoch in run.history]
+        figures = (epoch.get(key) for epoch in run.history)
+        # A gap where one was not finite.
+        values = [math.nan if figure is None else panel.convert(figure) for figure in figures]
         dot = "." if len(epochs) == 1 else ""  # A line of one point cannot be seen.
         axes.plot(epochs, values, style, color=colour, marker=dot)
         if style == "-" and panel is not _RATE:
             best = best_epoch(run.history)
             axes.plot(best, values[best - 1], "o", color=colour)
-
-
-def _value(panel: _Panel, value: float | None) -> float:
-    """A figure as it is drawn; a gap where it was not finite."""
-    return math.nan if value is None else panel.convert(value)
 
 
 def _finish(axes: Axes, title: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
-from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate
+from s2s_jax.evaluation.evaluation import decoded_lines, evaluate
 from s2s_jax.pictures.presentation import present
 from s2s_jax.runs.folder import TEST, VALIDATION, write_evaluation
 from s2s_jax.runs.history import best_epoch
@@ -53,7 +53,12 @@ def finish(job: Job, progress: TrainingProgress, report: TrainingReport) -> Tran
             if is_main():
                 write_lines(folder / file, decoded_lines(found[name].answers))
     if is_main():
-        write_evaluation(folder, _record(found))
+        values: dict[str, Any] = {"sentences": 0, "exact": 0}
+        if "validation" in found:
+            values = found["validation"].to_dict()
+        if "test" in found:
+            values["test"] = found["test"].to_dict()
+        write_evaluation(folder, values)
         present(folder, _facts(job, translator))
     judged = next(iter(found.values()), None)
     known = [answer.source for answer in judged.answers if answer.exact] if judged else []
@@ -79,16 +84,6 @@ def _facts(job: Job, translator: Translator) -> dict[str, str]:
         "parameters": f"{parameters:,}",
         "trained on": f"{device_text(job.mesh)}; {os.cpu_count()} CPU cores",
     }
-
-
-def _record(found: Mapping[str, Evaluation]) -> dict[str, Any]:
-    """The figures in plain values: those of the validation part, and the test's under its name."""
-    values: dict[str, Any] = {"sentences": 0, "exact": 0}
-    if "validation" in found:
-        values = found["validation"].to_dict()
-    if "test" in found:
-        values["test"] = found["test"].to_dict()
-    return values
 
 
 def _learnt(translator: Translator, pairs: Sequence[Pair]) -> list[str]:
