@@ -133,11 +133,8 @@ def _figures(folder: Path, search: SearchConfig, evaluation: Mapping[str, Any]) 
     if rows:
         titles = ("part", "sources", "exactly right", *_METRICS.values())
         yield from (*markdown_table(titles, rows), "")
-        yield from (
-            f"Search: {search_text(search)}. The figures of the validation part:",
-            "",
-            "```",
-        )
+        yield f"Search: {search_text(search)}. The figures of the validation part:"
+        yield from ("", "```")
         name = folder.resolve().name
         judging = ("--checkpoint", name, "--evaluate", f"{name}/{VALIDATION}")
         yield shlex.join(("python", "decode.py", *judging))

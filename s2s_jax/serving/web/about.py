@@ -58,15 +58,12 @@ def _facts(translator: Translator) -> list[tuple[str, str]]:
         for vocabulary in (run.source_vocabulary, run.target_vocabulary)
     ]
     parameters = sum(leaf.size for leaf in jax.tree.leaves(translator.params))
+    units, looks = config.model.latent_dim, attention_text(config.model)
     return [
         ("Run", translator.origin or "in memory"),
         ("Reads", sides[0]),
         ("Writes", f"{sides[1]}; at most {config.max_length} an answer"),
-        (
-            "Model",
-            f"{parameters:,} parameters, {config.model.latent_dim} units, "
-            f"attention {attention_text(config.model)}",
-        ),
+        ("Model", f"{parameters:,} parameters, {units} units, attention {looks}"),
     ]
 
 
