@@ -25,16 +25,10 @@ def judge(
     config: DecodeConfig,
     output: Path | None,
     as_json: bool,
-) -> int:
-    """Prints the figures of a run on the pairs of a file.
+) -> None:
+    """Prints the figures of a run on the pairs of a file, as lines or as one JSON object.
 
-    Args:
-      translator: of the run.
-      path: of the pairs; every target of a source is a reference.
-      reading: how they stand in it.
-      config: how to decode.
-      output: file for sources, references and answers; None for none.
-      as_json: print one JSON object.
+    Every target of a source is a reference. Sources, references and answers go to `output`.
 
     Raises:
       UserError: if the file cannot be read or has no pair.
@@ -53,4 +47,3 @@ def judge(
         print(json.dumps(evaluation.to_dict(), ensure_ascii=False))
     else:
         print("\n".join(evaluation_lines(evaluation)))
-    return 0

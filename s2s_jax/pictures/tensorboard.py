@@ -47,7 +47,7 @@ class TensorBoard:
             raise UserError(
                 "`tensorboard` needs tensorboardX; install it with: pip install tensorboardX"
             )
-        self._logs = folder / LOGS
+        self._folder, self._logs = folder, folder / LOGS
         self._epoch = 0
 
     def on_epoch(self, metrics: dict[str, Any]) -> None:
@@ -68,10 +68,10 @@ class TensorBoard:
 
     def on_end(self, translator: Translator) -> None:
         """Writes some answers, what they looked at, and the settings with what they led to."""
-        if not self._epoch or translator.folder is None:  # Nothing was trained.
+        if not self._epoch:  # Nothing was trained.
             return
-        rows = example_rows(translator.folder / VALIDATION)
-        chosen, figures = settings(translator), final_figures(translator.folder)
+        rows = example_rows(self._folder / VALIDATION)
+        chosen, figures = settings(translator), final_figures(self._folder)
 
         def write(writer: SummaryWriter) -> None:
             """Writes answers, pictures and settings."""

@@ -31,7 +31,7 @@ _HISTORY_LENGTH = 1000
 _NAMED = 5  # Symbols named where there are no colours.
 
 
-def converse(translator: Translator, config: DecodeConfig) -> int:
+def converse(translator: Translator, config: DecodeConfig) -> None:
     """Answers a person, one sentence at a time, until an empty line, :q or Ctrl-D."""
     console = Console(highlight=False, soft_wrap=True)
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -52,7 +52,6 @@ def converse(translator: Translator, config: DecodeConfig) -> int:
                 print(spell_options(str(error), ":"), file=sys.stderr)
             except KeyboardInterrupt:
                 print("cancelled", file=sys.stderr)
-    return 0
 
 
 def _typed() -> Iterator[str]:
