@@ -55,8 +55,7 @@ def decode_rows(
     """The answers to each row of source ids, best first; none for a row without ids.
 
     Args:
-      model: the model.
-      params: its parameters, as `parallel.replicate` leaves them.
+      model, params: the model; its parameters as `parallel.replicate` leaves them.
       rows: source ids.
       config: how to decode, and how many hypotheses at a time.
       limit: the most tokens in an answer.
@@ -140,12 +139,10 @@ def score_rows(
     """The log-probability of each token of each target, given its source and what is before it.
 
     Args:
-      model: the model.
-      params: its parameters, as `parallel.replicate` leaves them.
+      model, params, mesh: as for `decode_rows`.
       sources: ids.
       targets: ids, with their `<eos>` if that is to be counted.
       batch_size: the most pairs at a time.
-      mesh: the devices that share the batches; None for one device.
 
     Returns:
       Natural logarithms, for each token of each target.

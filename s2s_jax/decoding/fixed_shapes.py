@@ -54,15 +54,9 @@ def answer_batch(
 ) -> list[Answered]:
     """The answers to a batch of texts, on one device.
 
-    What is compiled depends on the model, `rows`, `length`, and on `beam`, `n_best` and the kind
-    of search alone. Answers end at the longest of training, or at 512 tokens.
-
-    Args:
-      translator: of the run.
-      sources: the texts, at most `rows`.
-      config: how to decode.
-      rows: of the padded batch.
-      length: of its sources.
+    What is compiled depends on the model, on `rows` and `length` of the padded batch, and on
+    `beam`, `n_best` and the kind of search alone. Answers end at the longest of training, or at 512
+    tokens.
     """
     model, params = translator.model, translator.params
     source, mask = pad([source.ids for source in sources], rows, length)

@@ -59,11 +59,7 @@ def evaluate(
 ) -> Evaluation:
     """Decodes each distinct source of `pairs` once and compares it with all its targets.
 
-    Args:
-      translator: of the run.
-      pairs: sources and references, at least one.
-      config: how to decode; only the best answer counts.
-      bar: shows how far it is.
+    Only the best answer counts. There is a pair at least; `bar` shows how far it is.
 
     Raises:
       UserError: if the record of what the run was trained on is damaged.
@@ -97,13 +93,9 @@ def answers_of(
     config: DecodeConfig,
     advance: Callable[[int], object] = lambda _: None,
 ) -> list[Answer]:
-    """The answer to each distinct source of `pairs`, with all its targets.
+    """The best answer to each distinct source of `pairs`, with all its targets.
 
-    Args:
-      translator: of the run.
-      pairs: sources and references.
-      config: how to decode; only the best answer counts.
-      advance: is told of every so many answers.
+    `advance` is told of every so many answers.
     """
     references: dict[str, list[str]] = {}
     tokenizer = translator.run.target_vocabulary.tokenizer

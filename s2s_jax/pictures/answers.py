@@ -44,11 +44,7 @@ class ExplainedAnswer(NamedTuple):
 
 
 def explain(translator: Translator, translation: Translation) -> ExplainedAnswer:
-    """What the model says of its best answer to a text.
-
-    Args:
-      translator: that answered.
-      translation: its answers, decoded with `scores`.
+    """What the model says of its best answer to a text, which was decoded with `scores`.
 
     Raises:
       UserError: for an answer without units, as to a source without a known symbol, and for one

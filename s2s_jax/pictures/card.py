@@ -35,9 +35,7 @@ def is_ours(path: Path) -> bool:
 def write_card(folder: Path, facts: Mapping[str, str]) -> None:
     """Writes the card of a finished run, unless somebody has made it their own.
 
-    Args:
-      folder: of the run.
-      facts: what the folder does not say, such as the device; a name and a text each.
+    `facts` are what the folder does not say, such as the device: a name and a text each.
 
     Raises:
       UserError: when the run cannot be read, or the card not be written.

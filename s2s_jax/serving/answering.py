@@ -26,8 +26,7 @@ def answerer(
     """What turns lines into lines of output; problems go into the JSON or to stderr.
 
     Args:
-      translator: of the run.
-      config: how to decode.
+      translator, config: what answers, and how.
       json: whether lines of output are JSON.
       score: score given targets instead of decoding.
       swap: whether these stand before their sources.

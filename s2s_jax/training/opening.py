@@ -37,11 +37,7 @@ def opening_rows(
 ) -> list[tuple[str, str]]:
     """The opening lines of a run, a name and a text each.
 
-    Args:
-      job: the run.
-      training: the batches of the training part.
-      progress: what was reached, if the run is resumed.
-      params: whose numbers are counted.
+    `progress` is what was reached, if the run is resumed.
     """
     config, prepared = job.run.config, job.prepared
     pairs = (len(prepared.training), len(prepared.validation))

@@ -19,10 +19,6 @@ def carry_out_runs(request: Request, runs: int) -> list[TrainedRun]:
     All hold out the same pairs, those of the first seed unless `split_seed` says otherwise, and so
     have the same symbols and compiled programs. The data are read once.
 
-    Args:
-      request: of the first; the others differ from it in seed and folder.
-      runs: how many, at least 1.
-
     Raises:
       UserError, TrainingInterrupted: as `carry_out` does.
     """

@@ -95,11 +95,6 @@ def carry_out(
 ) -> TrainedRun:
     """Trains, saves and evaluates, and keeps the logs that are asked for.
 
-    Args:
-      request: what to train, and where.
-      report: shows it.
-      callbacks: are told of each epoch.
-
     Raises:
       UserError: when the request cannot be fulfilled; what existed before is still there.
       TrainingInterrupted: when a signal ended training early.

@@ -45,11 +45,7 @@ class Start(NamedTuple):
 
 
 def read_start(folder: Path, step: str | int) -> Start:
-    """Reads the run to start from.
-
-    Args:
-      folder: a run folder.
-      step: "best", "latest" or a step's number.
+    """Reads the run to start from, at its step "best", "latest" or of a number.
 
     Raises:
       UserError: when the folder holds no run, or a damaged one.
@@ -120,11 +116,7 @@ def note_sources(
 ) -> None:
     """Writes down what a run is trained on, and what the one it started from was.
 
-    Args:
-      folder: of the run.
-      config: of the run.
-      start: the run it starts from; None when it is resumed, or starts from none.
-      sources: the sources of the training part.
+    `start` is None when the run is resumed, or starts from none.
     """
     if not config.started_from:
         write_training_sources(folder, sources)
@@ -143,12 +135,7 @@ def save_start(
 ) -> float | None:
     """Saves the first step of a run: the weights that it starts from.
 
-    Args:
-      folder: of the new run.
-      config: of the new run.
-      start: the run to start from.
-      validation: the validation part of the new data.
-      error_of: the error rate that counts before the loss, if any does.
+    `error_of` gives the error rate that counts before the loss, if any does.
 
     Returns:
       The validation loss before training in nats per target token; None without a validation part.

@@ -144,10 +144,8 @@ def fit(
     """Trains until `is_over` or `should_stop` says so.
 
     Args:
-      state: parameters and optimizer state to start from.
-      progress: how far they have come.
-      training: the pairs to learn.
-      validation: the pairs to judge by; may be empty.
+      state, progress: what to start from, and how far it has come.
+      training, validation: the pairs to learn, and those to judge by, which may be none.
       config: epochs, patience, and how often to save.
       save: called after every epoch, every `config.save_every` steps, and when training is
         stopped.
