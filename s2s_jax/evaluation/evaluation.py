@@ -23,23 +23,14 @@ _CHUNK = 4096  # Sentences between updates of the progress.
 
 
 class Evaluation(NamedTuple):
-    """All answers and their figures.
+    """All answers and their figures."""
 
-    Attributes:
-      answers: one for each distinct source.
-      figures: of all answers.
-      in_training: how many of the sources were trained on; None if the run has no record of them.
-      not_in_training: figures of the others, if some but not all sources were trained on.
-      sentences_per_second: decoded, without the time for compilation.
-      is_text: whether chrF and BLEU are made for such answers.
-    """
-
-    answers: list[Answer]
-    figures: Figures
-    in_training: int | None
-    not_in_training: Figures | None
-    sentences_per_second: float
-    is_text: bool = True
+    answers: list[Answer]  # One for each distinct source.
+    figures: Figures  # Of all answers.
+    in_training: int | None  # Sources that were trained on; None if the run has no record of them.
+    not_in_training: Figures | None  # Of the others, if some but not all were trained on.
+    sentences_per_second: float  # Decoded, without the time for compilation.
+    is_text: bool = True  # Whether chrF and BLEU are made for such answers.
 
     def to_dict(self) -> dict[str, Any]:
         """The figures in plain values, ready for JSON."""

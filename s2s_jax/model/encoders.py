@@ -24,14 +24,10 @@ class Encoder(nn.Module):
     With `bidirectional` each direction has half of `latent_dim` units, so that both together are
     as wide as the decoder. Layers above the first read the outputs of the one below and add them
     to their own (residual connections, He et al. 2016).
-
-    Attributes:
-      config: of the model.
-      dtype: of the matrix products; everything else is float32.
     """
 
     config: ModelConfig
-    dtype: DTypeLike = jnp.float32
+    dtype: DTypeLike = jnp.float32  # Of the matrix products; everything else is float32.
 
     def setup(self) -> None:
         config = self.config

@@ -28,17 +28,11 @@ Epoch = Mapping[str, Any]
 
 
 class Curves(NamedTuple):
-    """A run to draw.
+    """A run to draw."""
 
-    Attributes:
-      name: for the legend.
-      history: the metrics of each epoch.
-      evaluation: the figures of the finished run; empty before.
-    """
-
-    name: str
+    name: str  # For the legend.
     history: Sequence[Epoch]
-    evaluation: Mapping[str, Any] = {}
+    evaluation: Mapping[str, Any] = {}  # The figures of the finished run; empty before.
 
 
 class _Panel(NamedTuple):

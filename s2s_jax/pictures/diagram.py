@@ -13,39 +13,23 @@ from s2s_jax.model.seq2seq import param_shapes
 
 
 class Box(NamedTuple):
-    """A layer, or what goes in and out.
+    """A layer, or what goes in and out."""
 
-    Attributes:
-      key: the same in every view that shares the layer's weights.
-      part: "encoder", "decoder", or "" for what goes in and out.
-      title: its name.
-      detail: its sizes; may be empty.
-      column: 0 for the encoder and what it hands over, 1 for the decoder.
-      row: from the bottom up.
-    """
-
-    key: str
-    part: str
+    key: str  # The same in every view that shares the layer's weights.
+    part: str  # "encoder", "decoder", or "" for what goes in and out.
     title: str
-    detail: str
-    column: int
-    row: int
+    detail: str  # Its sizes; may be empty.
+    column: int  # 0 for the encoder and what it hands over, 1 for the decoder.
+    row: int  # From the bottom up.
 
 
 class View(NamedTuple):
-    """One of the three methods of the model.
-
-    Attributes:
-      name: of the method.
-      about: what it is for.
-      boxes: in the order of their rows.
-      arrows: from one box's key to another's, and what is handed over; may be empty.
-    """
+    """One of the three methods of the model."""
 
     name: str
-    about: str
-    boxes: list[Box]
-    arrows: list[tuple[str, str, str]]
+    about: str  # What it is for.
+    boxes: list[Box]  # In the order of their rows.
+    arrows: list[tuple[str, str, str]]  # From key to key, and what is handed over; may be empty.
 
 
 def three_views(config: ModelConfig) -> list[View]:

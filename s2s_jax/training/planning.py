@@ -38,25 +38,15 @@ _MAY_CHANGE |= {"licence"}
 
 
 class Job(NamedTuple):
-    """What the stages of a run share.
-
-    Attributes:
-      request: what was asked for.
-      folder: of the run.
-      saved: the run that is resumed; None for a new one.
-      start: the run whose weights a new one begins with, if there is one.
-      run: its configuration and vocabularies.
-      prepared: its data.
-      mesh: its devices; None for one alone.
-    """
+    """What the stages of a run share."""
 
     request: Request
     folder: Path
-    saved: Run | None
-    start: Start | None
+    saved: Run | None  # The run that is resumed; None for a new one.
+    start: Start | None  # The run whose weights a new one begins with, if there is one.
     run: Run
     prepared: Prepared
-    mesh: Mesh | None
+    mesh: Mesh | None  # None for one device.
 
 
 def choose_folder(request: Request) -> Path:

@@ -29,19 +29,12 @@ _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an impor
 
 
 class Start(NamedTuple):
-    """The run that another starts from.
+    """The run that another starts from."""
 
-    Attributes:
-      origin: its folder and step, for people.
-      run: its configuration and vocabularies.
-      params: its parameters.
-      sources: the hashes of what it was trained on; None if it does not say.
-    """
-
-    origin: str
+    origin: str  # Its folder and step, for people.
     run: Run
     params: PyTree
-    sources: np.ndarray | None
+    sources: np.ndarray | None  # The hashes of what it was trained on; None if it does not say.
 
 
 def read_start(folder: Path, step: str | int) -> Start:

@@ -122,37 +122,25 @@ def _dropout_keys(state: TrainingState, rows: int) -> jax.Array:
 
 
 class Steps(NamedTuple):
-    """The compiled steps of training, for batches that are divided over a mesh or are not.
+    """The compiled steps of training, for batches that are divided over a mesh or are not."""
 
-    Attributes:
-      keys: state, rows of a batch -> the keys that dropout draws with.
-      gradient: state, batch and keys, mean real target tokens of a batch -> gradient, sums.
-      update: state, gradient, sums, share of the learning rate -> state, sums. The old state is
-        gone.
-      evaluate: state, batch -> the sums of the batch, with the parameters that are judged.
-    """
-
-    keys: Callable[..., Any]
-    gradient: Callable[..., Any]
-    update: Callable[..., Any]
-    evaluate: Callable[..., Any]
+    keys: Callable[..., Any]  # State, number of rows -> the keys that dropout draws with.
+    gradient: Callable[..., Any]  # State, batch and keys, mean tokens of a batch -> gradient, sums.
+    update: Callable[..., Any]  # State, gradient, sums, share of the learning rate -> state, sums.
+    evaluate: Callable[..., Any]  # State, batch -> its sums, with the parameters that are judged.
 
     def train(
         self, state: TrainingState, batch: Batch, mean_tokens: Any, rate: Any = None
     ) -> tuple[TrainingState, Sums]:
-        """One optimizer step.
+        """One optimizer step: the next state, and the sums of the batch.
 
         Where the loss or the gradient is not finite, parameters and optimizer state stay as they
-        were and the sums are zero.
+        were and the sums are zero. The old state is gone.
 
         Args:
-          state: is gone afterwards.
-          batch: on the devices, as `place` puts it there.
+          state, batch: on the devices, as `place` puts a batch there.
           mean_tokens: real target tokens of a batch, in the mean.
           rate: the share of the learning rate; None for all of it.
-
-        Returns:
-          The next state, and the sums of the batch.
         """
         gradients, sums = self.gradient(state, self.rows(state, batch), mean_tokens)
         return self.update(state, gradients, sums, rate)
