@@ -48,13 +48,9 @@ def _commonest_share(answers: Sequence[Answer]) -> float:
 
 
 def remedies(config: RunConfig, epochs: int, best: int, pairs: int) -> str:
-    """What to try against a `weakness`.
+    """What to try against a `weakness` of a run of so many epochs on so many pairs.
 
-    Args:
-      config: of the run.
-      epochs: how many it has.
-      best: the number of the best of them, from 1.
-      pairs: how many it was trained on.
+    `best` is the number of its best epoch, from 1.
     """
     found = []
     if best >= epochs - max(1, epochs // 10):  # It was getting better until the end, or nearly.
@@ -70,10 +66,7 @@ def remedies(config: RunConfig, epochs: int, best: int, pairs: int) -> str:
 def other_recipe(config: RunConfig, pairs: int, evaluation: Evaluation | None = None) -> str:
     """What the recipe for translation offers after a run of the tutorial's; empty otherwise.
 
-    Args:
-      config: of the run.
-      pairs: how many it was trained on.
-      evaluation: of answers to what it was not trained on; half of them right are enough.
+    Half of the answers right, to what the run was not trained on, are enough.
     """
     if evaluation is not None and evaluation.figures.exact >= evaluation.figures.sentences / 2:
         return ""

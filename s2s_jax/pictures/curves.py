@@ -69,10 +69,8 @@ def draw_curves(runs: Sequence[Curves]) -> Figure:
     """Loss, errors and learning rate of some runs, side by side; the best epochs are marked.
 
     Losses are in nats per character, by which runs with different units compare, if all of the
-    runs say so. Errors are wrong answers where every run has measured them, otherwise units.
-
-    Args:
-      runs: each has an epoch at least.
+    runs say so. Errors are wrong answers where every run has measured them, otherwise units. Each
+    run has an epoch at least.
 
     Raises:
       UserError: where matplotlib is missing, or there are too many runs to tell apart.

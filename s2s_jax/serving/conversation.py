@@ -216,9 +216,7 @@ def _probabilities(hypothesis: Hypothesis) -> list[tuple[str, float]]:
 def coloured(hypothesis: Hypothesis, joiner: str = "") -> Text:
     """The answer, with the symbols that the model was not sure of in yellow and red.
 
-    Args:
-      hypothesis: the answer, scored or not.
-      joiner: what stands between symbols, see `Tokenizer`.
+    `joiner` is what stands between symbols, see `Tokenizer`. Unless scored, the answer is plain.
     """
     if not hypothesis.log_probs:
         return Text(hypothesis.text)
