@@ -65,9 +65,8 @@ def decode_rows(
     answers: list[list[HypothesisIds]] = [[] for _ in rows]
     capacity, devices = power_of_two(capacity or limit), 1 if mesh is None else mesh.size
     # Sorted by length, so that batches pad little and end together.
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
-    while order and len(rows[order[-1]]) == 0:
-        order.pop()
+    filled = [i for i, row in enumerate(rows) if len(row)]
+    order = sorted(filled, key=lambda i: len(rows[i]), reverse=True)
     while order:
         length = power_of_two(max(len(rows[order[0]]), _SHORTEST))
         room = devices * min(_MAX_WRITTEN // (config.beam * capacity), _MAX_TOKENS // length)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 
-from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
-from s2s_jax.evaluation.evaluation import decoded_lines, evaluate
+from s2s_jax.evaluation.evaluation import answers_of, decoded_lines, evaluate
 from s2s_jax.pictures.presentation import present
 from s2s_jax.runs.folder import TEST, VALIDATION, write_evaluation
 from s2s_jax.runs.history import best_epoch
@@ -62,7 +61,10 @@ def finish(job: Job, progress: TrainingProgress, report: TrainingReport) -> Tran
         present(folder, _facts(job, translator))
     judged = next(iter(found.values()), None)
     known = [answer.source for answer in judged.answers if answer.exact] if judged else []
-    known = known or _learnt(translator, prepared.training)
+    if not known:
+        shortest = heapq.nsmallest(_TRIED, prepared.training, key=lambda pair: len(pair.source))
+        answers = answers_of(translator, shortest, translator.searching())
+        known = [answer.source for answer in answers if answer.exact]
     pairs = len(prepared.training)
     problem = weakness(judged) if judged else forgetting(len(known), min(pairs, _TRIED))
     if problem:
@@ -84,15 +86,6 @@ def _facts(job: Job, translator: Translator) -> dict[str, str]:
         "parameters": f"{parameters:,}",
         "trained on": f"{device_text(job.mesh)}; {os.cpu_count()} CPU cores",
     }
-
-
-def _learnt(translator: Translator, pairs: Sequence[Pair]) -> list[str]:
-    """Of the shortest sources that were trained on those that are answered as they should be."""
-    pairs = heapq.nsmallest(_TRIED, pairs, key=lambda pair: len(pair.source))
-    found = translator.translate([pair.source for pair in pairs])
-    return [
-        pair.source for pair, answer in zip(pairs, found, strict=True) if answer.text == pair.target
-    ]
 
 
 def _shown(sources: Iterable[str]) -> list[str]:

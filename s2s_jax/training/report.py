@@ -156,11 +156,10 @@ class TrainingReport:
 
     def nothing_to_do(self, folder: Path, config: TrainConfig, progress: TrainingProgress) -> None:
         """Says why a finished run is not trained, and which command trains it longer."""
-        reason = f"has the {counted(progress.epoch, 'epoch')} asked for"
+        epochs = counted(progress.epoch, "epoch")
+        reason = f"has the {epochs} asked for"
         if progress.epoch > config.epochs:
-            reason = (
-                f"has {counted(progress.epoch, 'epoch')}, more than the {config.epochs:,} asked for"
-            )
+            reason = f"has {epochs}, more than the {config.epochs:,} asked for"
         if progress.epoch < config.epochs:
             reason = f"stopped {_early(config, progress)}"
         self.tell(f"Nothing to do: {folder} {reason}. To train it longer:")

@@ -54,43 +54,35 @@ def objective(
     return minimized / mean_tokens, token_sums(logits, batch.targets, batch.target_mask)
 
 
-def _gradients(
-    state: TrainingState, batch: Batch, mean_tokens: jax.Array, *keys: jax.Array
-) -> tuple[Any, Sums]:
-    """The gradient and the reported sums of these rows, summed over `state.parts`."""
-
-    def gradient(batch: Batch, *keys: jax.Array) -> tuple[Any, Sums]:
-        compute = jax.grad(objective, has_aux=True)
-        return compute(state.params, state.apply_fn, batch, mean_tokens, state.smoothing, *keys)
-
-    if state.parts == 1:
-        return gradient(batch, *keys)
-
-    def divided(x: jax.Array) -> jax.Array:
-        # Rows of padding, which have no weight, make the parts equal.
-        x = jnp.pad(x, ((0, -len(x) % state.parts), *[(0, 0)] * (x.ndim - 1)))
-        return x.reshape(state.parts, -1, *x.shape[1:])
-
-    parts = jax.tree.map(divided, (batch, *keys))
-    nothing = jax.tree.map(
-        lambda x: jnp.zeros(x.shape, x.dtype),
-        jax.eval_shape(gradient, *jax.tree.map(lambda x: x[0], parts)),
-    )
-    total, _ = jax.lax.scan(
-        lambda total, part: (jax.tree.map(jnp.add, total, gradient(*part)), None), nothing, parts
-    )
-    return total
-
-
 def _gradient_step(
     state: TrainingState,
     rows: tuple[Any, ...],
     mean_tokens: jax.Array,
     total: Callable[[Any], Any] = lambda sums: sums,
 ) -> tuple[Any, Sums]:
-    """Of a batch and, with dropout, the keys of its rows."""
-    batch, *keys = rows
-    return total(_gradients(state, batch, mean_tokens, *keys))
+    """Of a batch and, with dropout, the keys of its rows; summed over `state.parts`."""
+
+    def gradient(batch: Batch, *keys: jax.Array) -> tuple[Any, Sums]:
+        compute = jax.grad(objective, has_aux=True)
+        return compute(state.params, state.apply_fn, batch, mean_tokens, state.smoothing, *keys)
+
+    if state.parts == 1:
+        return total(gradient(*rows))
+
+    def divided(x: jax.Array) -> jax.Array:
+        # Rows of padding, which have no weight, make the parts equal.
+        x = jnp.pad(x, ((0, -len(x) % state.parts), *[(0, 0)] * (x.ndim - 1)))
+        return x.reshape(state.parts, -1, *x.shape[1:])
+
+    parts = jax.tree.map(divided, rows)
+    nothing = jax.tree.map(
+        lambda x: jnp.zeros(x.shape, x.dtype),
+        jax.eval_shape(gradient, *jax.tree.map(lambda x: x[0], parts)),
+    )
+    summed, _ = jax.lax.scan(
+        lambda summed, part: (jax.tree.map(jnp.add, summed, gradient(*part)), None), nothing, parts
+    )
+    return total(summed)
 
 
 def _update_step(
