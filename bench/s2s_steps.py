@@ -51,7 +51,7 @@ class Clock:
             self.tokens += progress.sums.tokens - self.before
         self.start(progress)
 
-    def save(self, state, progress, val_loss):
+    def save(self, state, progress):
         """Nothing is kept."""
 
     def should_stop(self):

@@ -17,7 +17,6 @@ from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.figures import Answer, Figures, figure_lines, figures_of
 from s2s_jax.evaluation.fingerprint import sources_of, trained_on
-from s2s_jax.runtime.progress_bar import progress_bar
 
 _CHUNK = 4096  # Sentences between updates of the progress.
 
@@ -46,7 +45,7 @@ def evaluate(
     translator: Translator,
     pairs: Sequence[Pair],
     config: DecodeConfig,
-    bar: Progress | None = None,
+    bar: Progress,
 ) -> Evaluation:
     """Decodes each distinct source of `pairs` once and compares it with all its targets.
 
@@ -58,7 +57,6 @@ def evaluate(
     training_sources = sources_of([folder for folder, _ in translator.origins])
     tokenizer = translator.run.target_vocabulary.tokenizer
     sources = list(dict.fromkeys(source for source, _ in pairs))
-    bar = bar or progress_bar(enabled=False)
     task = bar.add_task("evaluating", total=len(sources) + len(pairs))  # Decoded, then scored.
     config = dataclasses.replace(config, n_best=1, scores=False)
     translator.warm_up(sources[:_CHUNK], config)

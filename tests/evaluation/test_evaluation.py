@@ -14,6 +14,7 @@ from s2s_jax.decoding.translation import Hypothesis, Translation
 from s2s_jax.evaluation.evaluation import answers_of, decoded_lines, evaluate, evaluation_lines
 from s2s_jax.evaluation.figures import Answer, figures_of, sequence_error_rate
 from s2s_jax.evaluation.fingerprint import write_training_sources
+from s2s_jax.runtime.progress_bar import progress_bar
 
 PAIRS = [Pair("a", "A"), Pair("b", "xy"), Pair("a", "z"), Pair("b", "Bz"), Pair("c", "C!")]
 
@@ -44,7 +45,7 @@ def run(folder=None, trained_on=(), **options):
     translator = Shouting(origins=[(folder, 1)] if folder else [])
     if folder:
         write_training_sources(folder, trained_on)
-    return translator, evaluate(translator, PAIRS, DecodeConfig(**options))
+    return translator, evaluate(translator, PAIRS, DecodeConfig(**options), progress_bar())
 
 
 def test_each_source_is_decoded_once_and_every_target_is_a_reference():
@@ -74,15 +75,15 @@ def test_the_figures_are_those_of_the_answers():
 
 def test_references_count_as_an_answer_would_spell_them():
     pairs = [Pair("a b", "A  B"), Pair("c", "C")]
-    found = evaluate(Shouting("space"), pairs, DecodeConfig())
+    found = evaluate(Shouting("space"), pairs, DecodeConfig(), progress_bar())
     assert found.answers[0] == Answer("a b", ("A B",), "A B")
     assert (found.figures.exact, found.figures.cer) == (2, 0)
-    assert evaluate(Shouting("char"), pairs, DecodeConfig()).figures.exact == 1
+    assert evaluate(Shouting("char"), pairs, DecodeConfig(), progress_bar()).figures.exact == 1
 
 
 def test_errors_are_counted_in_the_symbols_of_the_target():
     pairs = [Pair("b ɔ̃ ʒ", "B ɔ ʒ U"), Pair("ʁ", "ʁ ʁ"), Pair("ʁ", "ʁ"), Pair("a", "A")]
-    found = evaluate(Shouting("space"), pairs, DecodeConfig())
+    found = evaluate(Shouting("space"), pairs, DecodeConfig(), progress_bar())
     # "B Ɔ̃ Ʒ" is 3 edits away from its 4 symbols; "ʁ", which has no capital, meets a reference.
     assert found.figures.symbol_error_rate == pytest.approx((3 + 0 + 0) / (4 + 1 + 1))
     assert found.figures.sequence_error_rate == pytest.approx(1 / 3)
@@ -92,7 +93,7 @@ def test_errors_are_counted_in_the_symbols_of_the_target():
 
 
 def test_symbols_are_no_text_for_chrf_and_bleu():
-    found = evaluate(Shouting("space"), PAIRS, DecodeConfig())
+    found = evaluate(Shouting("space"), PAIRS, DecodeConfig(), progress_bar())
     assert found.figures.chrf is None and found.figures.bleu is None
     assert not any("chrF" in line for line in evaluation_lines(found))
 
@@ -142,7 +143,7 @@ def test_chrf_and_bleu_carry_their_signatures_or_say_how_to_get_them(monkeypatch
 def test_japanese_without_mecab_says_how_to_get_it(monkeypatch):
     pytest.importorskip("sacrebleu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    found = evaluate(Shouting(), [Pair("a", "私は知りません。")], DecodeConfig())
+    found = evaluate(Shouting(), [Pair("a", "私は知りません。")], DecodeConfig(), progress_bar())
     assert "tok:char" in found.figures.bleu_signature
     assert "sacrebleu[ja]" in evaluation_lines(found)[-1]
 

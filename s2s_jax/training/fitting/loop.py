@@ -41,8 +41,8 @@ class NotFinite(Exception):
         self.step, self.rows = step, rows
 
 
-Save = Callable[[TrainingState, TrainingProgress, float | None], None]
-"""Keeps a state; the third argument is the validation loss at the end of an epoch."""
+Save = Callable[[TrainingState, TrainingProgress], None]
+"""Keeps a state, and how far it has come."""
 
 OnStep = Callable[[TrainingProgress], object]
 """Is told of each batch that is done; the device may be some batches ahead."""
@@ -102,7 +102,7 @@ def train_epoch(
                 diverged, leave = progress, 0
             on_step(progress)
         if diverged is not None:
-            save(state, progress, None)
+            save(state, progress)
             rows = batches.rows(diverged.epoch)[diverged.batch - 1]
             raise NotFinite(diverged.step, rows)
 
@@ -122,7 +122,7 @@ def train_epoch(
         due = save_every and (progress.step + len(in_flight)) % save_every == 0
         read(leave=0 if due else IN_FLIGHT - 1)
         if due:
-            save(state, progress, None)
+            save(state, progress)
     read()
     return state, progress, True
 
@@ -175,7 +175,7 @@ def fit(
                 on_step=on_step, should_stop=should_stop, mesh=mesh, steps=steps,
             )  # fmt: skip
             if not complete:
-                save(state, progress, None)
+                save(state, progress)
                 break
             sums = validation_sums(state, validation, mesh, steps) if validation else None
             per_token = training.characters_per_token(progress.epoch)
@@ -184,7 +184,7 @@ def fit(
             metrics = epoch_metrics(progress, sums, characters, error)
             metrics["learning_rate"] = config.learning_rate * share_at(progress.step - 1)
             progress = progress.after_epoch(metrics)
-            save(state, progress, metrics.get("val_loss"))
+            save(state, progress)
             for tell in on_epoch:
                 tell(dict(metrics))
             if should_stop():
