@@ -60,7 +60,7 @@ def _gradient_step(
     mean_tokens: jax.Array,
     total: Callable[[Any], Any] = lambda sums: sums,
 ) -> tuple[Any, Sums]:
-    """Of a batch and, with dropout, the keys of its rows; summed over `state.parts`."""
+    """The gradient and the reported sums of rows: a batch and, with dropout, their keys."""
 
     def gradient(batch: Batch, *keys: jax.Array) -> tuple[Any, Sums]:
         compute = jax.grad(objective, has_aux=True)
