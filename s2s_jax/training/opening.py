@@ -18,13 +18,7 @@ from s2s_jax.model.summary import summary
 from s2s_jax.runs.folder import holds_run, read_run
 from s2s_jax.runtime.files import shown
 from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.planning import (
-    Job,
-    choose_folder,
-    configure,
-    training_batches,
-    wanted_start,
-)
+from s2s_jax.training.planning import Job, choose_folder, configure, training_batches, wanted_start
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import Request
 

@@ -58,11 +58,7 @@ class TrainingState(TrainState):
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
     return _make_optimizer(
-        config.optimizer,
-        config.learning_rate,
-        config.weight_decay,
-        config.clip_norm,
-        config.freeze,
+        config.optimizer, config.learning_rate, config.weight_decay, config.clip_norm, config.freeze
     )
 
 
