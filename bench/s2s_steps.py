@@ -29,7 +29,7 @@ _BEHIND = 10  # Steps after a compilation that the device may have done during i
 
 
 class Clock:
-    """A training listener that adds up intervals without compilation, until they are enough."""
+    """Adds up intervals without compilation, until they are enough."""
 
     def __init__(self, seconds, limit):
         self.wanted, self.end = seconds, time.perf_counter() + limit
@@ -51,7 +51,7 @@ class Clock:
             self.tokens += progress.sums.tokens - self.before
         self.start(progress)
 
-    def save(self, state, progress, val_loss):
+    def save(self, state, progress):
         """Nothing is kept."""
 
     def should_stop(self):
@@ -93,7 +93,7 @@ def measure_training(prepared, units, batch_size, seconds):
             progress,
             batches,
             save=clock.save,
-            listeners=[clock],
+            on_step=clock.on_step,
             should_stop=clock.should_stop,
         )
         epoch += 1

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int32, PyTree, UInt32
 from s2s_jax.data.batching import pad
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.config import DecodeConfig
-from s2s_jax.decoding.programs import Draw, beam, greedy, sample, score
+from s2s_jax.decoding.programs import beam, greedy, sample, score
 from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import one_copy, run_rows
@@ -55,8 +55,7 @@ def decode_rows(
     """The answers to each row of source ids, best first; none for a row without ids.
 
     Args:
-      model: the model.
-      params: its parameters, as `parallel.replicate` leaves them.
+      model, params: the model; its parameters as `parallel.replicate` leaves them.
       rows: source ids.
       config: how to decode, and how many hypotheses at a time.
       limit: the most tokens in an answer.
@@ -66,9 +65,8 @@ def decode_rows(
     answers: list[list[HypothesisIds]] = [[] for _ in rows]
     capacity, devices = power_of_two(capacity or limit), 1 if mesh is None else mesh.size
     # Sorted by length, so that batches pad little and end together.
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
-    while order and len(rows[order[-1]]) == 0:
-        order.pop()
+    filled = [i for i, row in enumerate(rows) if len(row)]
+    order = sorted(filled, key=lambda i: len(rows[i]), reverse=True)
     while order:
         length = power_of_two(max(len(rows[order[0]]), _SHORTEST))
         room = devices * min(_MAX_WRITTEN // (config.beam * capacity), _MAX_TOKENS // length)
@@ -109,11 +107,10 @@ def decode_batch(
         ]
     if config.sample:
         top_k = min(config.top_k, model.config.target_vocab_size)
-        draw = Draw(float(config.temperature), top_k, float(config.top_p))
+        how = np.uint32(config.seed), float(config.temperature), top_k, float(config.top_p)
         static = (model, capacity, config.top_k > 0 or config.top_p < 1)
         numbered = (source, mask, row_hashes(source, mask))
-        shared = (limit, np.uint32(config.seed), draw)
-        tokens = run_rows(sample, static, params, numbered, shared, mesh)
+        tokens = run_rows(sample, static, params, numbered, (limit, *how), mesh)
     else:
         tokens = run_rows(greedy, (model, capacity), params, (source, mask), (limit,), mesh)
     return [[HypothesisIds(ids)] for ids in np.asarray(tokens)]
@@ -141,12 +138,10 @@ def score_rows(
     """The log-probability of each token of each target, given its source and what is before it.
 
     Args:
-      model: the model.
-      params: its parameters, as `parallel.replicate` leaves them.
+      model, params, mesh: as for `decode_rows`.
       sources: ids.
       targets: ids, with their `<eos>` if that is to be counted.
       batch_size: the most pairs at a time.
-      mesh: the devices that share the batches; None for one device.
 
     Returns:
       Natural logarithms, for each token of each target.

@@ -91,15 +91,10 @@ def beam_search(
         parent as hypotheses come and go.
       memory: what it looks up at every step, `[batch, ...]`; never copied for the hypotheses,
         since those of a source share its row (see `StepFn`).
-      first_tokens: what it reads first, usually `<bos>`.
       beam: slots for each source.
       n_best: how many hypotheses to return, at most `beam`.
       alpha: exponent of the length penalty, at least 0.
-      eos_id: the token that ends a hypothesis.
-      pad_id: fills the places after it.
-      max_length: tokens after which hypotheses are cut off; at most `capacity`, and traced.
-      capacity: the static length of the result.
-      ended: sources to leave alone from the start.
+      first_tokens, eos_id, pad_id, max_length, capacity, ended: as for `greedy_decode`.
     """
     limit = jnp.minimum(max_length, capacity)
 

@@ -73,6 +73,13 @@ class DecodeConfig(SearchConfig):
             )
 
 
+def search_text(search: SearchConfig) -> str:
+    """How answers are searched for, in a few words."""
+    if search.beam == 1:
+        return "greedy"
+    return f"beam {search.beam}, length penalty {search.length_penalty:g}"
+
+
 class DecodeOptions(TypedDict, total=False):
     """The options of `DecodeConfig` that a call of a `Translator` hands on."""
 

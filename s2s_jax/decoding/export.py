@@ -35,12 +35,8 @@ PROGRAM, MANIFEST = "decoder.bin", "manifest.json"
 def export(translator: Translator, path: Path, max_length: int = 0) -> None:
     """Writes `translator`'s greedy decoder to a file, whole or not at all.
 
-    JAX reads files written by the same version or one up to six months older.
-
-    Args:
-      translator: the parameters and the vocabularies.
-      path: the file.
-      max_length: the most tokens in an answer; 0 takes the longest of training.
+    JAX reads files written by the same version or one up to six months older. Answers have at most
+    `max_length` tokens; 0 takes the longest of training.
 
     Raises:
       UserError: if `flatbuffers` is not installed or the file cannot be written.
@@ -80,7 +76,6 @@ def export(translator: Translator, path: Path, max_length: int = 0) -> None:
 
 def _program(translator: Translator, max_length: int) -> bytes:
     """The serialized `(ids [batch, time], lengths [batch]) -> answers [batch, max_length]`."""
-
     params = jax.device_get(translator.params)  # The file is for one device.
 
     def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:

@@ -28,18 +28,11 @@ _MOST_LOGITS, _MOST_READ = 2**24, 2**14
 
 
 class Answered(NamedTuple):
-    """A text, the answers to it, and what the best of them rests on.
+    """A text, the answers to it, and what the best of them rests on."""
 
-    Attributes:
-      translation: its best answer has symbols and their log-probabilities.
-      scores: the log-probability of each answer, in nats.
-      alignment: the attention of the best answer; None for a model without attention and for a
-        text without a known symbol.
-    """
-
-    translation: Translation
-    scores: tuple[float, ...]
-    alignment: Alignment | None
+    translation: Translation  # Its best answer has symbols and their log-probabilities.
+    scores: tuple[float, ...]  # The log-probability of each answer, in nats.
+    alignment: Alignment | None  # Of the best answer; None without attention or a known symbol.
 
 
 def batch_sizes(translator: Translator, length: int) -> list[int]:
@@ -54,15 +47,9 @@ def answer_batch(
 ) -> list[Answered]:
     """The answers to a batch of texts, on one device.
 
-    What is compiled depends on the model, `rows`, `length`, and on `beam`, `n_best` and the kind
-    of search alone. Answers end at the longest of training, or at 512 tokens.
-
-    Args:
-      translator: of the run.
-      sources: the texts, at most `rows`.
-      config: how to decode.
-      rows: of the padded batch.
-      length: of its sources.
+    What is compiled depends on the model, on `rows` and `length` of the padded batch, and on
+    `beam`, `n_best` and the kind of search alone. Answers end at the longest of training, or at 512
+    tokens.
     """
     model, params = translator.model, translator.params
     source, mask = pad([source.ids for source in sources], rows, length)

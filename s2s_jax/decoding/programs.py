@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,23 +22,17 @@ from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
 
 
-class _Start(NamedTuple):
-    """What every way of decoding begins with."""
-
-    step_fn: StepFn[PyTree, PyTree]
-    carry: PyTree
-    memory: PyTree
-    first_tokens: jax.Array
-
-
 def _start(
     model: Seq2Seq | Ensemble,
     params: PyTree,
     source: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
     of_logits: Callable[[jax.Array], jax.Array] = lambda logits: logits,
-) -> _Start:
-    """The encoded sources, and a step that forbids what is never written."""
+) -> tuple[StepFn[PyTree, PyTree], PyTree, PyTree, jax.Array]:
+    """What every way of decoding begins with: step, carry, memory, and the first tokens.
+
+    The step forbids what is never written.
+    """
     # Nothing ever trained these as an answer, or the answer would be no text.
     never = [Vocabulary.pad_id, Vocabulary.bos_id]
     never += [Vocabulary.unk_id] * (not model.config.writes_unk)
@@ -52,7 +46,7 @@ def _start(
 
     carry, memory = model.bind({"params": params}).encode(source, mask)
     first_tokens = jnp.full(source.shape[0], Vocabulary.bos_id, jnp.int32)
-    return _Start(step_fn, carry, memory, first_tokens)
+    return step_fn, carry, memory, first_tokens
 
 
 def _limits(capacity: int, mask: Bool[Array, "batch time"], limit: Int[Array, ""] | int) -> Limits:
@@ -78,14 +72,6 @@ def greedy(
     return greedy_decode(*_start(model, params, source, mask), **_limits(capacity, mask, limit))
 
 
-class Draw(NamedTuple):
-    """How to draw, the same for every row: see `sample_decode`."""
-
-    temperature: Float[Array, ""] | float
-    top_k: Int[Array, ""] | int
-    top_p: Float[Array, ""] | float
-
-
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def sample(
     model: Seq2Seq | Ensemble,
@@ -97,14 +83,18 @@ def sample(
     numbers: UInt32[Array, " batch"],
     limit: Int[Array, ""] | int,
     seed: UInt32[Array, ""] | int,
-    draw: Draw,
+    temperature: Float[Array, ""] | float,
+    top_k: Int[Array, ""] | int,
+    top_p: Float[Array, ""] | float,
 ) -> Int[Array, "batch {capacity}"]:
     """As `greedy`, drawing: the noise of a row depends on `seed` and on its own number."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), numbers)
     return sample_decode(
         *_start(model, params, source, mask),
         keys,
-        **draw._asdict(),
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
         truncate=truncate,
         **_limits(capacity, mask, limit),
     )

@@ -24,13 +24,7 @@ class Source(NamedTuple):
 
 
 def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> list[Source]:
-    """The texts as a run's model reads them.
-
-    Args:
-      run: whose vocabulary and configuration apply.
-      texts: the texts.
-      strict: refuse symbols that training never saw.
-      first: the number of the first text, for messages.
+    """The texts as a run's model reads them; `first` is the number of the first, for messages.
 
     Raises:
       UserError: for a `str` in place of a sequence of them, and for what is no `str` in it; with
@@ -53,11 +47,7 @@ def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> li
 def sources_and_targets(
     pairs: Sequence[tuple[str, str]], first: int
 ) -> tuple[list[str], list[str]]:
-    """The sources, and the targets as they are scored.
-
-    Args:
-      pairs: of source and target.
-      first: the number of the first pair, for messages.
+    """The sources, and the targets as they are scored; `first` is the number of the first pair.
 
     Raises:
       UserError: for what is no pair of texts.

@@ -78,10 +78,7 @@ def read_answer(
 ) -> Hypothesis:
     """An answer as text.
 
-    Args:
-      vocabulary: of the targets.
-      answer: its ids.
-      log_probs: of each id, in nats, and of any padding; with them the hypothesis has its `tokens`.
+    With the log-probability of each id, in nats, and of any padding it has its `tokens`, too.
     """
     ids = answer.written
     tokens, details = (), ()

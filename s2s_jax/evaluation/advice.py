@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from s2s_jax.config import ModelConfig, RunConfig
 from s2s_jax.evaluation.evaluation import Evaluation
 from s2s_jax.evaluation.figures import Answer
-from s2s_jax.recipes import built_in, read_recipe
+from s2s_jax.recipes import read_recipe
 
 _ENOUGH = 10  # Answers that show what a model does.
 _POOR_CER, _POOR_CHRF = 0.8, 15
@@ -48,13 +48,9 @@ def _commonest_share(answers: Sequence[Answer]) -> float:
 
 
 def remedies(config: RunConfig, epochs: int, best: int, pairs: int) -> str:
-    """What to try against a `weakness`.
+    """What to try against a `weakness` of a run of so many epochs on so many pairs.
 
-    Args:
-      config: of the run.
-      epochs: how many it has.
-      best: the number of the best of them, from 1.
-      pairs: how many it was trained on.
+    `best` is the number of its best epoch, from 1.
     """
     found = []
     if best >= epochs - max(1, epochs // 10):  # It was getting better until the end, or nearly.
@@ -70,16 +66,13 @@ def remedies(config: RunConfig, epochs: int, best: int, pairs: int) -> str:
 def other_recipe(config: RunConfig, pairs: int, evaluation: Evaluation | None = None) -> str:
     """What the recipe for translation offers after a run of the tutorial's; empty otherwise.
 
-    Args:
-      config: of the run.
-      pairs: how many it was trained on.
-      evaluation: of answers to what it was not trained on; half of them right are enough.
+    Half of the answers right, to what the run was not trained on, are enough.
     """
     if evaluation is not None and evaluation.figures.exact >= evaluation.figures.sentences / 2:
         return ""
     sizes = (config.model.source_vocab_size, config.model.target_vocab_size)
     is_tutorial = config.model == ModelConfig(*sizes) and config.train.optimizer == "rmsprop"
-    if not is_tutorial or pairs < _MANY_PAIRS or "translator" not in built_in():
+    if not is_tutorial or pairs < _MANY_PAIRS:
         return ""
     offered = read_recipe("translator").description
     return f"Beyond the tutorial, try --recipe translator ({offered})."

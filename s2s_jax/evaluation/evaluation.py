@@ -9,37 +9,27 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt64
+from jaxtyping import Float
 from rich.progress import Progress
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.figures import Answer, Figures, figure_lines, figures_of
-from s2s_jax.evaluation.fingerprint import trained_on
-from s2s_jax.runtime.progress_bar import progress_bar
+from s2s_jax.evaluation.fingerprint import sources_of, trained_on
 
 _CHUNK = 4096  # Sentences between updates of the progress.
 
 
 class Evaluation(NamedTuple):
-    """All answers and their figures.
+    """All answers and their figures."""
 
-    Attributes:
-      answers: one for each distinct source.
-      figures: of all answers.
-      in_training: how many of the sources were trained on; None if the run has no record of them.
-      not_in_training: figures of the others, if some but not all sources were trained on.
-      sentences_per_second: decoded, without the time for compilation.
-      is_text: whether chrF and BLEU are made for such answers.
-    """
-
-    answers: list[Answer]
-    figures: Figures
-    in_training: int | None
-    not_in_training: Figures | None
-    sentences_per_second: float
-    is_text: bool = True
+    answers: list[Answer]  # One for each distinct source.
+    figures: Figures  # Of all answers.
+    in_training: int | None  # Sources that were trained on; None if the run has no record of them.
+    not_in_training: Figures | None  # Of the others, if some but not all were trained on.
+    sentences_per_second: float  # Decoded, without the time for compilation.
+    is_text: bool = True  # Whether chrF and BLEU are made for such answers.
 
     def to_dict(self) -> dict[str, Any]:
         """The figures in plain values, ready for JSON."""
@@ -55,21 +45,18 @@ def evaluate(
     translator: Translator,
     pairs: Sequence[Pair],
     config: DecodeConfig,
-    training_sources: UInt64[np.ndarray, " sources"] | None,
-    bar: Progress | None = None,
+    bar: Progress,
 ) -> Evaluation:
     """Decodes each distinct source of `pairs` once and compares it with all its targets.
 
-    Args:
-      translator: of the run.
-      pairs: sources and references, at least one.
-      config: how to decode; only the best answer counts.
-      training_sources: from `fingerprint.read_training_sources`.
-      bar: shows how far it is.
+    Only the best answer counts. There is a pair at least; `bar` shows how far it is.
+
+    Raises:
+      UserError: if the record of what the run was trained on is damaged.
     """
+    training_sources = sources_of([folder for folder, _ in translator.origins])
     tokenizer = translator.run.target_vocabulary.tokenizer
     sources = list(dict.fromkeys(source for source, _ in pairs))
-    bar = bar or progress_bar(enabled=False)
     task = bar.add_task("evaluating", total=len(sources) + len(pairs))  # Decoded, then scored.
     config = dataclasses.replace(config, n_best=1, scores=False)
     translator.warm_up(sources[:_CHUNK], config)
@@ -95,13 +82,9 @@ def answers_of(
     config: DecodeConfig,
     advance: Callable[[int], object] = lambda _: None,
 ) -> list[Answer]:
-    """The answer to each distinct source of `pairs`, with all its targets.
+    """The best answer to each distinct source of `pairs`, with all its targets.
 
-    Args:
-      translator: of the run.
-      pairs: sources and references.
-      config: how to decode; only the best answer counts.
-      advance: is told of every so many answers.
+    `advance` is told of every so many answers.
     """
     references: dict[str, list[str]] = {}
     tokenizer = translator.run.target_vocabulary.tokenizer

@@ -30,48 +30,32 @@ class Answer(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """The figures of some answers.
+    """The figures of some answers."""
 
-    Attributes:
-      sentences: distinct sources.
-      references: pairs; all targets of a source are its references.
-      exact: answers that equal one of their references, character for character.
-      sequence_error_rate: the share of the other answers, 0 to 1; what is called the word error
-        rate where a source is a word, as in pronunciation.
-      symbol_error_rate: the edit distances to the closest references over their lengths, in symbols
-        of the target, and `unit` what these are called, in the plural.
-      cer: character error rate: likewise, in characters.
-      chrf: of sacrebleu, 0 to 100, and `chrf_signature` how it was computed; None without
-        sacrebleu, and where answers are symbols that white space divides rather than text.
-      bleu: likewise.
-      loss: nats per reference token, `<eos>` included, as in training.
-      perplexity: e to the power of the loss.
-    """
-
-    sentences: int
-    references: int
-    exact: int
+    sentences: int  # Distinct sources.
+    references: int  # Pairs; all targets of a source are its references.
+    exact: int  # Answers that equal one of their references, character for character.
+    # The share of the others, 0 to 1: the word error rate where sources are words.
     sequence_error_rate: float
+    # The edit distances to the closest references over their lengths, in symbols of the target.
     symbol_error_rate: float
-    unit: str
-    cer: float
+    unit: str  # What these symbols are called, in the plural.
+    cer: float  # Character error rate: likewise, in characters.
+    # Of sacrebleu, 0 to 100, and how it was computed; None without it, and for what is no text.
     chrf: float | None
     chrf_signature: str | None
-    bleu: float | None
+    bleu: float | None  # Likewise.
     bleu_signature: str | None
-    loss: float
-    perplexity: float
+    loss: float  # Nats per reference token, `<eos>` included, as in training.
+    perplexity: float  # e to the power of the loss.
 
 
 def figures_of(
     answers: Sequence[Answer], losses: Float[np.ndarray, "answers 2"], tokenizer: Tokenizer
 ) -> Figures:
-    """The figures of some answers.
+    """The figures of some answers, at least one.
 
-    Args:
-      answers: at least one.
-      losses: of each answer's references in nats, and their number of tokens.
-      tokenizer: of the targets.
+    `losses` are those of each answer's references in nats, and their number of tokens.
     """
     divide, metrics = tokenizer.divide, {}
     if tokenizer.is_text:

@@ -35,10 +35,7 @@ def write_training_sources(
 ) -> None:
     """Writes the file of a run folder, or replaces it, as a whole or not at all.
 
-    Args:
-      folder: of the run.
-      sources: that it is trained on.
-      earlier: from `read_training_sources` of the run that it started from, if any.
+    `earlier` is from `read_training_sources` of the run that this one started from, if any.
     """
     found = hashes(sources)
     found = found if earlier is None else np.concatenate((found, earlier))

@@ -13,7 +13,6 @@ from s2s_jax.data.reading.layout import AS_WRITTEN
 from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.evaluation import decoded_lines, evaluate, evaluation_lines
-from s2s_jax.evaluation.fingerprint import sources_of
 from s2s_jax.runs.folder import holds_run
 from s2s_jax.runtime.files import write_lines
 from s2s_jax.runtime.progress_bar import progress_bar
@@ -26,16 +25,10 @@ def judge(
     config: DecodeConfig,
     output: Path | None,
     as_json: bool,
-) -> int:
-    """Prints the figures of a run on the pairs of a file.
+) -> None:
+    """Prints the figures of a run on the pairs of a file, as lines or as one JSON object.
 
-    Args:
-      translator: of the run.
-      path: of the pairs; every target of a source is a reference.
-      reading: how they stand in it.
-      config: how to decode.
-      output: file for sources, references and answers; None for none.
-      as_json: print one JSON object.
+    Every target of a source is a reference. Sources, references and answers go to `output`.
 
     Raises:
       UserError: if the file cannot be read or has no pair.
@@ -46,13 +39,11 @@ def judge(
     corpus = read_pairs(path, reading)
     for text in corpus.skipped_texts():
         print(f"skipped: {text}", file=sys.stderr)
-    training_sources = sources_of([folder for folder, _ in translator.origins])
     with progress_bar() as bar:
-        evaluation = evaluate(translator, corpus.pairs, config, training_sources, bar)
+        evaluation = evaluate(translator, corpus.pairs, config, bar)
     if output is not None:
         write_lines(output, decoded_lines(evaluation.answers))
     if as_json:
         print(json.dumps(evaluation.to_dict(), ensure_ascii=False))
     else:
         print("\n".join(evaluation_lines(evaluation)))
-    return 0

@@ -32,17 +32,11 @@ _NEVER = -1e9  # The exponential of it is 0, and a row without any real position
 
 
 class Source(NamedTuple):
-    """What attention reads of encoded sources.
+    """What attention reads of encoded sources."""
 
-    Attributes:
-      keys: W_a s of every position.
-      values: s of every position.
-      mask: true on real positions.
-    """
-
-    keys: Float[Array, "sources source_time units"]
-    values: Float[Array, "sources source_time found"]
-    mask: Bool[Array, "sources source_time"]
+    keys: Float[Array, "sources source_time units"]  # W_a s of every position.
+    values: Float[Array, "sources source_time found"]  # s of every position.
+    mask: Bool[Array, "sources source_time"]  # True on real positions.
 
 
 Memory = Source | tuple[()]
@@ -54,16 +48,11 @@ class LuongAttention(nn.Module):
 
     The weights of each query, the mean of all heads, are sown as the intermediate `weights`,
     `[sources, queries, source_time]`.
-
-    Attributes:
-      heads: into how many parts queries, keys and values are divided.
-      features: of the attentional vectors; None leaves them [c_t; h_t].
-      dtype: of the matrix products; everything else is float32.
     """
 
-    heads: int
-    features: int | None
-    dtype: DTypeLike = jnp.float32
+    heads: int  # Into how many parts queries, keys and values are divided.
+    features: int | None  # Of the attentional vectors; None leaves them [c_t; h_t].
+    dtype: DTypeLike = jnp.float32  # Of the matrix products; everything else is float32.
 
     def setup(self) -> None:
         if self.features is not None:

@@ -20,14 +20,10 @@ class Decoder(nn.Module):
     The first LSTM depends on the tokens alone. Attention stands on top of it, and the LSTMs above
     read the attentional vectors and add them to their outputs (residual connections). With
     `residual` false, as in models from Keras, attention stands on top of them all.
-
-    Attributes:
-      config: of the model.
-      dtype: of the matrix products; everything else is float32.
     """
 
     config: ModelConfig
-    dtype: DTypeLike = jnp.float32
+    dtype: DTypeLike = jnp.float32  # Of the matrix products; everything else is float32.
 
     def setup(self) -> None:
         config, dtype = self.config, self.dtype

@@ -24,14 +24,10 @@ class Encoder(nn.Module):
     With `bidirectional` each direction has half of `latent_dim` units, so that both together are
     as wide as the decoder. Layers above the first read the outputs of the one below and add them
     to their own (residual connections, He et al. 2016).
-
-    Attributes:
-      config: of the model.
-      dtype: of the matrix products; everything else is float32.
     """
 
     config: ModelConfig
-    dtype: DTypeLike = jnp.float32
+    dtype: DTypeLike = jnp.float32  # Of the matrix products; everything else is float32.
 
     def setup(self) -> None:
         config = self.config
@@ -73,8 +69,14 @@ class Encoder(nn.Module):
         for a row without tokens.
         """
         config, real, tokens = self.config, mask.T, tokens.T
-        vectors = self.inputs.embed(tokens, dropout_keys) if config.embedding_dim else None
-        gates = self._token_gates(tokens, vectors, dropout_keys)
+        vectors = None
+        if config.embedding_dim:
+            vectors = self.inputs.embed(tokens, dropout_keys)
+            gates = [self.inputs.project(vectors)]
+            gates += [self.backward_inputs(vectors)] if config.bidirectional else []
+        else:
+            gates = [self.inputs(tokens, dropout_keys)]
+            gates += [self.backward_tokens(tokens, dropout_keys)] if config.bidirectional else []
         cells = [self.cell, self.backward_cell] if config.bidirectional else [self.cell]
         outputs, carry = _read(cells, gates, real)
         ends = [carry]
@@ -93,18 +95,6 @@ class Encoder(nn.Module):
         found = [outputs, vectors] if config.attend_embeddings else [outputs]
         values = jnp.concatenate(found, axis=-1).swapaxes(0, 1)
         return carries, Source(self.keys(values), values, mask)
-
-    def _token_gates(
-        self, tokens: Int[Array, "time batch"], vectors: Float[Array, "time batch x"] | None,
-        keys: RowKeys | None,
-    ) -> list[Float[Array, "time batch gates"]]:  # fmt: skip
-        """The gate inputs of the first layer, for each direction, from embeddings if there are."""
-        both = self.config.bidirectional
-        if vectors is None:
-            return [self.inputs(tokens, keys)] + (
-                [self.backward_tokens(tokens, keys)] if both else []
-            )
-        return [self.inputs.project(vectors)] + ([self.backward_inputs(vectors)] if both else [])
 
     def _bridged(self, ends: list[Carry]) -> tuple[Carry, ...]:
         """What the encoder's layers ended with -> what the decoder's layers begin with."""

@@ -20,12 +20,9 @@ class Ensemble(nn.Module):
     geometric mean of theirs, normalized: the product of experts of equal weights (Hinton 2002),
     which no member that is sure that a symbol is wrong lets pass. (The mean of probabilities lets a
     single sure member decide.) Carry and memory are tuples of the members' own.
-
-    Attributes:
-      configs: of the members, with vocabularies of the same sizes.
     """
 
-    configs: tuple[ModelConfig, ...]
+    configs: tuple[ModelConfig, ...]  # Of the members, with vocabularies of the same sizes.
 
     def setup(self) -> None:
         self.members = [Seq2Seq(config) for config in self.configs]

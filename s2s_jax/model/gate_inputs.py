@@ -19,24 +19,15 @@ class GateInputs(nn.Module):
 
     With `embedding_dim` 0 the tokens are one-hot vectors, and a one-hot vector times W is a row
     of W: the row is looked up, and no one-hot array is ever built.
-
-    Attributes:
-      vocab_size: number of ids.
-      features: units of the LSTM.
-      embedding_dim: size of the token embeddings; 0 for one-hot vectors.
-      dtype: of the matrix products; everything else is float32.
-      dropout: share of the inputs that is dropped in training.
-      token_dropout: share of the embeddings that are dropped whole (Gal & Ghahramani 2016).
-      zero_id: the id whose one-hot vector is all zeros, if there is one.
     """
 
     vocab_size: int
-    features: int
-    embedding_dim: int = 0
-    dtype: DTypeLike = jnp.float32
-    dropout: float = 0.0
-    token_dropout: float = 0.0
-    zero_id: int | None = None
+    features: int  # Units of the LSTM.
+    embedding_dim: int = 0  # Of the token embeddings; 0 for one-hot vectors.
+    dtype: DTypeLike = jnp.float32  # Of the matrix products; everything else is float32.
+    dropout: float = 0.0  # Share of the inputs that is dropped in training.
+    token_dropout: float = 0.0  # Share of the embeddings dropped whole (Gal & Ghahramani 2016).
+    zero_id: int | None = None  # The id whose one-hot vector is all zeros, if there is one.
 
     def setup(self) -> None:
         rows = self.embedding_dim or self.vocab_size

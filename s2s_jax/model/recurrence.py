@@ -35,10 +35,7 @@ Carries = tuple[Float[Array, "time batch features"], Float[Array, "time batch fe
 
 
 def product(
-    equation: str,
-    x: Float[Array, "*x"],
-    y: Float[Array, "*y"],
-    dtype: DTypeLike = jnp.float32,
+    equation: str, x: Float[Array, "*x"], y: Float[Array, "*y"], dtype: DTypeLike = jnp.float32
 ) -> Float[Array, "*product"]:
     """`jnp.einsum` of two arrays rounded to `dtype`; summed, and returned, in float32.
 
@@ -149,13 +146,8 @@ class _Derivatives(NamedTuple):
     dh_dc: Float[Array, "time batch features"]  # d h_t / d c_t
 
 
-class _Saved(NamedTuple):
-    """What the backward pass needs of the forward pass."""
-
-    kernel: Float[Array, "features 4*features"]
-    start: Carry
-    carries: Carries
-    derivatives: _Derivatives
+_Saved = tuple[Float[Array, "features 4*features"], Carry, Carries, _Derivatives]
+"""What the backward pass needs of the forward pass: kernel, first carry, carries, derivatives."""
 
 
 def _unroll_saving(
@@ -182,7 +174,7 @@ def _unroll_saving(
         return new, (new, _Derivatives(jnp.concatenate(dz, axis=-1), f, dh_dc))
 
     _, (carries, derivatives) = _scan(body, cell, carry, inputs)
-    return carries, _Saved(cell.recurrent_kernel, carry, carries, derivatives)
+    return carries, (cell.recurrent_kernel, carry, carries, derivatives)
 
 
 def _unroll_backward(
@@ -193,6 +185,7 @@ def _unroll_backward(
     Only the cotangents of the gates need the scan. The gradient of the recurrent kernel is then
     one matrix product over all steps instead of one per step.
     """
+    kernel, start, carries, derivatives = saved
 
     def body(
         carry: Carry, step: tuple[Carry, _Derivatives]
@@ -202,12 +195,11 @@ def _unroll_backward(
         dh = dh + dh_out
         dc = dc + dc_out + dh * dh_dc
         dz = jnp.concatenate([dc, dc, dc, dh], axis=-1) * dz
-        return (dc * dc_dc, product("bg,hg->bh", dz, saved.kernel, dtype)), dz
+        return (dc * dc_dc, product("bg,hg->bh", dz, kernel, dtype)), dz
 
-    zeros = jax.tree.map(jnp.zeros_like, saved.start)
-    steps = (cotangents, saved.derivatives)
-    d_carry, d_inputs = jax.lax.scan(body, zeros, steps, reverse=True)
-    previous_hs = jnp.concatenate([saved.start[1][None], saved.carries[1][:-1]])
+    zeros = jax.tree.map(jnp.zeros_like, start)
+    d_carry, d_inputs = jax.lax.scan(body, zeros, (cotangents, derivatives), reverse=True)
+    previous_hs = jnp.concatenate([start[1][None], carries[1][:-1]])
     d_kernel = product("tbh,tbg->hg", previous_hs, d_inputs, dtype)
     return {"params": {"recurrent_kernel": d_kernel}}, d_carry, d_inputs
 

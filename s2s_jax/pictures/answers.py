@@ -23,32 +23,18 @@ _LONGEST_LABEL = 24
 
 
 class ExplainedAnswer(NamedTuple):
-    """An answer and what the model says of each of its units.
+    """An answer and what the model says of each of its units."""
 
-    Attributes:
-      text: the source.
-      source: its units, as the model read them.
-      target: the units of the answer, with `<eos>` unless it was cut off.
-      probabilities: of each unit of the answer, given the source and the units before.
-      weights: attention of each unit of the answer to each of the source; each row adds up to 1.
-        None for a model without attention.
-      joiner: what stands between the units of the answer, see `Tokenizer`.
-    """
-
-    text: str
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    weights: Float[np.ndarray, "target source"] | None
-    joiner: str = ""
+    text: str  # The source.
+    source: tuple[str, ...]  # Its units, as the model read them.
+    target: tuple[str, ...]  # The units of the answer, with `<eos>` unless it was cut off.
+    probabilities: tuple[float, ...]  # Of each of these, given the source and those before.
+    weights: Float[np.ndarray, "target source"] | None  # As in `Alignment`; None without attention.
+    joiner: str = ""  # What stands between the units of the answer, see `Tokenizer`.
 
 
 def explain(translator: Translator, translation: Translation) -> ExplainedAnswer:
-    """What the model says of its best answer to a text.
-
-    Args:
-      translator: that answered.
-      translation: its answers, decoded with `scores`.
+    """What the model says of its best answer to a text, which was decoded with `scores`.
 
     Raises:
       UserError: for an answer without units, as to a source without a known symbol, and for one

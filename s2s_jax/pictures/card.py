@@ -11,6 +11,7 @@ from typing import Any
 
 from s2s_jax import __version__
 from s2s_jax.config import EMBEDDED, RunConfig, SearchConfig, files
+from s2s_jax.decoding.config import search_text
 from s2s_jax.pictures import CARD, CURVES
 from s2s_jax.runs.folder import VALIDATION, Run, read_run
 from s2s_jax.runs.history import best_epoch, read_evaluation, read_history
@@ -34,9 +35,7 @@ def is_ours(path: Path) -> bool:
 def write_card(folder: Path, facts: Mapping[str, str]) -> None:
     """Writes the card of a finished run, unless somebody has made it their own.
 
-    Args:
-      folder: of the run.
-      facts: what the folder does not say, such as the device; a name and a text each.
+    `facts` are what the folder does not say, such as the device: a name and a text each.
 
     Raises:
       UserError: when the run cannot be read, or the card not be written.
@@ -120,13 +119,6 @@ def _settings(config: RunConfig) -> list[tuple[str, str]]:
     return found
 
 
-def _search(config: SearchConfig) -> str:
-    """How the answers that were judged were searched for, as a sentence."""
-    if config.beam == 1:
-        return "Greedy search."
-    return f"Beam search, {config.beam} hypotheses, length penalty {config.length_penalty:g}."
-
-
 def _figures(folder: Path, search: SearchConfig, evaluation: Mapping[str, Any]) -> Iterator[str]:
     history = read_history(folder)
     yield from ("## Figures", "")
@@ -138,11 +130,8 @@ def _figures(folder: Path, search: SearchConfig, evaluation: Mapping[str, Any]) 
     rows = [_figure_row(name, part) for name, part in parts.items() if part.get("sentences")]
     if rows:
         titles = ("part", "sources", "exactly right", *_METRICS.values())
-        yield from (
-            *markdown_table(titles, rows),
-            "",
-            f"{_search(search)} The figures of the validation part:",
-        )
+        yield from (*markdown_table(titles, rows), "")
+        yield f"Search: {search_text(search)}. The figures of the validation part:"
         yield from ("", "```")
         name = folder.resolve().name
         judging = ("--checkpoint", name, "--evaluate", f"{name}/{VALIDATION}")

@@ -28,17 +28,11 @@ Epoch = Mapping[str, Any]
 
 
 class Curves(NamedTuple):
-    """A run to draw.
+    """A run to draw."""
 
-    Attributes:
-      name: for the legend.
-      history: the metrics of each epoch.
-      evaluation: the figures of the finished run; empty before.
-    """
-
-    name: str
+    name: str  # For the legend.
     history: Sequence[Epoch]
-    evaluation: Mapping[str, Any] = {}
+    evaluation: Mapping[str, Any] = {}  # The figures of the finished run; empty before.
 
 
 class _Panel(NamedTuple):
@@ -75,10 +69,8 @@ def draw_curves(runs: Sequence[Curves]) -> Figure:
     """Loss, errors and learning rate of some runs, side by side; the best epochs are marked.
 
     Losses are in nats per character, by which runs with different units compare, if all of the
-    runs say so. Errors are wrong answers where every run has measured them, otherwise units.
-
-    Args:
-      runs: each has an epoch at least.
+    runs say so. Errors are wrong answers where every run has measured them, otherwise units. Each
+    run has an epoch at least.
 
     Raises:
       UserError: where matplotlib is missing, or there are too many runs to tell apart.
@@ -113,17 +105,14 @@ def _draw_run(axes: Axes, panel: _Panel, run: Curves, colour: str) -> None:
     epochs = [epoch["epoch"] for epoch in run.history]
     keys = [key for key in (panel.validation, panel.training) if key in run.history[-1]]
     for key, style in zip(keys, ("-", "--"), strict=False):
-        values = [_value(panel, epoch.get(key)) for epoch in run.history]
+        figures = (epoch.get(key) for epoch in run.history)
+        # A gap where one was not finite.
+        values = [math.nan if figure is None else panel.convert(figure) for figure in figures]
         dot = "." if len(epochs) == 1 else ""  # A line of one point cannot be seen.
         axes.plot(epochs, values, style, color=colour, marker=dot)
         if style == "-" and panel is not _RATE:
             best = best_epoch(run.history)
             axes.plot(best, values[best - 1], "o", color=colour)
-
-
-def _value(panel: _Panel, value: float | None) -> float:
-    """A figure as it is drawn; a gap where it was not finite."""
-    return math.nan if value is None else panel.convert(value)
 
 
 def _finish(axes: Axes, title: str) -> None:

@@ -13,39 +13,23 @@ from s2s_jax.model.seq2seq import param_shapes
 
 
 class Box(NamedTuple):
-    """A layer, or what goes in and out.
+    """A layer, or what goes in and out."""
 
-    Attributes:
-      key: the same in every view that shares the layer's weights.
-      part: "encoder", "decoder", or "" for what goes in and out.
-      title: its name.
-      detail: its sizes; may be empty.
-      column: 0 for the encoder and what it hands over, 1 for the decoder.
-      row: from the bottom up.
-    """
-
-    key: str
-    part: str
+    key: str  # The same in every view that shares the layer's weights.
+    part: str  # "encoder", "decoder", or "" for what goes in and out.
     title: str
-    detail: str
-    column: int
-    row: int
+    detail: str  # Its sizes; may be empty.
+    column: int  # 0 for the encoder and what it hands over, 1 for the decoder.
+    row: int  # From the bottom up.
 
 
 class View(NamedTuple):
-    """One of the three methods of the model.
-
-    Attributes:
-      name: of the method.
-      about: what it is for.
-      boxes: in the order of their rows.
-      arrows: from one box's key to another's, and what is handed over; may be empty.
-    """
+    """One of the three methods of the model."""
 
     name: str
-    about: str
-    boxes: list[Box]
-    arrows: list[tuple[str, str, str]]
+    about: str  # What it is for.
+    boxes: list[Box]  # In the order of their rows.
+    arrows: list[tuple[str, str, str]]  # From key to key, and what is handed over; may be empty.
 
 
 def three_views(config: ModelConfig) -> list[View]:
@@ -116,9 +100,7 @@ def _decoder(config: ModelConfig) -> list[Box]:
     for number in range(1, config.decoder_layers + 1):
         layers.append((f"write_{number}", "decoder", _lstm(number, config.decoder_layers), units))
         if number == 1 and config.attention != "none":
-            heads = config.attention_heads
-            detail = config.attention + f", {heads} heads" * (heads > 1)
-            layers.append(("attention", "decoder", "attention", detail))
+            layers.append(("attention", "decoder", "attention", attention_text(config)))
     if config.tie_embeddings and (config.attention == "none" or config.decoder_layers > 1):
         layers.append(("readout", "decoder", "linear", f"{config.latent_dim} to {width}"))
     detail = f"{vocab:,} symbols"
@@ -126,6 +108,12 @@ def _decoder(config: ModelConfig) -> list[Box]:
         detail += ", shares the embeddings"
     layers.append(("output", "decoder", "output", detail))
     return [Box(*layer, 1, row) for row, layer in enumerate(layers)]
+
+
+def attention_text(config: ModelConfig) -> str:
+    """A model's attention, in a few words."""
+    heads = config.attention_heads
+    return config.attention + f", {heads} heads" * (heads > 1)
 
 
 def _lstm(number: int, layers: int) -> str:

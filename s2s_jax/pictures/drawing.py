@@ -20,12 +20,7 @@ _DOTS = 120  # An inch, in a PNG.
 
 
 def check_suffix(option: str, path: Path, suffixes: Collection[str]) -> None:
-    """Checks the format that a file's name asks for, before there is anything to write.
-
-    Args:
-      option: whose value the path is, for the message.
-      path: of the file.
-      suffixes: that are allowed.
+    """Checks the format that the value of an option asks for, before there is anything to write.
 
     Raises:
       UserError: for another format, and where matplotlib is needed but missing.

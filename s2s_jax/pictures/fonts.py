@@ -44,20 +44,16 @@ def families_for(texts: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _warn_of(missing: list[str]) -> None:
+    from fontTools import unicodedata  # Which matplotlib brings.
+
+    names = (unicodedata.script_name(unicodedata.script(c)) for c in missing)
+    scripts = ", ".join(dict.fromkeys(names))
     named = " ".join(missing[:_NAMED]) + (" ..." if len(missing) > _NAMED else "")
-    scripts = ", ".join(scripts_of(missing))
     said = (
         f"no installed font has the script {scripts} ({shown(named)}), which is drawn as boxes; "
         "install one, such as Noto Sans, or Symbola for emoji (coloured ones cannot be drawn)"
     )
     warnings.warn(RunWarning(said), stacklevel=5)
-
-
-def scripts_of(characters: Iterable[str]) -> list[str]:
-    """The names of the scripts that some characters belong to, each once."""
-    from fontTools import unicodedata  # Which matplotlib brings.
-
-    return list(dict.fromkeys(unicodedata.script_name(unicodedata.script(c)) for c in characters))
 
 
 def _font_files() -> list[str]:

@@ -56,7 +56,7 @@ def _section(answer: ExplainedAnswer) -> str:
     # Which scrolls from where the source begins.
     direction = "rtl" if answer.source and is_right_to_left(answer.text) else "ltr"
     return (
-        f'<section dir="{direction}">\n<h2 dir="auto">{escape(_encodable(answer.text))}</h2>\n'
+        f'<section dir="{direction}">\n<h2 dir="auto">{_shown(answer.text)}</h2>\n'
         f'<p class="answer" dir="auto">{coloured}</p>\n{_table(answer)}\n</section>'
     )
 
@@ -82,9 +82,5 @@ def _head(name: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return escape(_encodable(text))
-
-
-def _encodable(text: str) -> str:
-    """The text as UTF-8 can hold it, without lone surrogates."""
-    return text.encode(errors="backslashreplace").decode()
+    """The text as HTML in UTF-8, which has no lone surrogates."""
+    return escape(text.encode(errors="backslashreplace").decode())

@@ -17,11 +17,7 @@ from s2s_jax.runs.history import read_history
 
 
 def present(folder: Path, facts: Mapping[str, str]) -> None:
-    """Writes the curves, where matplotlib is installed, and the card.
-
-    Args:
-      folder: of a finished run.
-      facts: for the card, see `write_card`.
+    """Writes the curves, where matplotlib is installed, and the card of a finished run.
 
     Warns:
       RunWarning: what cannot be written; the run is whole without it.

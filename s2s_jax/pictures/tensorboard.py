@@ -1,4 +1,4 @@
-"""A listener that keeps a run for TensorBoard: figures, examples, pictures and settings."""
+"""A run kept for TensorBoard: figures, examples, pictures and settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from s2s_jax.pictures.drawing import save_figure
 from s2s_jax.pictures.heatmap import draw
 from s2s_jax.runs.folder import VALIDATION
 from s2s_jax.runs.history import read_evaluation
-from s2s_jax.runtime.devices import is_main
 
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
@@ -33,7 +32,7 @@ _PICTURES = 4
 
 
 class TensorBoard:
-    """Writes what `tensorboard --logdir checkpoints` shows; a `loop.Listener`.
+    """Writes what `tensorboard --logdir checkpoints` shows.
 
     Nothing is written before the first epoch ends. A disk that is full costs the log, not the run.
     """
@@ -48,16 +47,13 @@ class TensorBoard:
             raise UserError(
                 "`tensorboard` needs tensorboardX; install it with: pip install tensorboardX"
             )
-        self._logs = folder / LOGS
+        self._folder, self._logs = folder, folder / LOGS
         self._epoch = 0
-
-    def on_step(self, progress: object) -> None:
-        """Is not kept: the figures of an epoch say enough."""
 
     def on_epoch(self, metrics: dict[str, Any]) -> None:
         """Writes an epoch's figures, those of both parts into one chart."""
         self._epoch = metrics["epoch"]
-        if self._epoch == 1 and is_main():  # What lies there is of a run that this one replaces.
+        if self._epoch == 1:  # What lies there is of a run that this one replaces.
             shutil.rmtree(self._logs, ignore_errors=True)
 
         def write(writer: SummaryWriter) -> None:
@@ -72,10 +68,10 @@ class TensorBoard:
 
     def on_end(self, translator: Translator) -> None:
         """Writes some answers, what they looked at, and the settings with what they led to."""
-        if not self._epoch or translator.folder is None:  # Nothing was trained.
+        if not self._epoch:  # Nothing was trained.
             return
-        rows = example_rows(translator.folder / VALIDATION)
-        chosen, figures = settings(translator), final_figures(translator.folder)
+        rows = example_rows(self._folder / VALIDATION)
+        chosen, figures = settings(translator), final_figures(self._folder)
 
         def write(writer: SummaryWriter) -> None:
             """Writes answers, pictures and settings."""
@@ -89,9 +85,7 @@ class TensorBoard:
         self._write(write, "last")
 
     def _write(self, write: Callable[[SummaryWriter], None], name: str) -> None:
-        """Lets a function write to a file, which is then whole; in one process of several."""
-        if not is_main():
-            return
+        """Lets a function write to a file, which is then whole."""
         from tensorboardX import SummaryWriter  # Here: it is an extra.
 
         # One writer for the whole run would lose what it has queued when the run is killed.

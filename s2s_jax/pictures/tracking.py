@@ -1,4 +1,4 @@
-"""A listener that keeps a run for MLflow, in a database on this machine."""
+"""A run kept for MLflow, in a database on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import RunWarning, UserError
 from s2s_jax.pictures import CARD, CURVES
 from s2s_jax.pictures.tensorboard import final_figures, settings
-from s2s_jax.runtime.devices import is_main
 from s2s_jax.runtime.files import shown
 
 DATABASE = "mlflow.db"
@@ -27,8 +26,8 @@ _NAME = "s2s_jax"  # Of the experiment that they are runs of.
 class MLflow:
     """Writes what `mlflow ui --backend-store-uri sqlite:///checkpoints/mlflow.db` shows.
 
-    A `loop.Listener`. Nothing is written before the first epoch ends, and training that is resumed
-    becomes another run of MLflow's. What fails costs the log, not the run.
+    Nothing is written before the first epoch ends, and training that is resumed becomes another
+    run of MLflow's. What fails costs the log, not the run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,9 +42,6 @@ class MLflow:
                 "pip install mlflow-skinny sqlalchemy alembic"
             )
         self._folder, self._run = folder.absolute(), ""
-
-    def on_step(self, progress: object) -> None:
-        """Is not kept: the figures of an epoch say enough."""
 
     def on_epoch(self, metrics: Mapping[str, Any]) -> None:
         """Writes an epoch's figures."""
@@ -81,9 +77,7 @@ class MLflow:
         return client.create_run(experiment, run_name=self._folder.name).info.run_id
 
     def _write(self, write: Callable[[Any], None]) -> None:
-        """Lets a function write through MLflow's client; in one process of several."""
-        if not is_main():
-            return
+        """Lets a function write through MLflow's client."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # Training calls nobody.
         from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
         from mlflow.exceptions import MlflowException  # pyright: ignore[reportMissingImports]

@@ -26,8 +26,7 @@ def answerer(
     """What turns lines into lines of output; problems go into the JSON or to stderr.
 
     Args:
-      translator: of the run.
-      config: how to decode.
+      translator, config: what answers, and how.
       json: whether lines of output are JSON.
       score: score given targets instead of decoding.
       swap: whether these stand before their sources.
@@ -71,19 +70,14 @@ def _score(
     pairs = [(row[swap], row[not swap]) if len(row) > 1 else None for row in columns]
     if config.strict and None in pairs:
         raise UserError(f"line {first + pairs.index(None)} needs source<TAB>target; add a tab.")
-    scored = iter(
-        translator.score(
-            [pair or ("", "") for pair in pairs],
-            batch_size=config.batch_size, strict=config.strict, first=first,
-        )
+    scored = translator.score(
+        [pair or ("", "") for pair in pairs],
+        batch_size=config.batch_size, strict=config.strict, first=first,
     )  # fmt: skip
-    lines = [
-        line if pair is not None or line.problem
-        else line._replace(problem="no tab between source and target; it has no score")
-        for line, pair in zip(lines, pairs, strict=True)
-    ]  # fmt: skip
-    found = [
-        translation if pair is not None else Translation(line.text, (), (Hypothesis(""),))
-        for line, pair, translation in zip(lines, pairs, scored, strict=True)
-    ]
-    return lines, found
+    lines = list(lines)
+    for i, line in enumerate(lines):
+        if pairs[i] is None:
+            problem = line.problem or "no tab between source and target; it has no score"
+            lines[i] = line._replace(problem=problem)
+            scored[i] = Translation(line.text, (), (Hypothesis(""),))
+    return lines, scored

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from s2s_jax.data.vocabulary import SPECIALS, Vocabulary
-from s2s_jax.decoding.config import DecodeConfig
+from s2s_jax.decoding.config import DecodeConfig, search_text
 from s2s_jax.decoding.translation import Hypothesis
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError, spell_options
@@ -31,7 +31,7 @@ _HISTORY_LENGTH = 1000
 _NAMED = 5  # Symbols named where there are no colours.
 
 
-def converse(translator: Translator, config: DecodeConfig) -> int:
+def converse(translator: Translator, config: DecodeConfig) -> None:
     """Answers a person, one sentence at a time, until an empty line, :q or Ctrl-D."""
     console = Console(highlight=False, soft_wrap=True)
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -52,7 +52,6 @@ def converse(translator: Translator, config: DecodeConfig) -> int:
                 print(spell_options(str(error), ":"), file=sys.stderr)
             except KeyboardInterrupt:
                 print("cancelled", file=sys.stderr)
-    return 0
 
 
 def _typed() -> Iterator[str]:
@@ -142,15 +141,14 @@ def _defaults(*fields: str) -> dict[str, object]:
 
 def described(config: DecodeConfig) -> str:
     """The settings in a few words."""
-    found = "greedy"
+    found = search_text(config)
     if config.sample:
         found = (
             f"drawing: temperature {config.temperature:g}, top-k {config.top_k}, "
             f"top-p {config.top_p:g}, seed {config.seed}"
         )
     elif config.beam > 1:
-        penalty = f"length penalty {config.length_penalty:g}"
-        found = f"beam {config.beam}, n-best {config.n_best}, {penalty}"
+        found += f", n-best {config.n_best}"
     return f"{found}, max-length {config.max_length}" if config.max_length else found
 
 
@@ -218,9 +216,7 @@ def _probabilities(hypothesis: Hypothesis) -> list[tuple[str, float]]:
 def coloured(hypothesis: Hypothesis, joiner: str = "") -> Text:
     """The answer, with the symbols that the model was not sure of in yellow and red.
 
-    Args:
-      hypothesis: the answer, scored or not.
-      joiner: what stands between symbols, see `Tokenizer`.
+    `joiner` is what stands between symbols, see `Tokenizer`. Unless scored, the answer is plain.
     """
     if not hypothesis.log_probs:
         return Text(hypothesis.text)

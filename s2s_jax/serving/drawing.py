@@ -24,9 +24,7 @@ _PAGE = ".html"
 def check_drawing(path: Path, other: Path | None) -> None:
     """Raises `UserError` unless answers can be drawn to a file of this name.
 
-    Args:
-      path: of the file.
-      other: that of `--evaluate` or `--export`, which answer no texts.
+    `other` is the file of `--evaluate` or `--export`, which answer no texts.
     """
     if other is not None:
         raise UserError("`attention` draws answers; leave out `evaluate` and `export`, or it.")
@@ -43,15 +41,10 @@ def keep(kept: list[Translation], found: Sequence[Translation]) -> None:
 
 
 def draw_answers(translator: Translator, found: Sequence[Translation], path: Path) -> None:
-    """Draws the best answer to each text.
+    """Draws the best answer to each text, which was decoded with `scores`.
 
     An HTML page holds all of them; of other formats each answer has a file of its own, with the
     number of its line in the name where there are several.
-
-    Args:
-      translator: that answered.
-      found: the answers, decoded with `scores`.
-      path: of the file.
 
     Raises:
       UserError: when no answer can be drawn, or a file cannot be written.

@@ -117,8 +117,8 @@ def run() -> int:
     script = Path(sys.argv[0])
     beside = script.resolve().parent if script.name == "decode.py" else None
     flags |= {"checkpoints": tuple(flags.pop("checkpoint", ()))}
-    request = DecodeRequest(search=search, page=page, reading=reading, beside=beside, **flags)
-    return decode(request)
+    decode(DecodeRequest(search=search, page=page, reading=reading, beside=beside, **flags))
+    return 0
 
 
 def entry_point() -> NoReturn:

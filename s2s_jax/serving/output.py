@@ -15,12 +15,9 @@ _DECIMALS = 6  # What single precision holds.
 
 
 def problems_of(translation: Translation, problem: str | None, prefix: str = "--") -> list[str]:
-    """What is wrong with the line, its text or the answer, in words.
+    """What is wrong with the line (`problem`), its text or the answer, in words.
 
-    Args:
-      translation: of the text.
-      problem: of the line, if there is one.
-      prefix: what options begin with where they are typed.
+    `prefix` is what options begin with where they are typed.
     """
     found = [] if problem is None else [problem]
     return found + [spell_options(problem, prefix) for problem in translation.problems]

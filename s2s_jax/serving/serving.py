@@ -32,7 +32,7 @@ _WEB_PACKAGES = "starlette uvicorn"
 _CHUNK = 4096  # Lines decoded together: enough to sort by length, while memory stays flat.
 
 
-def decode(request: DecodeRequest) -> int:
+def decode(request: DecodeRequest) -> None:
     """Answers texts, a file, standard input or a person, or evaluates a run.
 
     Raises:
@@ -40,7 +40,8 @@ def decode(request: DecodeRequest) -> int:
     """
     check(request)
     if request.web:
-        return _serve(request)
+        _serve(request)
+        return
     keep_compiled_programs()
     mesh = start(DeviceRequest(request.platform, request.devices), alone=True)
     folders = _run_folders(request)
@@ -49,21 +50,23 @@ def decode(request: DecodeRequest) -> int:
         export(translator, request.export, request.search.get("max_length", 0))
         runs = " and ".join(map(str, folders))
         print(f"{request.export}: the greedy decoder of {runs}; see examples/run_exported.py")
-        return 0
+        return
     with contextlib.ExitStack() as stack:
         if request.evaluate is not None:
             translator = Translator.load(folders, request.step, mesh)
             _name_run(request, translator)
             pairs = (request.evaluate, request.reading)
             config = translator.searching(**request.search)
-            return judge(translator, *pairs, config, request.output, request.json)
+            judge(translator, *pairs, config, request.output, request.json)
+            return
         chunks, size = _open_input(request, stack)
         if chunks is None and request.attention is not None:
             raise UserError("--attention draws the answers to given texts; give some, or --input.")
         translator = Translator.load(folders, request.step, mesh)
         config = translator.searching(**request.search)
         if chunks is None:
-            return converse(translator, config)
+            converse(translator, config)
+            return
         _name_run(request, translator)
         drawn: list[Translation] = []
         answer = answerer(
@@ -74,10 +77,9 @@ def decode(request: DecodeRequest) -> int:
         _write(_answers(chunks, answer, size), request.output)
         if request.attention is not None:
             draw_answers(translator, drawn, request.attention)
-    return 0
 
 
-def _serve(request: DecodeRequest) -> int:
+def _serve(request: DecodeRequest) -> None:
     """Serves the page until Ctrl-C."""
     try:
         from s2s_jax.serving.web.server import check_share, listen, serve
@@ -92,7 +94,6 @@ def _serve(request: DecodeRequest) -> int:
         start(DeviceRequest(request.platform, 1), alone=True)
         folders = _run_folders(request)
         serve([Translator.load(folder, request.step) for folder in folders], request.page, server)
-    return 0
 
 
 def _name_run(request: DecodeRequest, translator: Translator) -> None:

@@ -5,32 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
-from s2s_jax.training.fitting.progress import TrainingProgress
-from s2s_jax.training.logs import carry_out_logged
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import request_for
-from s2s_jax.training.run import TrainedRun
+from s2s_jax.training.run import TrainedRun, carry_out
 
 _Name = str | os.PathLike[str]
 Data = _Name | Sequence[_Name] | Iterable[tuple[str, str]]
 """A path, URL or name of data, or two of them; or pairs of source and target."""
-
-
-class _Callback(NamedTuple):
-    """A listener that passes epochs on to a function, and ignores steps."""
-
-    call: Callable[[dict[str, Any]], object]
-
-    def on_step(self, progress: TrainingProgress) -> None:
-        """Does nothing."""
-
-    def on_epoch(self, metrics: dict[str, Any]) -> None:
-        self.call(dict(metrics))
 
 
 def train(
@@ -75,7 +61,7 @@ def train(
         settings["out"] = Path(out)
     report = TrainingReport(quiet=not verbose)
     request = request_for(settings | {"tensorboard": tensorboard, "mlflow": mlflow})
-    return carry_out_logged(request, report, [_Callback(call) for call in callbacks])
+    return carry_out(request, report, callbacks)
 
 
 def _data_settings(data: Data, settings: Mapping[str, Any]) -> dict[str, Any]:

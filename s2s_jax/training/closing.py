@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import jax
-from jax.sharding import Mesh
 
-from s2s_jax.config import RunConfig
-from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.evaluation.advice import forgetting, other_recipe, remedies, weakness
-from s2s_jax.evaluation.evaluation import Evaluation, decoded_lines, evaluate
-from s2s_jax.evaluation.fingerprint import sources_of
+from s2s_jax.evaluation.evaluation import answers_of, decoded_lines, evaluate
 from s2s_jax.pictures.presentation import present
 from s2s_jax.runs.folder import TEST, VALIDATION, write_evaluation
 from s2s_jax.runs.history import best_epoch
@@ -28,6 +23,7 @@ from s2s_jax.runtime.memory import release_freed_memory
 from s2s_jax.training.fitting.loop import MOST_SKIPPED, NotFinite
 from s2s_jax.training.fitting.progress import TrainingProgress
 from s2s_jax.training.opening import device_text
+from s2s_jax.training.planning import Job
 from s2s_jax.training.report import TrainingReport
 
 _TRIED = 100  # Training pairs, where no validation sentence is answered rightly.
@@ -35,37 +31,40 @@ _SUGGESTED = 2  # Sentences to decode next.
 _LINES = 8  # Named of the batch that a run failed on.
 
 
-def finish(
-    folder: Path,
-    config: RunConfig,
-    prepared: Prepared,
-    progress: TrainingProgress,
-    mesh: Mesh | None,
-    report: TrainingReport,
-) -> Translator:
+def finish(job: Job, progress: TrainingProgress, report: TrainingReport) -> Translator:
     """Evaluates a run folder as decode.py will read it; shows and writes the outcome.
 
     Each of several processes decodes whole parts: process 0 would take as long alone, and JAX ends
     a process that another keeps waiting for minutes at its exit.
     """
     release_freed_memory()
-    translator = Translator.load(folder, mesh=of_this_process(mesh))
+    folder, config, prepared = job.folder, job.run.config, job.prepared
+    translator = Translator.load(folder, mesh=of_this_process(job.mesh))
     found = {}
     for name, (title, pairs, file) in {
         "validation": ("Validation sentences, never trained on", prepared.validation, VALIDATION),
         "test": ("Test sentences", prepared.test, TEST),
     }.items():
         if pairs:
-            found[name] = _judge(translator, pairs, report)
+            with report.bar() as bar:
+                found[name] = evaluate(translator, pairs, translator.searching(), bar)
             report.evaluated(title, found[name])
             if is_main():
                 write_lines(folder / file, decoded_lines(found[name].answers))
     if is_main():
-        write_evaluation(folder, _record(found))
-        present(folder, _facts(prepared, translator, mesh))
+        values: dict[str, Any] = {"sentences": 0, "exact": 0}
+        if "validation" in found:
+            values = found["validation"].to_dict()
+        if "test" in found:
+            values["test"] = found["test"].to_dict()
+        write_evaluation(folder, values)
+        present(folder, _facts(job, translator))
     judged = next(iter(found.values()), None)
     known = [answer.source for answer in judged.answers if answer.exact] if judged else []
-    known = known or _learnt(translator, prepared.training)
+    if not known:
+        shortest = heapq.nsmallest(_TRIED, prepared.training, key=lambda pair: len(pair.source))
+        answers = answers_of(translator, shortest, translator.searching())
+        known = [answer.source for answer in answers if answer.exact]
     pairs = len(prepared.training)
     problem = weakness(judged) if judged else forgetting(len(known), min(pairs, _TRIED))
     if problem:
@@ -78,41 +77,15 @@ def finish(
     return translator
 
 
-def _facts(prepared: Prepared, translator: Translator, mesh: Mesh | None) -> dict[str, str]:
+def _facts(job: Job, translator: Translator) -> dict[str, str]:
     """What the card of a run says that its folder does not."""
-    pairs = (len(prepared.training), len(prepared.validation), len(prepared.test))
+    pairs = map(len, (job.prepared.training, job.prepared.validation, job.prepared.test))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(translator.params))
     return {
         "pairs": "{:,} for training, {:,} for validation, {:,} for the test".format(*pairs),
         "parameters": f"{parameters:,}",
-        "trained on": f"{device_text(mesh)}; {os.cpu_count()} CPU cores",
+        "trained on": f"{device_text(job.mesh)}; {os.cpu_count()} CPU cores",
     }
-
-
-def _judge(translator: Translator, pairs: Sequence[Pair], report: TrainingReport) -> Evaluation:
-    """The evaluation of a part, under a progress bar."""
-    training_sources = sources_of([folder for folder, _ in translator.origins])
-    with report.bar() as bar:
-        return evaluate(translator, pairs, translator.searching(), training_sources, bar)
-
-
-def _record(found: Mapping[str, Evaluation]) -> dict[str, Any]:
-    """The figures in plain values: those of the validation part, and the test's under its name."""
-    values: dict[str, Any] = {"sentences": 0, "exact": 0}
-    if "validation" in found:
-        values = found["validation"].to_dict()
-    if "test" in found:
-        values["test"] = found["test"].to_dict()
-    return values
-
-
-def _learnt(translator: Translator, pairs: Sequence[Pair]) -> list[str]:
-    """Of the shortest sources that were trained on those that are answered as they should be."""
-    pairs = heapq.nsmallest(_TRIED, pairs, key=lambda pair: len(pair.source))
-    found = translator.translate([pair.source for pair in pairs])
-    return [
-        pair.source for pair, answer in zip(pairs, found, strict=True) if answer.text == pair.target
-    ]
 
 
 def _shown(sources: Iterable[str]) -> list[str]:

@@ -110,25 +110,26 @@ def run() -> int:
     with loading():  # After --help, which needs no JAX.
         from s2s_jax.pictures.drawing import check_suffix
         from s2s_jax.pictures.models import SUFFIXES, write_model
-        from s2s_jax.training.api import train
+        from s2s_jax.training.opening import summarize
         from s2s_jax.training.repeated import carry_out_runs
         from s2s_jax.training.report import TrainingReport
         from s2s_jax.training.request import request_for
-        from s2s_jax.training.run import TrainingInterrupted, summarize
+        from s2s_jax.training.run import TrainingInterrupted, carry_out
 
-    if asked := flags.pop("summary", None):
-        if asked is not True:
-            check_suffix("summary", asked, SUFFIXES)
-        config = summarize(request_for(flags), TrainingReport(quiet=asked is not True))
-        if asked is not True:
-            write_model(config, asked)
+    shown, runs = flags.pop("summary", None), flags.pop("runs", None)
+    if isinstance(shown, Path):
+        check_suffix("summary", shown, SUFFIXES)
+    request = request_for(flags)
+    if shown is not None:
+        config = summarize(request, TrainingReport(quiet=shown is not True))
+        if shown is not True:
+            write_model(config, shown)
         return 0
-    runs = flags.pop("runs", None)
     try:
         if runs is None:
-            train(**flags, verbose=True)
+            carry_out(request, TrainingReport())
         else:
-            carry_out_runs(request_for(flags), runs)
+            carry_out_runs(request, runs)
     except TrainingInterrupted as interrupted:
         return 128 + interrupted.signum
     return 0

@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
 from s2s_jax.command_line import counted
-from s2s_jax.config import RunConfig, TrainConfig, files
+from s2s_jax.config import ModelConfig, TrainConfig, files
 from s2s_jax.data.batching import Batches, Bucket, Examples
 from s2s_jax.data.corpus import Corpus
 from s2s_jax.data.preparation import Prepared
 from s2s_jax.data.vocabulary import SPECIALS
+from s2s_jax.model.summary import summary
+from s2s_jax.runs.folder import holds_run, read_run
 from s2s_jax.runtime.files import shown
 from s2s_jax.training.fitting.progress import TrainingProgress
+from s2s_jax.training.planning import Job, choose_folder, configure, training_batches, wanted_start
+from s2s_jax.training.report import TrainingReport
+from s2s_jax.training.request import Request
 
 _PAIR_WIDTH = 60  # Columns beside the names, in a terminal of 79.
 _FEW_UPDATES = 500
 
 
 def opening_rows(
-    config: RunConfig,
-    prepared: Prepared,
-    training: Batches,
-    folder: Path,
-    progress: TrainingProgress,
-    params: Any,
-    mesh: Mesh | None,
+    job: Job, training: Batches, progress: TrainingProgress, params: Any
 ) -> list[tuple[str, str]]:
     """The opening lines of a run, a name and a text each.
 
-    Args:
-      config: of the run.
-      prepared: its data.
-      training: the batches of the training part.
-      folder: the run folder.
-      progress: what was reached, if the run is resumed.
-      params: whose numbers are counted.
-      mesh: the devices; None for one alone.
+    `progress` is what was reached, if the run is resumed.
     """
+    config, prepared = job.run.config, job.prepared
     pairs = (len(prepared.training), len(prepared.validation))
     rows = corpus_rows(" ".join(files(config.data.data)), prepared.corpus, *pairs)
     rows += symbol_rows(prepared, training.examples)
@@ -49,14 +41,25 @@ def opening_rows(
     rows.append(("Shapes", buckets_text(training.buckets)))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     rows.append(("Parameters", f"{count:,} ({config.model.latent_dim} units)"))
-    rows.append(("Device", device_text(mesh)))
-    rows.append(("Run folder", str(folder)))
+    rows.append(("Device", device_text(job.mesh)))
+    rows.append(("Run folder", str(job.folder)))
     if progress.step:
         reached = f"{progress.epoch} epochs"
         reached += f" and {progress.batch} batches" if progress.batch else ""
         rows.append(("Resumed", f"after {reached}, up to epoch {config.train.epochs}"))
     rows += update_rows(config.train, len(training))
     return rows + part_rows(prepared)
+
+
+def summarize(request: Request, report: TrainingReport) -> ModelConfig:
+    """Prints the model that a request would train, and returns its sizes; writes nothing."""
+    folder = choose_folder(request)
+    saved = read_run(folder) if request.resume and holds_run(folder) else None
+    start = wanted_start(request, saved)
+    config, prepared, _ = configure(request, saved, report.is_watched, start)
+    training = training_batches(config, prepared)
+    report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
+    return config.model
 
 
 def symbol_rows(prepared: Prepared, training: Examples) -> list[tuple[str, str]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from jax.sharding import Mesh
 
 from s2s_jax.config import (
     EMBEDDED,
@@ -15,8 +18,10 @@ from s2s_jax.config import (
     TrainConfig,
     files,
 )
+from s2s_jax.data.batching import Batches
+from s2s_jax.data.buckets import MAX_BUCKETS
 from s2s_jax.data.corpus import Corpus
-from s2s_jax.data.preparation import Prepared, load_corpus, prepare
+from s2s_jax.data.preparation import Prepared, prepare
 from s2s_jax.errors import UserError
 from s2s_jax.recipes import default_recipe
 from s2s_jax.runs.folder import ROOT, Run, holds_run, read_run
@@ -30,6 +35,18 @@ _MAY_CHANGE = {"epochs", "patience", "save_every", "precision"}
 # The pairs must stay the same, but where and how they are kept may change.
 _MAY_CHANGE |= {"data", "validation", "test", "columns", "separator", "quotes", "encoding"}
 _MAY_CHANGE |= {"licence"}
+
+
+class Job(NamedTuple):
+    """What the stages of a run share."""
+
+    request: Request
+    folder: Path
+    saved: Run | None  # The run that is resumed; None for a new one.
+    start: Start | None  # The run whose weights a new one begins with, if there is one.
+    run: Run
+    prepared: Prepared
+    mesh: Mesh | None  # None for one device.
 
 
 def choose_folder(request: Request) -> Path:
@@ -76,7 +93,7 @@ def wanted_start(request: Request, saved: Run | None) -> Start | None:
 
 def configure(
     request: Request, saved: Run | None, progress: bool, start: Start | None = None
-) -> tuple[RunConfig, Prepared]:
+) -> tuple[RunConfig, Prepared, str | None]:
     """The whole configuration and the data; all that can be checked is checked before reading.
 
     Args:
@@ -84,6 +101,9 @@ def configure(
       saved: the run to resume, or None for a new one.
       progress: show the progress of a download.
       start: the run whose weights a new one begins with.
+
+    Returns:
+      The configuration, the data, and the recipe that was chosen for them, if one was.
 
     Raises:
       UserError: for a value out of its range, unusable data, or what does not fit a saved run.
@@ -98,35 +118,36 @@ def configure(
         train=dataclasses.replace(config.train, **request.train),
         decode=dataclasses.replace(config.decode, **request.decode),
     )
-    prepared = prepare(config.data, config.train.seed, saved.encoders, progress, request.pairs)
+    corpus = _load(request, config.data, config.train.seed, progress)
+    prepared = prepare(config.data, config.train.seed, saved.encoders, progress, corpus=corpus)
     if prepared.data_hash != config.data_hash:
         raise UserError(
             f"{' '.join(files(config.data.data))} does not hold the pairs that this run was begun "
             "with; resume on the same data, or begin a new run with another `out`."
         )
-    return config, prepared
+    return config, prepared, None
 
 
 def _configure_new(
     request: Request, progress: bool, start: Start | None
-) -> tuple[RunConfig, Prepared]:
+) -> tuple[RunConfig, Prepared, str | None]:
     """`configure` for a new run."""
+    recipe = encoders = corpus = None
     if start is not None:
         decode = dataclasses.replace(start.run.config.decode, **request.decode)
         data, model, train = settings_after(start, request.data, request.model, request.train)
         encoders = start.run.encoders
-        corpus = None
     else:
-        request, corpus = _with_default_recipe(request, progress)
+        if request.recipe is None:
+            recipe, corpus = _default_recipe(request, progress)
+            request = with_recipe(request._replace(recipe=recipe))
         data, model, train, decode = _configs(request)
-        encoders = None
     if request.more is not None:
         train = dataclasses.replace(train, epochs=request.more)
     if train.epochs == 0 and start is None:
         raise UserError("`epochs` must be at least 1, not 0, where no `start_from` is given.")
-    prepared = prepare(
-        data, train.seed, encoders, progress, request.pairs, extend=True, corpus=corpus
-    )
+    corpus = corpus or _load(request, data, train.seed, progress)
+    prepared = prepare(data, train.seed, encoders, progress, extend=True, corpus=corpus)
     model = dataclasses.replace(
         model,
         source_vocab_size=len(prepared.source_vocabulary),
@@ -135,7 +156,7 @@ def _configure_new(
     check_watched(train, bool(prepared.validation))
     source, target = prepared.longest
     config = RunConfig(data, model, train, target + 1, prepared.data_hash, source, decode=decode)
-    return config if start is None else continued(config, start), prepared
+    return config if start is None else continued(config, start), prepared, recipe
 
 
 def _configs(request: Request) -> tuple[DataConfig, ModelConfig, TrainConfig, SearchConfig]:
@@ -148,16 +169,31 @@ def _configs(request: Request) -> tuple[DataConfig, ModelConfig, TrainConfig, Se
     )
 
 
-def _with_default_recipe(request: Request, progress: bool) -> tuple[Request, Corpus | None]:
-    """The request with a recipe; with the data as well, if it is their number that chose it."""
-    corpus = None
-    if request.recipe is None:
-        data, _, train, _ = _configs(request)
-        if data.data != EMBEDDED:
-            corpus = load_corpus(data, train.seed, progress, request.pairs)
-        recipe = default_recipe(data.data, len(corpus.pairs) if corpus else 0)
-        request = with_recipe(request._replace(recipe=recipe))
-    return request, corpus
+def _default_recipe(request: Request, progress: bool) -> tuple[str, Corpus | None]:
+    """The recipe where none was asked for; with the data, if it is their number that chose it."""
+    data, _, train, _ = _configs(request)
+    corpus = None if data.data == EMBEDDED else _load(request, data, train.seed, progress)
+    return default_recipe(data.data, len(corpus.pairs) if corpus else 0), corpus
+
+
+def _load(request: Request, data: DataConfig, seed: int, progress: bool) -> Corpus:
+    """The pairs of a run of this seed."""
+    return request.load(data, data.seed_of_draws(seed), progress, request.pairs)
+
+
+def training_batches(config: RunConfig, prepared: Prepared) -> Batches:
+    """The batches that a run learns from."""
+    train, draw = config.train, prepared.draws(config.data.subword_sampling, config.train.seed)
+    shapes = train.shapes or MAX_BUCKETS, bool(train.shapes)
+    return Batches(prepared.examples, train.batch_size, train.seed, *shapes, draw)
+
+
+def validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
+    """The batches that a run is judged by."""
+    # Validation is quick next to training: a few more padded positions beat more compilations.
+    return Batches(
+        prepared.encode(prepared.validation), config.batch_size, None, 3, bool(config.shapes)
+    )
 
 
 def _refuse_changes(request: Request, config: RunConfig) -> None:

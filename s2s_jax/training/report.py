@@ -30,10 +30,7 @@ _BESIDE = 28  # Columns of the names and figures beside a curve.
 
 
 class TrainingReport:
-    """Prints a run: the opening lines, a bar, a line per epoch, the closing table.
-
-    It is a `loop.Listener`.
-    """
+    """Prints a run: the opening lines, a bar, a line per epoch, the closing table."""
 
     def __init__(self, quiet: bool = False) -> None:
         # In Jupyter, where rich would give each line an area and a scroll bar of its own, lines are
@@ -76,8 +73,8 @@ class TrainingReport:
             table.add_row(name, Text(text))
         self.console.print(table, soft_wrap=False)
 
-    def chosen(self, recipe: str) -> None:
-        """Which recipe was chosen, where it may surprise."""
+    def chosen(self, recipe: str | None) -> None:
+        """Which recipe was chosen, if one was, where it may surprise."""
         if recipe == "small":
             self.tell("Few pairs: --recipe small learns them; --recipe tutorial is the tutorial's.")
 
@@ -159,11 +156,10 @@ class TrainingReport:
 
     def nothing_to_do(self, folder: Path, config: TrainConfig, progress: TrainingProgress) -> None:
         """Says why a finished run is not trained, and which command trains it longer."""
-        reason = f"has the {counted(progress.epoch, 'epoch')} asked for"
+        epochs = counted(progress.epoch, "epoch")
+        reason = f"has the {epochs} asked for"
         if progress.epoch > config.epochs:
-            reason = (
-                f"has {counted(progress.epoch, 'epoch')}, more than the {config.epochs:,} asked for"
-            )
+            reason = f"has {epochs}, more than the {config.epochs:,} asked for"
         if progress.epoch < config.epochs:
             reason = f"stopped {_early(config, progress)}"
         self.tell(f"Nothing to do: {folder} {reason}. To train it longer:")
@@ -183,11 +179,6 @@ class TrainingReport:
             self.say(f"Total time: {taken}; the best of {epochs} is number {best:,}.")
         self.say("Next:")
         self.say("  " + command("decode.py", folder, *sources))
-
-    def finished_together(self, folders: Sequence[Path]) -> None:
-        """What to type for the answers of several runs together."""
-        self.say("Together:")
-        self.say("  " + command("decode.py", folders))
 
     def stopped(self, folder: Path) -> None:
         """Prints the command that resumes a stopped run."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from s2s_jax.config import files
 from s2s_jax.config.options import refuse_unknown
-from s2s_jax.data.corpus import Pair
+from s2s_jax.data.corpus import Corpus, Pair
+from s2s_jax.data.preparation import load_corpus
 from s2s_jax.errors import UserError
 from s2s_jax.recipes import SECTIONS, read_recipe
 from s2s_jax.runtime.devices import DeviceRequest
@@ -20,7 +21,8 @@ class Request(NamedTuple):
 
     `more` resumes as well, and trains that many epochs from there. `pairs` take the place of a data
     file. `start_from` and `step` name the run and the step whose weights a new run begins
-    with. `tensorboard` and `mlflow` ask for their logs.
+    with. `tensorboard` and `mlflow` ask for their logs. `load` reads the data; several runs may
+    share one that remembers.
     """
 
     data: Mapping[str, Any]
@@ -38,6 +40,7 @@ class Request(NamedTuple):
     pairs: tuple[Pair, ...] | None = None
     tensorboard: bool = False
     mlflow: bool = False
+    load: Callable[..., Corpus] = load_corpus
 
 
 def request_for(settings: Mapping[str, Any]) -> Request:
@@ -47,7 +50,7 @@ def request_for(settings: Mapping[str, Any]) -> Request:
       UserError: for an unknown name, and for what `with_recipe` raises.
     """
     sections = {name: section.options() for name, section in SECTIONS.items()}
-    own = set(Request._fields) - {*sections, "devices"}
+    own = set(Request._fields) - {*sections, "devices", "load"}
     known = own.union(DeviceRequest._fields, *sections.values())
     refuse_unknown(settings, known, "the settings of a run")
 

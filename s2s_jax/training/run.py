@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
-from s2s_jax.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from s2s_jax.data.batching import Batches
-from s2s_jax.data.buckets import MAX_BUCKETS
-from s2s_jax.data.preparation import Prepared
+from s2s_jax.config import DataConfig
+from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
+from s2s_jax.evaluation.evaluation import answers_of
+from s2s_jax.evaluation.figures import sequence_error_rate
 from s2s_jax.model.seq2seq import Seq2Seq
-from s2s_jax.model.summary import summary
-from s2s_jax.recipes import default_recipe
+from s2s_jax.pictures.tensorboard import TensorBoard
+from s2s_jax.pictures.tracking import MLflow
 from s2s_jax.runs.folder import (
     EVALUATION,
     TEST,
     VALIDATION,
     Run,
     create_run,
-    holds_run,
     make_folder,
-    read_run,
     write_config,
     write_metrics,
 )
@@ -46,16 +44,23 @@ from s2s_jax.runtime.interrupts import catch_interrupts
 from s2s_jax.runtime.memory import keep_freed_memory
 from s2s_jax.runtime.parallel import replicate
 from s2s_jax.training.closing import finish, not_finite
-from s2s_jax.training.fitting.loop import Listener, NotFinite, fit
+from s2s_jax.training.fitting.loop import NotFinite, OnEpoch, fit
 from s2s_jax.training.fitting.progress import TrainingProgress, is_over, with_more
 from s2s_jax.training.fitting.state import TrainingState, make_state
 from s2s_jax.training.opening import opening_rows
-from s2s_jax.training.planning import choose_folder, configure, saved_run, wanted_start
+from s2s_jax.training.planning import (
+    Job,
+    choose_folder,
+    configure,
+    saved_run,
+    training_batches,
+    validation_batches,
+    wanted_start,
+)
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import Request
 from s2s_jax.training.saving import Saver, restore_together
-from s2s_jax.training.selection import error_rate_of
-from s2s_jax.training.starting import Start, note_sources, save_start
+from s2s_jax.training.starting import note_sources, save_start
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -85,25 +90,10 @@ class TrainedRun:
     translator: Translator
 
 
-class _Job(NamedTuple):
-    """What the stages of a run share."""
-
-    folder: Path
-    run: Run
-    prepared: Prepared
-    mesh: Mesh | None
-    report: TrainingReport
-
-
 def carry_out(
-    request: Request, report: TrainingReport, listeners: Sequence[Listener] = ()
+    request: Request, report: TrainingReport, callbacks: Sequence[OnEpoch] = ()
 ) -> TrainedRun:
-    """Trains, saves and evaluates.
-
-    Args:
-      request: what to train, and where.
-      report: shows it.
-      listeners: are told what the report is told.
+    """Trains, saves and evaluates, and keeps the logs that are asked for.
 
     Raises:
       UserError: when the request cannot be fulfilled; what existed before is still there.
@@ -111,25 +101,28 @@ def carry_out(
     """
     keep_freed_memory()
     keep_compiled_programs()
-    mesh = start(request.devices)
-    report.console.quiet |= not is_main()
     folder = choose_folder(request)
+    kinds = ((request.tensorboard, TensorBoard), (request.mlflow, MLflow))
+    logs = [kind(folder) for wanted, kind in kinds if wanted]
+    mesh = start(request.devices)
+    if not is_main():
+        report.console.quiet, logs = True, []
     with together():
         saved = saved_run(request, folder)
         base = wanted_start(request, saved)
-        config, prepared = configure(request, saved, report.is_watched, base)
-    if saved is None and base is None and request.recipe is None:
-        report.chosen(default_recipe(config.data.data, len(prepared.corpus.pairs)))
+        config, prepared, recipe = configure(request, saved, report.is_watched, base)
+    report.chosen(recipe)
     run = Run(config, prepared.source_vocabulary, prepared.target_vocabulary)
-    job = _Job(folder, run, prepared, mesh, report)
-    with _own_folder(job, request, saved, base):
-        return _train(job, request, saved, listeners)
+    job = Job(request, folder, saved, base, run, prepared, mesh)
+    with _own_folder(job, report):
+        trained = _train(job, report, [*callbacks, *(log.on_epoch for log in logs)])
+    for log in logs:
+        log.on_end(trained.translator)
+    return trained
 
 
 @contextlib.contextmanager
-def _own_folder(
-    job: _Job, request: Request, saved: Run | None, base: Start | None
-) -> Iterator[None]:
+def _own_folder(job: Job, report: TrainingReport) -> Iterator[None]:
     """Begins the run folder, unless it is resumed, and locks it."""
     folder, config = job.folder, job.run.config
     with contextlib.ExitStack() as stack:
@@ -138,17 +131,16 @@ def _own_folder(
                 make_folder(folder)
                 stack.enter_context(locked(folder))
                 # Another process may have begun, or ended, a run here while the data were read.
-                if saved_run(request, folder) != saved:
+                if saved_run(job.request, folder) != job.saved:
                     raise UserError(f"{folder} was changed by another process; start again.")
-                if saved is None:
+                if job.saved is None:
                     _refuse_own_data(folder, config.data)
                     create_run(folder, job.run)
-                if base is not None:
-                    validation = _validation_batches(config.train, job.prepared)
-                    error_of = error_rate_of(job.run, job.prepared.validation, job.mesh)
-                    loss = save_start(folder, config, base, validation, error_of)
-                    job.report.started(base.origin, loss)
-                note_sources(folder, config, base, (p.source for p in job.prepared.training))
+                if job.start is not None:
+                    validation = validation_batches(config.train, job.prepared)
+                    loss = save_start(folder, config, job.start, validation, _error_rate_of(job))
+                    report.started(job.start.origin, loss)
+                note_sources(folder, config, job.start, (p.source for p in job.prepared.training))
         yield
 
 
@@ -158,26 +150,23 @@ def _refuse_own_data(folder: Path, data: DataConfig) -> None:
         raise UserError(f"the run would write over its data in {folder}; choose another `out`.")
 
 
-def _train(
-    job: _Job, request: Request, saved: Run | None, listeners: Sequence[Listener]
-) -> TrainedRun:
+def _train(job: Job, report: TrainingReport, on_epoch: Sequence[OnEpoch]) -> TrainedRun:
     """The run itself, in a folder that is locked."""
-    folder, run, report = job.folder, job.run, job.report
+    folder, run = job.folder, job.run
     model = Seq2Seq(run.config.model, dtype=getattr(jnp, run.config.train.precision))
     restored = restore_together(folder, model, run.config)
     state, progress = restored or (make_state(model, run.config.train), TrainingProgress())
     if restored is not None:
-        config, progress = with_more(request.more, run.config, progress)
+        config, progress = with_more(job.request.more, run.config, progress)
         job = job._replace(run=run._replace(config=config))
     config = job.run.config
     # Answers that are searched for in another way are judged again.
-    judged = saved is None or saved.config.decode == config.decode
+    judged = job.saved is None or job.saved.config.decode == config.decode
     judged = judged and (folder / EVALUATION).exists()
-    nothing_to_do = is_over(progress, config.train) and judged
     with together():
         if not is_same_everywhere(f"{config} {progress.step}"):
             raise UserError("the processes differ in data or settings; give all of them the same.")
-    if nothing_to_do:
+    if judged and is_over(progress, config.train):
         report.nothing_to_do(folder, config.train, progress)
         translator = Translator.load(folder, mesh=of_this_process(job.mesh))
         return TrainedRun(folder, progress.history, translator)
@@ -185,44 +174,39 @@ def _train(
         # As they are when the latest step is saved.
         write_config(folder, job.run)
         write_metrics(folder, progress.history)
-    progress = _fit(job, state, progress, listeners)
+    progress = _fit(job, state, progress, report, on_epoch)
     report.ended(config.train, progress)
-    translator = finish(folder, config, job.prepared, progress, job.mesh, report)
+    translator = finish(job, progress, report)
     return TrainedRun(folder, progress.history, translator)
 
 
-def summarize(request: Request, report: TrainingReport) -> ModelConfig:
-    """Prints the model that `carry_out` would train, and returns its sizes; writes nothing."""
-    folder = choose_folder(request)
-    saved = read_run(folder) if request.resume and holds_run(folder) else None
-    config, prepared = configure(request, saved, report.is_watched, wanted_start(request, saved))
-    training = _training_batches(config, prepared)
-    report.say(summary(config.model, config.train.batch_size, training.buckets[-1]))
-    return config.model
+def _error_rate_of(job: Job) -> Callable[[TrainingState], float] | None:
+    """What gives the share of wrong greedy answers, 0 to 1; None where the loss decides.
 
+    Each of several processes decodes the whole validation part, so that all know its figure.
+    """
+    if job.run.config.train.select != "error":
+        return None
+    here = of_this_process(job.mesh)
 
-def _training_batches(config: RunConfig, prepared: Prepared) -> Batches:
-    train, draw = config.train, prepared.draws(config.data.subword_sampling, config.train.seed)
-    shapes = train.shapes or MAX_BUCKETS, bool(train.shapes)
-    return Batches(prepared.examples, train.batch_size, train.seed, *shapes, draw)
+    def error_rate(state: TrainingState) -> float:
+        translator = Translator(job.run, jax.device_get(state.judged), here)
+        return sequence_error_rate(answers_of(translator, job.prepared.validation, DecodeConfig()))
 
-
-def _validation_batches(config: TrainConfig, prepared: Prepared) -> Batches:
-    # Validation is quick next to training: a few more padded positions beat more compilations.
-    return Batches(
-        prepared.encode(prepared.validation), config.batch_size, None, 3, bool(config.shapes)
-    )
+    return error_rate
 
 
 def _fit(
-    job: _Job, state: TrainingState, progress: TrainingProgress, listeners: Sequence[Listener]
+    job: Job,
+    state: TrainingState,
+    progress: TrainingProgress,
+    report: TrainingReport,
+    on_epoch: Sequence[OnEpoch],
 ) -> TrainingProgress:
     """Trains under the progress bar, until the end or a signal."""
-    config, report, saver = job.run.config, job.report, Saver(job.folder)
-    training = _training_batches(config, job.prepared)
-    report.opening(
-        opening_rows(config, job.prepared, training, job.folder, progress, state.params, job.mesh)
-    )
+    config, saver = job.run.config, Saver(job.folder)
+    training = training_batches(config, job.prepared)
+    report.opening(opening_rows(job, training, progress, state.params))
     with catch_interrupts() as interrupt:
         signal = agreed_signal(lambda: interrupt.signum)
         with report.training(len(training), config.train.epochs, progress):
@@ -231,14 +215,15 @@ def _fit(
                     replicate(state, job.mesh),
                     progress,
                     training,
-                    _validation_batches(config.train, job.prepared),
+                    validation_batches(config.train, job.prepared),
                     config.train,
                     # Saved once of what all have; a process that saves alone can also fail alone.
                     save=saver if is_main() else lambda *_: None,
-                    listeners=[report, *listeners],
+                    on_step=report.on_step,
+                    on_epoch=[report.on_epoch, *on_epoch],
                     should_stop=lambda: signal() is not None,
                     mesh=job.mesh,
-                    error_of=error_rate_of(job.run, job.prepared.validation, job.mesh),
+                    error_of=_error_rate_of(job),
                 )
             except NotFinite as stopped:
                 raise not_finite(stopped, job.prepared) from None

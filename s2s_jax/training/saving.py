@@ -72,15 +72,15 @@ class Saver:
         self._folder = folder
         self._waiting: list[_Step] = []
 
-    def __call__(
-        self, state: TrainingState, progress: TrainingProgress, val_loss: float | None
-    ) -> None:
+    def __call__(self, state: TrainingState, progress: TrainingProgress) -> None:
         """Saves the steps that wait, then this one."""
         arrays = jax.device_get((state.params, state.opt_state, state.average))
         params, opt_state, average = jax.tree.map(np.array, arrays)
-        error = None if val_loss is None else progress.history[-1].get("val_error")
+        is_judged = progress.history and progress.batch == 0  # At the end of an epoch alone.
+        figures = progress.history[-1] if is_judged else {}
+        loss, error = figures.get("val_loss"), figures.get("val_error")
         record = progress.to_record()
-        self._waiting.append(_Step(params, opt_state, record, val_loss, average, error))
+        self._waiting.append(_Step(params, opt_state, record, loss, average, error))
         if self._try():
             return
         warnings.warn(

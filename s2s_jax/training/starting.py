@@ -29,27 +29,16 @@ _POSSIBLE = -1e8  # What Keras cannot write has a bias below this after an impor
 
 
 class Start(NamedTuple):
-    """The run that another starts from.
+    """The run that another starts from."""
 
-    Attributes:
-      origin: its folder and step, for people.
-      run: its configuration and vocabularies.
-      params: its parameters.
-      sources: the hashes of what it was trained on; None if it does not say.
-    """
-
-    origin: str
+    origin: str  # Its folder and step, for people.
     run: Run
     params: PyTree
-    sources: np.ndarray | None
+    sources: np.ndarray | None  # The hashes of what it was trained on; None if it does not say.
 
 
 def read_start(folder: Path, step: str | int) -> Start:
-    """Reads the run to start from.
-
-    Args:
-      folder: a run folder.
-      step: "best", "latest" or a step's number.
+    """Reads the run to start from, at its step "best", "latest" or of a number.
 
     Raises:
       UserError: when the folder holds no run, or a damaged one.
@@ -71,13 +60,15 @@ def settings_after(
     Raises:
       UserError: for settings that the weights do not go with, and when the data are not named.
     """
-    _refuse_others(start, {**data, **model})
+    saved = start.run.config
+    units = {
+        "source_tokens": start.run.source_vocabulary.tokenizer.kind,
+        "target_tokens": start.run.target_vocabulary.tokenizer.kind,
+        "vocab_size": saved.data.vocab_size,
+    }
+    _refuse_others(start.origin, {**saved.model.to_dict(), **units}, {**data, **model})
     if not data.get("data"):
         raise UserError("`start_from` needs `data`: the pairs to continue with.")
-    saved = start.run.config
-    kinds = [v.tokenizer.kind for v in (start.run.source_vocabulary, start.run.target_vocabulary)]
-    tokens = dict(zip(("source_tokens", "target_tokens"), kinds, strict=True))
-    units = {**tokens, "vocab_size": saved.data.vocab_size}
     before = saved.train
     rate = before.learning_rate / _GENTLER
     if train.get("optimizer", before.optimizer) != before.optimizer:
@@ -87,21 +78,14 @@ def settings_after(
     return DataConfig(**{**data, **units}), saved.model, dataclasses.replace(before, **train)
 
 
-def _refuse_others(start: Start, asked: Mapping[str, Any]) -> None:
+def _refuse_others(origin: str, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Refuses settings of data and model that are not those of the run to start from."""
-    source, target = start.run.source_vocabulary, start.run.target_vocabulary
-    kept = {
-        **dataclasses.asdict(start.run.config.model),
-        "source_tokens": source.tokenizer.kind,
-        "target_tokens": target.tokenizer.kind,
-        "vocab_size": start.run.config.data.vocab_size,
-    }
     both = asked.get("tokens")
     given = {} if both is None else {"source_tokens": both, "target_tokens": both}
     given |= {key: value for key, value in asked.items() if key in kept}
     others = [f"`{key}` {kept[key]}, not {given[key]}" for key in given if given[key] != kept[key]]
     if others:
-        raise UserError(f"{start.origin} has {'; '.join(others)}; leave these out.")
+        raise UserError(f"{origin} has {'; '.join(others)}; leave these out.")
 
 
 def continued(config: RunConfig, start: Start) -> RunConfig:
@@ -122,11 +106,7 @@ def note_sources(
 ) -> None:
     """Writes down what a run is trained on, and what the one it started from was.
 
-    Args:
-      folder: of the run.
-      config: of the run.
-      start: the run it starts from; None when it is resumed, or starts from none.
-      sources: the sources of the training part.
+    `start` is None when the run is resumed, or starts from none.
     """
     if not config.started_from:
         write_training_sources(folder, sources)
@@ -145,12 +125,7 @@ def save_start(
 ) -> float | None:
     """Saves the first step of a run: the weights that it starts from.
 
-    Args:
-      folder: of the new run.
-      config: of the new run.
-      start: the run to start from.
-      validation: the validation part of the new data.
-      error_of: the error rate that counts before the loss, if any does; see `selection`.
+    `error_of` gives the error rate that counts before the loss, if any does.
 
     Returns:
       The validation loss before training in nats per target token; None without a validation part.

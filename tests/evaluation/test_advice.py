@@ -62,9 +62,6 @@ def test_more_of_the_data_is_advised_only_where_there_is_more():
 
 
 def test_the_recipe_for_translation_is_offered_after_the_tutorial_s(monkeypatch):
-    monkeypatch.setattr(advice, "built_in", lambda: {"tutorial": None})
-    assert other_recipe(CONFIG, 10_000) == ""
-    monkeypatch.setattr(advice, "built_in", lambda: {"translator": None})
     monkeypatch.setattr(advice, "read_recipe", lambda name: Recipe(f"{name}s", {}, {}, {}, {}))
     assert "--recipe translator (translators)." in other_recipe(CONFIG, 10_000)
     assert other_recipe(CONFIG, 1000) == ""

@@ -13,7 +13,8 @@ from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translation import Hypothesis, Translation
 from s2s_jax.evaluation.evaluation import answers_of, decoded_lines, evaluate, evaluation_lines
 from s2s_jax.evaluation.figures import Answer, figures_of, sequence_error_rate
-from s2s_jax.evaluation.fingerprint import hashes
+from s2s_jax.evaluation.fingerprint import write_training_sources
+from s2s_jax.runtime.progress_bar import progress_bar
 
 PAIRS = [Pair("a", "A"), Pair("b", "xy"), Pair("a", "z"), Pair("b", "Bz"), Pair("c", "C!")]
 
@@ -21,8 +22,8 @@ PAIRS = [Pair("a", "A"), Pair("b", "xy"), Pair("a", "z"), Pair("b", "Bz"), Pair(
 class Shouting:
     """A translator that answers in capitals, at half a nat a token of any target."""
 
-    def __init__(self, tokens="char"):
-        self.asked = []
+    def __init__(self, tokens="char", origins=()):
+        self.asked, self.origins = [], origins
         vocabulary = Vocabulary.from_texts([target for _, target in PAIRS], tokens)
         self.run = SimpleNamespace(target_vocabulary=vocabulary)
 
@@ -40,9 +41,11 @@ class Shouting:
         ]  # fmt: skip
 
 
-def run(training_sources=None, **options):
-    translator = Shouting()
-    return translator, evaluate(translator, PAIRS, DecodeConfig(**options), training_sources)
+def run(folder=None, trained_on=(), **options):
+    translator = Shouting(origins=[(folder, 1)] if folder else [])
+    if folder:
+        write_training_sources(folder, trained_on)
+    return translator, evaluate(translator, PAIRS, DecodeConfig(**options), progress_bar())
 
 
 def test_each_source_is_decoded_once_and_every_target_is_a_reference():
@@ -72,15 +75,15 @@ def test_the_figures_are_those_of_the_answers():
 
 def test_references_count_as_an_answer_would_spell_them():
     pairs = [Pair("a b", "A  B"), Pair("c", "C")]
-    found = evaluate(Shouting("space"), pairs, DecodeConfig(), None)
+    found = evaluate(Shouting("space"), pairs, DecodeConfig(), progress_bar())
     assert found.answers[0] == Answer("a b", ("A B",), "A B")
     assert (found.figures.exact, found.figures.cer) == (2, 0)
-    assert evaluate(Shouting("char"), pairs, DecodeConfig(), None).figures.exact == 1
+    assert evaluate(Shouting("char"), pairs, DecodeConfig(), progress_bar()).figures.exact == 1
 
 
 def test_errors_are_counted_in_the_symbols_of_the_target():
     pairs = [Pair("b ɔ̃ ʒ", "B ɔ ʒ U"), Pair("ʁ", "ʁ ʁ"), Pair("ʁ", "ʁ"), Pair("a", "A")]
-    found = evaluate(Shouting("space"), pairs, DecodeConfig(), None)
+    found = evaluate(Shouting("space"), pairs, DecodeConfig(), progress_bar())
     # "B Ɔ̃ Ʒ" is 3 edits away from its 4 symbols; "ʁ", which has no capital, meets a reference.
     assert found.figures.symbol_error_rate == pytest.approx((3 + 0 + 0) / (4 + 1 + 1))
     assert found.figures.sequence_error_rate == pytest.approx(1 / 3)
@@ -90,7 +93,7 @@ def test_errors_are_counted_in_the_symbols_of_the_target():
 
 
 def test_symbols_are_no_text_for_chrf_and_bleu():
-    found = evaluate(Shouting("space"), PAIRS, DecodeConfig(), None)
+    found = evaluate(Shouting("space"), PAIRS, DecodeConfig(), progress_bar())
     assert found.figures.chrf is None and found.figures.bleu is None
     assert not any("chrF" in line for line in evaluation_lines(found))
 
@@ -104,8 +107,8 @@ def test_an_error_rate_is_nought_where_all_is_right_and_never_below(pairs):
     assert (figures.symbol_error_rate == 0) == (rate == 0)
 
 
-def test_sources_trained_on_are_counted_and_left_out():
-    _, found = run(hashes(["a", "elsewhere"]))
+def test_sources_trained_on_are_counted_and_left_out(tmp_path):
+    _, found = run(tmp_path, ["a", "elsewhere"])
     assert found.in_training == 1
     assert found.figures == run()[1].figures
     assert found.not_in_training.sentences == 2
@@ -117,11 +120,11 @@ def test_sources_trained_on_are_counted_and_left_out():
     assert found.to_dict()["not_in_training"]["sentences"] == 2
 
 
-def test_without_others_there_is_one_set_of_figures():
-    _, none = run(hashes([]))
+def test_without_others_there_is_one_set_of_figures(tmp_path):
+    _, none = run(tmp_path)
     assert none.in_training == 0 and none.not_in_training is None
     assert not any("Warning" in line for line in evaluation_lines(none))
-    _, all_of_them = run(hashes(["a", "b", "c"]))
+    _, all_of_them = run(tmp_path, ["a", "b", "c"])
     assert all_of_them.in_training == 3 and all_of_them.not_in_training is None
     assert any("Warning: 3 of 3" in line for line in evaluation_lines(all_of_them))
 
@@ -140,7 +143,7 @@ def test_chrf_and_bleu_carry_their_signatures_or_say_how_to_get_them(monkeypatch
 def test_japanese_without_mecab_says_how_to_get_it(monkeypatch):
     pytest.importorskip("sacrebleu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    found = evaluate(Shouting(), [Pair("a", "私は知りません。")], DecodeConfig(), None)
+    found = evaluate(Shouting(), [Pair("a", "私は知りません。")], DecodeConfig(), progress_bar())
     assert "tok:char" in found.figures.bleu_signature
     assert "sacrebleu[ja]" in evaluation_lines(found)[-1]
 

@@ -40,7 +40,6 @@ def epoch(number, **more):
 def test_both_parts_are_in_one_chart_by_their_epochs(tmp_path):
     pytest.importorskip("tensorboardX")
     board = TensorBoard(tmp_path)
-    board.on_step(None)
     for number in (1, 2):
         board.on_epoch(epoch(number, val_loss=None if number == 1 else 3.0))
     found = {
@@ -97,7 +96,7 @@ def test_each_run_of_several_has_its_log(tmp_path):
     (tmp_path / "pairs.tsv").write_text("".join(f"{a}{b}\t{b}{a}\n" for a in "abc" for b in "de"))
     settings = {"data": str(tmp_path / "pairs.tsv"), "epochs": 1, "latent_dim": 4}
     request = request_for(settings | {"tensorboard": True, "out": tmp_path / "run"})
-    for run in carry_out_runs(request, 2, quiet=True):
+    for run in carry_out_runs(request, 2):
         assert "loss/training" in events(run.folder)
 
 

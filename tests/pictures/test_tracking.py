@@ -28,7 +28,6 @@ def test_a_run_is_kept_beside_its_folder(tmp_path):
     log, translator = MLflow(folder), Translator.load(folder)
     log.on_end(translator)
     assert not (tmp_path / DATABASE).exists()  # Nothing was trained.
-    log.on_step(None)
     log.on_epoch({"epoch": 1, "loss": 1.0, "val_loss": None})
     log.on_epoch({"epoch": 2, "loss": 0.5, "val_loss": 2.0})
     log.on_end(translator)

@@ -68,7 +68,7 @@ def test_sentences_may_begin_with_a_colon():
 def test_settings_are_described():
     assert described(after(":max-length 9")) == "greedy, max-length 9"
     searching = after(":beam 5", ":n-best 2", ":max-length 0")
-    assert described(searching) == "beam 5, n-best 2, length penalty 0.6"
+    assert described(searching) == "beam 5, length penalty 0.6, n-best 2"
     assert "temperature 0.8" in described(after(":temperature 0.8"))
 
 

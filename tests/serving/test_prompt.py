@@ -71,7 +71,7 @@ def test_a_person_is_asked_and_answered(trained, tmp_path):
     assert wanted in shown
     assert "'ß'" in shown
     assert ":beam must be a whole number of at least 1, not 0" in shown
-    assert "beam 3, n-best 2, length penalty 0.6" in shown
+    assert "beam 3, length penalty 0.6, n-best 2" in shown
     (found,) = Translator.load(folder).translate(["He eats."], DecodeConfig(beam=3, n_best=2))
     assert all(hypothesis.text in shown for hypothesis in found.n_best)
     assert ":length-penalty 0.6" in shown  # The value in force.

@@ -77,7 +77,7 @@ def answer(capsys, folder, *texts, search=None, **options):
     request = DecodeRequest(
         list(texts), search or {}, checkpoints=(folder,) if folder else (), **options
     )
-    assert decode(request) == 0
+    decode(request)
     printed = capsys.readouterr()
     return printed.out.split("\n")[:-1], printed.err.splitlines()
 

@@ -27,15 +27,20 @@ STEPS = compiled_steps(None)
 
 @pytest.fixture
 def compiled(caplog):
-    """Returns what was compiled since it was last called, by any thread: names of functions."""
+    """Returns what was compiled since it was last called: names of functions.
+
+    By any thread, or by the test's own alone.
+    """
     jax.clear_caches()
     # The context manager of this name is for the thread alone that enters it.
     jax.config.update("jax_log_compiles", True)
     caplog.set_level(logging.WARNING)
 
-    def names():
+    def names(here=False):
         found = [
-            re.match(r"Compiling (?:jit\()?(\w+)", record.getMessage()) for record in caplog.records
+            re.match(r"Compiling (?:jit\()?(\w+)", record.getMessage())
+            for record in caplog.records
+            if not (here and record.threadName.startswith("compiling"))
         ]
         caplog.clear()
         return [match[1] for match in found if match]
@@ -66,22 +71,20 @@ def test_a_run_compiles_each_step_once_for_each_of_its_shapes(compiled):
 def test_what_a_step_needs_was_compiled_in_a_thread_and_awaited(compiled):
     state = make_state(MODEL, CONFIG)
     parts = [(STEPS.gradient, TRAINING, 0, 0)]
-    with compiled_ahead(STEPS, state, parts, None) as wait:
+    with compiled_ahead(STEPS, state, parts, None) as steps:
         for batch in TRAINING.epoch(0):
-            wait(STEPS.gradient, batch)
-            compiled()
-            STEPS.gradient(state, STEPS.rows(state, batch), np.float32(1))
-            assert STEPS.gradient.__name__ not in compiled()
+            steps.gradient(state, STEPS.rows(state, batch), np.float32(1))
+    assert STEPS.gradient.__name__ not in compiled(here=True)
     assert not [t for t in threading.enumerate() if t.name.startswith("compiling")]
 
 
 def test_the_memory_of_compiling_is_returned_after_each_shape(monkeypatch, compiled):
     released = []
     monkeypatch.setattr(ahead, "release_freed_memory", lambda: released.append(compiled()))
-    parts = [(STEPS.gradient, Batches(draw(9, 1), 3), 0, 0)]
-    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), parts, None) as wait:
+    state, parts = make_state(MODEL, CONFIG), [(STEPS.gradient, Batches(draw(9, 1), 3), 0, 0)]
+    with compiled_ahead(STEPS, state, parts, None) as steps:
         for batch in parts[0][1].epoch(0):
-            wait(STEPS.gradient, batch)
+            steps.gradient(state, STEPS.rows(state, batch), np.float32(1))
     assert len(released) == len(parts[0][1].shapes())
     assert any(STEPS.gradient.__name__ in names for names in released)
 
@@ -117,7 +120,7 @@ def test_what_fails_to_compile_fails_where_it_is_needed():
         def lower(self, *_):
             raise MemoryError("too large")
 
-    step, state = Broken(), make_state(MODEL, CONFIG)
-    failing = compiled_ahead(STEPS, state, [(step, TRAINING, 0, 0)], None)
-    with failing as wait, pytest.raises(MemoryError, match="too large"):
-        wait(step, TRAINING.shapes()[0])
+    broken, state = STEPS._replace(gradient=Broken()), make_state(MODEL, CONFIG)
+    failing = compiled_ahead(broken, state, [(broken.gradient, TRAINING, 0, 0)], None)
+    with failing as steps, pytest.raises(MemoryError, match="too large"):
+        steps.train(state, TRAINING.shapes()[0], np.float32(1))

@@ -39,7 +39,7 @@ COPIES = Examples(TRAINING.sources, [ids[:1] for ids in TRAINING.sources])
 
 
 class Watcher:
-    """A listener that remembers, and can stop training after some steps."""
+    """Remembers what it is told, and can stop training after some steps."""
 
     def __init__(self, stop_after=math.inf):
         self.metrics, self.steps, self.asked, self.stop_after = [], [], 0, stop_after
@@ -58,7 +58,8 @@ class Watcher:
 
 def watched_by(watcher):
     watcher = watcher or Watcher()
-    return {"listeners": [watcher], "should_stop": watcher.should_stop}
+    told = {"on_step": watcher.on_step, "on_epoch": [watcher.on_epoch]}
+    return told | {"should_stop": watcher.should_stop}
 
 
 def batches(examples, config=CONFIG):
@@ -71,9 +72,9 @@ def train(
     """Fits; returns the last state, the progress, and everything that was saved."""
     saved = []
 
-    def save(state, progress, val_loss):
+    def save(state, progress):
         arrays = {name: getattr(state, name) for name in ("params", "opt_state", "average")}
-        saved.append((jax.device_get(arrays), progress, val_loss))
+        saved.append((jax.device_get(arrays), progress))
 
     parts = batches(TRAINING, config), Batches(validation, 4)
     state, progress = fit(
@@ -97,7 +98,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config, model):
     reached_steps = set()
     for stop_after in (1, 8, 11, 20):  # Within and at the end of epochs of 8 batches.
         _, _, saved = train(config=config, model=model, listener=Watcher(stop_after))
-        arrays, reached, _ = saved[-1]
+        arrays, reached = saved[-1]
         reached_steps.add(reached.step)
         state = make_state(model, config).replace(
             **jax.device_put(arrays), step=jnp.int32(reached.step)
@@ -147,12 +148,11 @@ def test_plateau_lowers_the_rate_of_the_epochs_after_it():
 
 def test_metrics_are_those_of_the_parameters_saved():
     _, progress, saved = train()
-    for arrays, at, val_loss in saved:
+    for arrays, at in saved:
         state = make_state(MODEL, CONFIG).replace(params=jax.device_put(arrays["params"]))
         sums = validation_sums(state, Batches(VALIDATION, 4))
         assert sums.tokens == sum(len(t) + 1 for t in VALIDATION.targets)
-        assert val_loss == pytest.approx(sums.loss / sums.tokens, rel=1e-6)
-        assert at.history[-1]["val_loss"] == val_loss
+        assert at.history[-1]["val_loss"] == pytest.approx(sums.loss / sums.tokens, rel=1e-6)
     assert [epoch["epoch"] for epoch in progress.history] == [1, 2, 3]
 
 
@@ -213,7 +213,7 @@ def test_seed_decides_everything():
 def test_a_stop_after_the_last_batch_completes_the_epoch():
     _, progress, saved = train(listener=Watcher(stop_after=8))
     assert (progress.epoch, progress.batch, progress.step) == (1, 0, 8)
-    assert saved[-1][2] == progress.history[-1]["val_loss"]
+    assert saved[-1][1] == progress and "val_loss" in progress.history[-1]
 
 
 @functools.cache  # The same function is compiled once.
@@ -266,7 +266,7 @@ def some_poisoned(share):
 def fit_poisoned(examples, state, progress=None, listener=None):
     saved = []
 
-    def save(state, progress, val_loss):
+    def save(state, progress):
         saved.append((jax.device_get((state.params, state.opt_state)), progress))
 
     try:
@@ -352,7 +352,7 @@ def test_the_device_is_kept_busy_and_never_by_more_than_a_few_batches(monkeypatc
     source = Batches(draw(200, 0), 4)
     if part == "training":
         watcher = Watcher()
-        loop.train_epoch(None, TrainingProgress(), source, save=None, listeners=[watcher])
+        loop.train_epoch(None, TrainingProgress(), source, save=None, on_step=watcher.on_step)
         assert watcher.steps == list(range(1, 51))
     else:
         assert validation_sums(None, source).tokens == 50
@@ -365,10 +365,9 @@ def test_a_run_saved_every_few_steps_goes_on_from_each_of_them_exactly():
     state, progress, saved = train(config=config)
     whole, _, _ = train()
     assert_same(state.params, whole.params)
-    steps = [p.step for _, p, _ in saved]
+    steps = [p.step for _, p in saved]
     assert {n for n in range(1, progress.step) if n % 3 == 0} < set(steps)
-    for arrays, reached, val_loss in saved[1:4]:
-        assert (val_loss is None) == (reached.batch > 0)
+    for arrays, reached in saved[1:4]:
         again = make_state(MODEL, config).replace(**jax.device_put(arrays))
         again, end, _ = train(again, reached, config)
         assert_same((again.params, again.opt_state), (state.params, state.opt_state))

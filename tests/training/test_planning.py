@@ -10,9 +10,10 @@ from s2s_jax.data.corpus import Pair
 from s2s_jax.data.preparation import IN_MEMORY
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import Run, create_run
+from s2s_jax.training import planning
 from s2s_jax.training.fitting.progress import TrainingProgress, with_more
 from s2s_jax.training.main import parser
-from s2s_jax.training.planning import choose_folder, configure, saved_run, wanted_start
+from s2s_jax.training.planning import choose_folder, saved_run, wanted_start
 from s2s_jax.training.request import Request, request_for, with_recipe
 
 
@@ -20,11 +21,16 @@ def request(data=None, model=None, train=None, **options):
     return Request(data or {}, model or {}, train or {}, **{"decode": {}, **options})
 
 
+def configure(request, saved=None):
+    """The configuration and the data."""
+    return planning.configure(request, saved, progress=False)[:2]
+
+
 @pytest.fixture
 def begun(tmp_path, data_file):
     """A run folder that was begun, and the configuration in it."""
     config, prepared = configure(
-        request({"data": str(data_file)}, {"latent_dim": 8}, {"epochs": 3}), None, progress=False
+        request({"data": str(data_file)}, {"latent_dim": 8}, {"epochs": 3})
     )
     folder = tmp_path / "run"
     create_run(folder, Run(config, prepared.source_vocabulary, prepared.target_vocabulary))
@@ -34,15 +40,13 @@ def begun(tmp_path, data_file):
 def test_how_to_search_is_of_the_run_and_may_change(begun, data_file):
     folder, config = begun
     assert config.decode == SearchConfig(beam=1)
-    fresh, _ = configure(
-        with_recipe(request({"data": str(data_file)}, recipe="translator")), None, progress=False
-    )
+    fresh, _ = configure(with_recipe(request({"data": str(data_file)}, recipe="translator")))
     assert fresh.decode == SearchConfig(beam=5, length_penalty=1.2)
     resumed = request({"data": str(data_file)}, decode={"beam": 3}, resume=True)
-    changed, _ = configure(resumed, saved_run(resumed, folder), progress=False)
+    changed, _ = configure(resumed, saved_run(resumed, folder))
     assert changed.decode == SearchConfig(beam=3)
     with pytest.raises(UserError, match="`beam` must be a whole number of at least 1"):
-        configure(request({"data": str(data_file)}, decode={"beam": 0}), None, progress=False)
+        configure(request({"data": str(data_file)}, decode={"beam": 0}))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_a_run_is_named_after_its_data(data, name):
 
 
 def test_defaults_are_the_tutorial_s(data_file):
-    config, prepared = configure(request({"data": str(data_file)}), None, progress=False)
+    config, prepared = configure(request({"data": str(data_file)}))
     assert config.train == TrainConfig(
         epochs=100, batch_size=64, optimizer="rmsprop", learning_rate=0, seed=0
     )
@@ -80,34 +84,35 @@ def test_few_pairs_have_their_own_recipe_unless_another_is_asked_for(data_file, 
 
     def configured(**options):
         given = request({"data": str(data_file)}, {}, {"epochs": 7}, **options)
-        config, prepared = configure(with_recipe(given), None, progress=False)
+        config, prepared = configure(with_recipe(given))
         return config.train.epochs, config.train.optimizer, len(prepared.validation)
 
     assert configured() == (7, "adam", 0)
     assert configured(recipe="tutorial") == (7, "rmsprop", 4)
     in_memory = request(pairs=tuple(Pair(*pair) for pair in PAIRS), data={"data": IN_MEMORY})
-    assert configure(in_memory, None, progress=False)[0].train.optimizer == "adam"
+    config, _, chosen = planning.configure(in_memory, None, progress=False)
+    assert (config.train.optimizer, chosen) == ("adam", "small")
     monkeypatch.setattr(recipes, "FEW_PAIRS", len(PAIRS) - 1)
     assert configured() == (7, "rmsprop", 4)
 
 
 def test_what_is_given_goes_before_the_defaults_of_the_embedded_corpus():
     given = {"num_samples": 50, "tokens": "char"}
-    config, prepared = configure(request(given, {}, {"epochs": 9}), None, progress=False)
+    config, prepared = configure(request(given, {}, {"epochs": 9}))
     assert (config.data.num_samples, config.data.tokens, config.train.epochs) == (50, "char", 9)
     assert len(prepared.corpus.pairs) == 50
 
 
 def test_mistakes_come_before_the_data_are_read():
     with pytest.raises(UserError, match="`latent_dim`"):
-        configure(request({"data": "missing.txt"}, {"latent_dim": 0}), None, progress=False)
+        configure(request({"data": "missing.txt"}, {"latent_dim": 0}))
 
 
 def test_a_resumed_run_takes_what_is_saved(begun):
     folder, config = begun
     saved = saved_run(request(resume=True), folder)
-    assert configure(request(resume=True), saved, progress=False)[0] == config
-    more, _ = configure(request({}, {}, {"epochs": 7}, resume=True), saved, progress=False)
+    assert configure(request(resume=True), saved)[0] == config
+    more, _ = configure(request({}, {}, {"epochs": 7}, resume=True), saved)
     assert more.train.epochs == 7
 
 
@@ -115,7 +120,7 @@ def test_changes_that_the_state_depends_on_are_listed(begun):
     folder, _ = begun
     change = request({"tokens": "word"}, {"latent_dim": 9}, {"seed": 2, "epochs": 8}, resume=True)
     with pytest.raises(UserError) as error:
-        configure(change, saved_run(change, folder), progress=False)
+        configure(change, saved_run(change, folder))
     message = str(error.value)
     for part in ("`tokens` saved char, given word", "`latent_dim` saved 8, given 9", "`seed`"):
         assert part in message
@@ -151,7 +156,7 @@ def test_more_counts_from_where_the_run_is_and_so_does_patience(begun):
 def test_more_begins_a_run_where_there_is_none(data_file):
     begin = with_recipe(request({"data": str(data_file)}, more=3))
     assert begin.resume
-    assert configure(begin, None, progress=False)[0].train.epochs == 3
+    assert configure(begin)[0].train.epochs == 3
 
 
 def test_more_goes_without_epochs_but_over_those_of_a_recipe(tmp_path):
@@ -185,7 +190,7 @@ def test_what_a_recipe_turns_on_can_be_turned_off():
 
 def test_a_recipe_that_is_asked_for_takes_the_place_of_the_default_one():
     asked = with_recipe(request({"num_samples": 50}, recipe="tutorial"))
-    config, _ = configure(asked, None, progress=False)
+    config, _ = configure(asked)
     assert (config.data.tokens, config.train.optimizer) == ("char", "rmsprop")
 
 
@@ -194,7 +199,7 @@ def test_data_may_be_a_recipe_that_names_its_data(tmp_path, data_file):
     recipe.write_text(f"[data]\ndata = '{data_file}'\nvalidation_split = 0.5\n")
     found = with_recipe(request({"data": str(recipe)}))
     assert choose_folder(found) == Path("checkpoints/tiny")
-    assert configure(found, None, progress=False)[0].data.validation_split == 0.5
+    assert configure(found)[0].data.validation_split == 0.5
     with pytest.raises(UserError, match="leave out `recipe`"):
         with_recipe(request({"data": str(recipe)}, recipe="tutorial"))
     recipe.write_text("[train]\nepochs = 1\n")
@@ -205,11 +210,11 @@ def test_data_may_be_a_recipe_that_names_its_data(tmp_path, data_file):
 def test_a_run_is_resumed_with_a_recipe_that_says_the_same(begun):
     folder, config = begun
     same = with_recipe(request(resume=True, recipe=str(folder)))
-    assert configure(same, saved_run(same, folder), progress=False)[0] == config
+    assert configure(same, saved_run(same, folder))[0] == config
 
 
 def test_the_learning_rate_that_a_run_used_is_written_and_may_be_given(begun):
     folder, config = begun
     assert config.train.learning_rate == 0.001
     same = request({}, {}, {"learning_rate": 0.001}, resume=True)
-    assert configure(same, saved_run(same, folder), progress=False)[0] == config
+    assert configure(same, saved_run(same, folder))[0] == config

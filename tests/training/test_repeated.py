@@ -1,11 +1,16 @@
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
 from s2s_testing import compilations
 
+from s2s_jax.data.preparation import load_corpus
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.errors import UserError
 from s2s_jax.runs.folder import read_run
+from s2s_jax.training import repeated
+from s2s_jax.training.planning import configure
 from s2s_jax.training.repeated import carry_out_runs
 from s2s_jax.training.request import Request
 
@@ -38,6 +43,26 @@ def test_runs_differ_in_their_seed_alone_and_answer_together(request_for, tmp_pa
     printed = carry_out_runs(request_for(resume=True), 2) and capsys.readouterr().out
     command = f"decode.py --checkpoint {folders[0]} --checkpoint {folders[1]}"
     assert printed.splitlines()[-1].endswith(command)
+
+
+def test_the_data_are_read_once(request_for, monkeypatch):
+    reads, seeds = [], []
+
+    def load(*arguments):
+        reads.append(arguments)
+        return load_corpus(*arguments)
+
+    def carry_out(request, report):
+        config, prepared, _ = configure(request, None, progress=False)
+        seeds.append((config.train.seed, prepared.data_hash))
+        return SimpleNamespace(folder=request.out)
+
+    monkeypatch.setattr(repeated, "load_corpus", load)
+    monkeypatch.setattr(repeated, "carry_out", carry_out)
+    carry_out_runs(request_for(), 3)
+    assert len(reads) == 1
+    assert [seed for seed, _ in seeds] == [3, 4, 5]
+    assert len({data for _, data in seeds}) == 1
 
 
 def test_there_is_at_least_one_run(request_for):

@@ -17,10 +17,11 @@ from s2s_jax.runs.checkpointing import read_rank
 from s2s_jax.runs.folder import read_run
 from s2s_jax.runs.locking import locked
 from s2s_jax.training import run
+from s2s_jax.training.opening import summarize
 from s2s_jax.training.planning import configure
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import Request
-from s2s_jax.training.run import carry_out, summarize
+from s2s_jax.training.run import carry_out
 
 MODEL, TRAIN = {"latent_dim": 16}, {"epochs": 2, "batch_size": 4}
 
@@ -82,9 +83,7 @@ def test_a_finished_run_that_is_to_search_otherwise_is_judged_anew(request_for, 
     ]
     sources, _, answers = zip(*lines[:-1], strict=True)
     assert found(sources, beam=3, length_penalty=2.0) == list(answers)
-    assert (
-        "Beam search, 3 hypotheses, length penalty 2." in (tmp_path / "run/README.md").read_text()
-    )
+    assert "Search: beam 3, length penalty 2." in (tmp_path / "run/README.md").read_text()
     capsys.readouterr()
     carry_out(resumed, TrainingReport())
     assert "Nothing to do" in capsys.readouterr().out

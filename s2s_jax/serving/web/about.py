@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from s2s_jax.data.vocabulary import SPECIALS
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.pictures import CARD
+from s2s_jax.pictures.diagram import attention_text
 from s2s_jax.runs.folder import EVALUATION, METRICS, VALIDATION
 
 _MOST_BYTES = 1 << 20  # Of a file; a stranger's may be of any size.
@@ -57,14 +58,12 @@ def _facts(translator: Translator) -> list[tuple[str, str]]:
         for vocabulary in (run.source_vocabulary, run.target_vocabulary)
     ]
     parameters = sum(leaf.size for leaf in jax.tree.leaves(translator.params))
-    attention, heads = config.model.attention, config.model.attention_heads
-    looks = "no attention" if attention == "none" else f"{attention} attention"
-    looks += f" of {heads} heads" * (heads > 1)
+    units, looks = config.model.latent_dim, attention_text(config.model)
     return [
         ("Run", translator.origin or "in memory"),
         ("Reads", sides[0]),
         ("Writes", f"{sides[1]}; at most {config.max_length} an answer"),
-        ("Model", f"{parameters:,} parameters, {config.model.latent_dim} units, {looks}"),
+        ("Model", f"{parameters:,} parameters, {units} units, attention {looks}"),
     ]
 
 

@@ -80,10 +80,7 @@ def make_app(service: Service, hosts: Collection[str] = ()) -> Starlette:
         return FileResponse(_PAGE / _FILES[request.url.path])
 
     routes = [Route(path, file) for path in _FILES]
-    routes += [
-        Route("/api/runs", runs),
-        Route("/api/translate", translate, methods=["POST"]),
-    ]
+    routes += [Route("/api/runs", runs), Route("/api/translate", translate, methods=["POST"])]
     return Starlette(
         routes=routes,
         lifespan=lifespan,

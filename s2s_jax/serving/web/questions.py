@@ -32,11 +32,7 @@ class Question(NamedTuple):
 
 
 def read_question(body: bytes, runs: Sequence[str]) -> Question:
-    """A request's body, a JSON object.
-
-    Args:
-      body: as it came.
-      runs: the names of the runs that can be asked; the first is the default.
+    """A request's body, a JSON object, about one of the runs of these names, by default the first.
 
     Raises:
       UserError: for anything that the service does not answer.

@@ -57,12 +57,9 @@ def address(server: socket.socket) -> str:
 def running(
     service: Service, server: socket.socket, hosts: Sequence[str] = ()
 ) -> Iterator[uvicorn.Server]:
-    """Serves the page inside the block, in a thread of its own.
+    """Serves the page inside the block, in a thread of its own; closes the socket at its end.
 
-    Args:
-      service: what answers; prepared.
-      server: from `listen`; closed at the end.
-      hosts: as for `make_app`.
+    The service has been prepared; `hosts` are as for `make_app`.
     """
     config = uvicorn.Config(
         make_app(service, hosts),

@@ -12,18 +12,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from s2s_jax.data.batching import Batch, Batches
+from s2s_jax.data.batching import Batches
 from s2s_jax.runtime.memory import release_freed_memory
 from s2s_jax.runtime.parallel import place, share
 from s2s_jax.training.fitting.state import TrainingState
 from s2s_jax.training.fitting.step import Steps
-
-Await = Callable[[Callable[..., Any], Batch], None]
-"""Waits until one of the `Steps` is compiled for the shape of a batch, if it is being compiled."""
-
-
-def nothing_ahead(step: Callable[..., Any], batch: Batch) -> None:
-    """An `Await` where each step is compiled when it is first called."""
 
 
 @contextlib.contextmanager
@@ -32,10 +25,11 @@ def compiled_ahead(
     state: TrainingState,
     parts: Sequence[tuple[Callable[..., Any], Batches, int, int]],
     mesh: Mesh | None,
-) -> Iterator[Await]:
+) -> Iterator[Steps]:
     """Compiles in the background while the block runs, on all processors.
 
-    A shape is compiled once: a jitted function that is called finds what was compiled of it.
+    In the block the steps are those yielded, which wait for what is being compiled of them. A shape
+    is compiled once: a jitted function that is called finds what was compiled of it.
 
     Args:
       steps: those of the run.
@@ -58,14 +52,20 @@ def compiled_ahead(
                 given = (like, batch)
                 if step is steps.gradient:
                     given = (like, steps.rows(state, batch), np.float32(1))
-                compiling[_key(step, empty)] = pool.submit(_compile, step, given)
+                compiling[_key(step, given[1])] = pool.submit(_compile, step, given)
 
-        def wait(step: Callable[..., Any], batch: Batch) -> None:
-            if future := compiling.get(_key(step, batch)):
-                future.result()
+        def waiting(step: Callable[..., Any]) -> Callable[..., Any]:
+            """The step, called as soon as it is compiled."""
+
+            def call(state: TrainingState, rows: Any, *scale: Any) -> Any:
+                if future := compiling.get(_key(step, rows)):
+                    future.result()
+                return step(state, rows, *scale)
+
+            return call
 
         try:
-            yield wait
+            yield steps._replace(gradient=waiting(steps.gradient), evaluate=waiting(steps.evaluate))
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -78,5 +78,5 @@ def _compile(step: Any, given: tuple[Any, ...]) -> None:
         release_freed_memory()
 
 
-def _key(step: Callable[..., Any], batch: Batch) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-    return id(step), batch.source.shape, batch.targets.shape
+def _key(step: Callable[..., Any], rows: Any) -> tuple[Any, ...]:
+    return id(step), *(array.shape for array in jax.tree.leaves(rows))

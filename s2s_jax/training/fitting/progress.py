@@ -18,29 +18,17 @@ _LEARNED = 10  # Epochs in a row without a mistake: one alone may be luck.
 
 @dataclasses.dataclass(frozen=True)
 class TrainingProgress:
-    """How far a run has come; with the seed, all that the order of the batches depends on.
+    """How far a run has come; with the seed, all that the order of the batches depends on."""
 
-    Attributes:
-      step: optimizer steps done.
-      epoch: epochs completed.
-      batch: batches done of the epoch after that (0 at an epoch's end).
-      sums: loss, right answers and tokens of those batches.
-      skipped: those batches whose loss or gradient was not finite, and which changed nothing.
-      skipped_in_row: how many of the latest batches were skipped, counted across epochs.
-      seconds: training time of those batches.
-      history: the metrics of each completed epoch, as in `metrics.jsonl`.
-      patience_from: patience counts from the end of this epoch on.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    sums: Sums = Sums(0.0, 0.0, 0.0)
-    skipped: int = 0
-    skipped_in_row: int = 0
-    seconds: float = 0.0
-    history: tuple[dict[str, Any], ...] = ()
-    patience_from: int = 0
+    step: int = 0  # Optimizer steps done.
+    epoch: int = 0  # Epochs completed.
+    batch: int = 0  # Batches done of the epoch after that (0 at an epoch's end).
+    sums: Sums = Sums(0.0, 0.0, 0.0)  # Loss, right answers and tokens of those batches.
+    skipped: int = 0  # Those whose loss or gradient was not finite, and which changed nothing.
+    skipped_in_row: int = 0  # How many of the latest were skipped, counted across epochs.
+    seconds: float = 0.0  # Training time of those batches.
+    history: tuple[dict[str, Any], ...] = ()  # The metrics of each epoch, as in `metrics.jsonl`.
+    patience_from: int = 0  # Patience counts from the end of this epoch on.
 
     def after_epoch(self, metrics: dict[str, Any]) -> Self:
         """The progress at the end of this epoch, whose metrics these are."""

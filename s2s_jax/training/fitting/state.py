@@ -18,22 +18,13 @@ from s2s_jax.model.seq2seq import Seq2Seq
 
 
 class TrainingState(TrainState):
-    """Flax's state, with what else an update depends on.
+    """Flax's state, with what else an update depends on."""
 
-    Attributes:
-      key: the data of the key that dropout draws with; None for a model without dropout.
-      average: of the parameters, which is judged and decodes in their place; None for none.
-      smoothing: of the labels, in the objective.
-      decay: of the average.
-      parts: of a batch, computed one after another.
-      config: of the model.
-    """
-
-    key: jax.Array | None = None
-    average: Any = None
-    smoothing: float = struct.field(pytree_node=False, default=0.0)
-    decay: float = struct.field(pytree_node=False, default=0.0)
-    parts: int = struct.field(pytree_node=False, default=1)
+    key: jax.Array | None = None  # The data of the key that dropout draws with, if there is any.
+    average: Any = None  # Of the parameters, judged and decoding in their place; None for none.
+    smoothing: float = struct.field(pytree_node=False, default=0.0)  # Of the labels.
+    decay: float = struct.field(pytree_node=False, default=0.0)  # Of the average.
+    parts: int = struct.field(pytree_node=False, default=1)  # Of a batch, one after another.
     config: ModelConfig = struct.field(pytree_node=False, kw_only=True)
 
     @property
@@ -67,11 +58,7 @@ class TrainingState(TrainState):
 def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """The optimizer, with Keras's constants: optax's differ (RMSProp's decay and eps)."""
     return _make_optimizer(
-        config.optimizer,
-        config.learning_rate,
-        config.weight_decay,
-        config.clip_norm,
-        config.freeze,
+        config.optimizer, config.learning_rate, config.weight_decay, config.clip_norm, config.freeze
     )
 
 

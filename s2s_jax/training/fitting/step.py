@@ -23,11 +23,6 @@ from s2s_jax.runtime.parallel import data_parallel
 from s2s_jax.training.fitting.state import TrainingState
 
 
-def _as_it_is(sums: Any) -> Any:
-    """The total over one device."""
-    return sums
-
-
 def _logits(
     apply_fn: Callable[..., jax.Array], params: Any, batch: Batch, *keys: jax.Array
 ) -> jax.Array:
@@ -59,43 +54,35 @@ def objective(
     return minimized / mean_tokens, token_sums(logits, batch.targets, batch.target_mask)
 
 
-def _gradients(
-    state: TrainingState, batch: Batch, mean_tokens: jax.Array, *keys: jax.Array
+def _gradient_step(
+    state: TrainingState,
+    rows: tuple[Any, ...],
+    mean_tokens: jax.Array,
+    total: Callable[[Any], Any] = lambda sums: sums,
 ) -> tuple[Any, Sums]:
-    """The gradient and the reported sums of these rows, summed over `state.parts`."""
+    """The gradient and the reported sums of rows: a batch and, with dropout, their keys."""
 
     def gradient(batch: Batch, *keys: jax.Array) -> tuple[Any, Sums]:
         compute = jax.grad(objective, has_aux=True)
         return compute(state.params, state.apply_fn, batch, mean_tokens, state.smoothing, *keys)
 
     if state.parts == 1:
-        return gradient(batch, *keys)
+        return total(gradient(*rows))
 
     def divided(x: jax.Array) -> jax.Array:
         # Rows of padding, which have no weight, make the parts equal.
         x = jnp.pad(x, ((0, -len(x) % state.parts), *[(0, 0)] * (x.ndim - 1)))
         return x.reshape(state.parts, -1, *x.shape[1:])
 
-    parts = jax.tree.map(divided, (batch, *keys))
+    parts = jax.tree.map(divided, rows)
     nothing = jax.tree.map(
         lambda x: jnp.zeros(x.shape, x.dtype),
         jax.eval_shape(gradient, *jax.tree.map(lambda x: x[0], parts)),
     )
-    total, _ = jax.lax.scan(
-        lambda total, part: (jax.tree.map(jnp.add, total, gradient(*part)), None), nothing, parts
+    summed, _ = jax.lax.scan(
+        lambda summed, part: (jax.tree.map(jnp.add, summed, gradient(*part)), None), nothing, parts
     )
-    return total
-
-
-def _gradient_step(
-    state: TrainingState,
-    rows: tuple[Any, ...],
-    mean_tokens: jax.Array,
-    total: Callable[[Any], Any] = _as_it_is,
-) -> tuple[Any, Sums]:
-    """Of a batch and, with dropout, the keys of its rows."""
-    batch, *keys = rows
-    return total(_gradients(state, batch, mean_tokens, *keys))
+    return total(summed)
 
 
 def _update_step(
@@ -112,7 +99,9 @@ def _update_step(
     )
 
 
-def _eval_step(state: TrainingState, batch: Batch, total: Callable[[Any], Any] = _as_it_is) -> Sums:
+def _eval_step(
+    state: TrainingState, batch: Batch, total: Callable[[Any], Any] = lambda sums: sums
+) -> Sums:
     logits = _logits(state.apply_fn, state.judged, batch)
     return total(token_sums(logits, batch.targets, batch.target_mask))
 
@@ -125,37 +114,25 @@ def _dropout_keys(state: TrainingState, rows: int) -> jax.Array:
 
 
 class Steps(NamedTuple):
-    """The compiled steps of training, for batches that are divided over a mesh or are not.
+    """The compiled steps of training, for batches that are divided over a mesh or are not."""
 
-    Attributes:
-      keys: state, rows of a batch -> the keys that dropout draws with.
-      gradient: state, batch and keys, mean real target tokens of a batch -> gradient, sums.
-      update: state, gradient, sums, share of the learning rate -> state, sums. The old state is
-        gone.
-      evaluate: state, batch -> the sums of the batch, with the parameters that are judged.
-    """
-
-    keys: Callable[..., Any]
-    gradient: Callable[..., Any]
-    update: Callable[..., Any]
-    evaluate: Callable[..., Any]
+    keys: Callable[..., Any]  # State, number of rows -> the keys that dropout draws with.
+    gradient: Callable[..., Any]  # State, batch and keys, mean tokens of a batch -> gradient, sums.
+    update: Callable[..., Any]  # State, gradient, sums, share of the learning rate -> state, sums.
+    evaluate: Callable[..., Any]  # State, batch -> its sums, with the parameters that are judged.
 
     def train(
         self, state: TrainingState, batch: Batch, mean_tokens: Any, rate: Any = None
     ) -> tuple[TrainingState, Sums]:
-        """One optimizer step.
+        """One optimizer step: the next state, and the sums of the batch.
 
         Where the loss or the gradient is not finite, parameters and optimizer state stay as they
-        were and the sums are zero.
+        were and the sums are zero. The old state is gone.
 
         Args:
-          state: is gone afterwards.
-          batch: on the devices, as `place` puts it there.
+          state, batch: on the devices, as `place` puts a batch there.
           mean_tokens: real target tokens of a batch, in the mean.
           rate: the share of the learning rate; None for all of it.
-
-        Returns:
-          The next state, and the sums of the batch.
         """
         gradients, sums = self.gradient(state, self.rows(state, batch), mean_tokens)
         return self.update(state, gradients, sums, rate)
