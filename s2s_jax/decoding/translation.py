@@ -78,7 +78,7 @@ def read_answer(
 ) -> Hypothesis:
     """An answer as text.
 
-    With the log-probability of each id, in nats, and of any padding it has its `tokens`, too.
+    Given log-probabilities, in nats, of each id and of any padding, it also has its `tokens`.
     """
     ids = answer.written
     tokens, details = (), ()

@@ -7,6 +7,7 @@ import functools
 from s2s_jax.command_line import command
 from s2s_jax.data.preparation import load_corpus
 from s2s_jax.errors import UserError
+from s2s_jax.runtime.devices import is_main
 from s2s_jax.training.planning import choose_folder
 from s2s_jax.training.report import TrainingReport
 from s2s_jax.training.request import Request
@@ -35,7 +36,8 @@ def carry_out_runs(request: Request, runs: int) -> list[TrainedRun]:
             load=load,
         )
         found.append(carry_out(repeated, TrainingReport()))
-    report = TrainingReport()
-    report.say("Together:")
-    report.say("  " + command("decode.py", [run.folder for run in found]))
+    if is_main():
+        report = TrainingReport()
+        report.say("Together:")
+        report.say("  " + command("decode.py", [run.folder for run in found]))
     return found
