@@ -148,8 +148,9 @@ class Characters:
         Raises:
           UserError: if the file cannot be read or holds something else.
         """
+        values = load(path)
         try:
-            return cls.from_values(load(path))
+            return cls.from_values(values)
         except (AttributeError, TypeError, UserError) as error:
             raise UserError(f"{path}: {error}") from None
 
