@@ -32,13 +32,14 @@ def sample_decode(
 
     Args:
       step_fn: one step of the decoder, giving logits; minus infinity forbids a token.
-      carry, memory, first_tokens, **limits: as for `greedy_decode`.
+      carry, memory, first_tokens: as for `greedy_decode`.
       keys: a random key for each row.
       temperature: divides the logits; above 0.
       top_k: draw among the k likeliest tokens only (Fan et al. 2018); 0 among all.
       top_p: of these, draw among the fewest likeliest that together reach this probability
         (Holtzman et al. 2020); 1 among all.
       truncate: false if `top_k` is 0 and `top_p` is 1, which saves a sort at every step.
+      **limits: as for `greedy_decode`.
 
     Returns:
       Ids, as from `greedy_decode`.
