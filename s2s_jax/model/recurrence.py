@@ -158,6 +158,7 @@ def _unroll_saving(
     def body(
         cell: LSTMCell, carry: Carry, inputs: Float[Array, "batch gates"]
     ) -> tuple[Carry, tuple[Carry, _Derivatives]]:
+        """One step, as `LSTMCell` takes it, with its local derivatives."""
         c, h = carry
         i, f, g, o = cell.gates(h, inputs)
         new_c = f * c + i * g
@@ -190,6 +191,7 @@ def _unroll_backward(
     def body(
         carry: Carry, step: tuple[Carry, _Derivatives]
     ) -> tuple[Carry, Float[Array, "batch gates"]]:
+        """One step back: the cotangents of the carry before it, and of its gates."""
         dc, dh = carry
         (dc_out, dh_out), (dz, dc_dc, dh_dc) = step
         dh = dh + dh_out

@@ -95,6 +95,7 @@ def train_epoch(
     in_flight = deque[Sums]()
 
     def read(leave: int = 0) -> None:
+        """Counts the batches in flight but the last `leave`; raises `NotFinite`."""
         nonlocal progress, diverged
         while len(in_flight) > leave:
             progress = _advanced(progress, in_flight.popleft(), started)
