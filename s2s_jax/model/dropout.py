@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key, UInt32
 
 from s2s_jax.config import ModelConfig
@@ -50,9 +51,18 @@ def dropout(
     if keys is None or not rate:
         return x
     time, _, features = x.shape
-    of_site = jax.random.wrap_key_data(keys[:, site])
+    place = jnp.arange(time * features, dtype=jnp.uint32).reshape(time, 1, features)
+    for word in keys[:, site].T:
+        place = _mixed(place ^ word[:, None])
+    return jnp.where(place >= np.uint32(rate * 2**32), x / (1 - rate), 0)
 
-    def kept(key: Key[Array, ""]) -> jax.Array:
-        return jax.random.bernoulli(key, 1 - rate, (time, features))
 
-    return jnp.where(jax.vmap(kept, out_axes=1)(of_site), x / (1 - rate), 0)
+def _mixed(words: UInt32[Array, "*x"]) -> UInt32[Array, "*x"]:
+    """Each word made into one that looks random: the last part of MurmurHash3 (Appleby 2011).
+
+    It is computed where it is used, in the same loop. JAX's own generator takes a dozen loops at
+    each place that drops something, a sixth of the time that a gradient takes to compile.
+    """
+    words = (words ^ (words >> 16)) * np.uint32(0x85EBCA6B)
+    words = (words ^ (words >> 13)) * np.uint32(0xC2B2AE35)
+    return words ^ (words >> 16)

@@ -329,6 +329,31 @@ def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(dim):
     assert (other_site != dropped).any()
 
 
+def test_draws_of_dropout_are_independent_of_each_other():
+    config = ModelConfig(11, 13)
+    updates = [row_keys(jax.random.key(n), 64, config)[:, 0] for n in range(2)]
+    ones = jnp.ones((30, 64, 32))
+    first, other_site, other_update = (
+        np.asarray(dropout(ones, 0.3, keys, site) == 0, float) - 0.3
+        for keys, site in [(updates[0], 0), (updates[0], 1), (updates[1], 0)]
+    )
+    variance = 0.3 * 0.7
+    pairs = {
+        "time steps": (first[1:], first[:-1]),
+        "rows": (first[:, 1:], first[:, :-1]),
+        "features": (first[:, :, 1:], first[:, :, :-1]),
+        "places": (first, other_site),
+        "updates": (first, other_update),
+    }
+    for name, (x, y) in pairs.items():
+        # Five standard errors of a correlation of nothing.
+        assert abs((x * y).mean() / variance) < 5 / x.size**0.5, name
+    for axis in range(3):  # No time step, row or feature is dropped more than chance allows.
+        others = tuple(n for n in range(3) if n != axis)
+        count = first.size / first.shape[axis]
+        assert np.abs(first.mean(axis=others)).max() < 5 * (variance / count) ** 0.5
+
+
 def test_token_dropout_hides_whole_tokens_and_leaves_the_other_draws_as_they_are():
     plain = ModelConfig(50, 50, embedding_dim=6, dropout=0.1)
     config = dataclasses.replace(plain, token_dropout=0.3)
