@@ -136,7 +136,7 @@ def _values(answered: Answered, question: Question) -> dict[str, Any]:
             }
             for hypothesis, score in zip(translation.n_best, scores, strict=True)
         ][: question.n_best],
-        "warnings": problems_of(translation, None, ""),
+        "warnings": problems_of(translation, None, "decode.py --"),
     }
     if question.attention:
         values["attention"] = None if alignment is None else {
