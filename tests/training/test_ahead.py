@@ -3,6 +3,7 @@
 import logging
 import re
 import threading
+import time
 
 import jax
 import numpy as np
@@ -113,6 +114,36 @@ def test_a_run_that_is_stopped_leaves_the_rest_uncompiled(monkeypatch):
     with compiled_ahead(STEPS, make_state(MODEL, CONFIG), many, None):
         pass
     assert len(step.asked) < shapes
+
+
+@pytest.mark.parametrize(("processors", "at_a_time"), [(1, 1), (2, 1), (6, 3)])
+def test_a_program_is_compiled_for_every_two_processors(monkeypatch, processors, at_a_time):
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+
+    class Counted:
+        """A step that is ready when as many compile as can, or after the time given."""
+
+        def __init__(self):
+            self.running, self.most, self.lock = 0, 0, threading.Lock()
+
+        def lower(self, *_):
+            with self.lock:
+                self.running += 1
+                self.most = max(self.most, self.running)
+            time.sleep(0.05)
+            return self
+
+        def compile(self):
+            with self.lock:
+                self.running -= 1
+
+    step = Counted()
+    many = [(step, Batches(draw(30, n), size, 1), 0, 0) for n, size in enumerate(range(1, 9))]
+    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), many, None):
+        while step.most < at_a_time:
+            time.sleep(0.01)
+        time.sleep(0.2)
+    assert step.most == at_a_time
 
 
 def test_what_fails_to_compile_fails_where_it_is_needed():

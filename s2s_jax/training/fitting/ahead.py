@@ -42,10 +42,7 @@ def compiled_ahead(
     if mesh is not None:
         everywhere = NamedSharding(mesh, PartitionSpec())
         like = jax.tree.map(lambda x: x.update(sharding=everywhere), like)
-    # XLA itself compiles the parts of a program in several threads. On 2 cores two programs at a
-    # time are ready no sooner, but take a fifth more processor time and a third more memory.
-    threads = max(1, (os.cpu_count() or 1) // 2)
-    with ThreadPoolExecutor(threads, "compiling") as pool:
+    with ThreadPoolExecutor(_programs_at_a_time(), "compiling") as pool:
         compiling = {}
         for step, batches, epoch, first in parts:
             rows = share(batches.batch_size, mesh)
@@ -71,6 +68,17 @@ def compiled_ahead(
             yield steps._replace(gradient=waiting(steps.gradient), evaluate=waiting(steps.evaluate))
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _programs_at_a_time() -> int:
+    """As many as there are processors; on CPUs half as many.
+
+    There XLA itself compiles the parts of a program in several threads. On 2 processors two
+    programs at a time are ready no sooner, but take a fifth more processor time and a third more
+    memory.
+    """
+    processors = os.cpu_count() or 1
+    return max(1, processors // 2) if jax.default_backend() == "cpu" else processors
 
 
 def _compile(step: Any, given: tuple[Any, ...]) -> None:
