@@ -51,10 +51,10 @@ def dropout(
     if keys is None or not rate:
         return x
     time, _, features = x.shape
-    place = jnp.arange(time * features, dtype=jnp.uint32).reshape(time, 1, features)
-    for word in keys[:, site].T:
-        place = _mixed(place ^ word[:, None])
-    return jnp.where(place >= np.uint32(rate * 2**32), x / (1 - rate), 0)
+    draws = jnp.arange(time * features, dtype=jnp.uint32).reshape(time, 1, features)
+    for word in keys[:, site].T:  # Each row's numbers depend on both words of its key.
+        draws = _mixed(draws ^ word[:, None])
+    return jnp.where(draws >= np.uint32(rate * 2**32), x / (1 - rate), 0)
 
 
 def _mixed(words: UInt32[Array, "*x"]) -> UInt32[Array, "*x"]:

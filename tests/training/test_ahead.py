@@ -26,6 +26,11 @@ TRAINING, VALIDATION = Batches(draw(30, 0), 4, 1), Batches(draw(7, 1), 4)
 STEPS = compiled_steps(None)
 
 
+def many_shapes(step):
+    """A step to compile for the shapes of eight sizes of batches."""
+    return [(step, Batches(draw(30, n), size, 1), 0, 0) for n, size in enumerate(range(1, 9))]
+
+
 @pytest.fixture
 def compiled(caplog):
     """Returns what was compiled since it was last called: names of functions.
@@ -108,7 +113,7 @@ def test_a_run_that_is_stopped_leaves_the_rest_uncompiled(monkeypatch):
             return self
 
     step = Slow()
-    many = [(step, Batches(draw(30, n), size, 1), 0, 0) for n, size in enumerate(range(1, 9))]
+    many = many_shapes(step)
     shapes = sum(len(batches.shapes()) for _, batches, _, _ in many)
     threading.Timer(0.2, step.go.set).start()
     with compiled_ahead(STEPS, make_state(MODEL, CONFIG), many, None):
@@ -121,7 +126,7 @@ def test_a_program_is_compiled_for_every_two_processors(monkeypatch, processors,
     monkeypatch.setattr("os.cpu_count", lambda: processors)
 
     class Counted:
-        """A step that is ready when as many compile as can, or after the time given."""
+        """A step that counts how many programs of it are compiled at a time."""
 
         def __init__(self):
             self.running, self.most, self.lock = 0, 0, threading.Lock()
@@ -138,8 +143,7 @@ def test_a_program_is_compiled_for_every_two_processors(monkeypatch, processors,
                 self.running -= 1
 
     step = Counted()
-    many = [(step, Batches(draw(30, n), size, 1), 0, 0) for n, size in enumerate(range(1, 9))]
-    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), many, None):
+    with compiled_ahead(STEPS, make_state(MODEL, CONFIG), many_shapes(step), None):
         while step.most < at_a_time:
             time.sleep(0.01)
         time.sleep(0.2)
