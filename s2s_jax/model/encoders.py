@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+from typing import Any, cast
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -62,23 +66,36 @@ class Encoder(nn.Module):
         tokens: Int[Array, "batch time"],
         mask: Bool[Array, "batch time"],
         dropout_keys: RowKeys | None = None,
+        *,
+        decoding: bool = False,
     ) -> tuple[tuple[Carry, ...], Memory]:
         """The first carry of each of the decoder's layers, and its memory.
 
         Without a bridge the carry is the encoder's own after each row's last real token; zeros
         for a row without tokens.
+
+        Args:
+          tokens: ids.
+          mask: true on real tokens, which come first.
+          dropout_keys: draw what is dropped; None drops nothing.
+          decoding: true reads to the end of the longest row alone and keeps nothing for
+            gradients.
         """
         config, real, tokens = self.config, mask.T, tokens.T
-        vectors = None
+        decoding &= not self.is_initializing()  # A module makes its parameters when it is called.
+        vectors, read = None, _read_to_the_end if decoding else _read
         if config.embedding_dim:
             vectors = self.inputs.embed(tokens, dropout_keys)
             gates = [self.inputs.project(vectors)]
             gates += [self.backward_inputs(vectors)] if config.bidirectional else []
         else:
-            gates = [self.inputs(tokens, dropout_keys)]
-            gates += [self.backward_tokens(tokens, dropout_keys)] if config.bidirectional else []
+            one_hot = [self.inputs] + ([self.backward_tokens] if config.bidirectional else [])
+            gates: list[Any] = [
+                _Lookup(inputs, tokens) if decoding else inputs(tokens, dropout_keys)
+                for inputs in one_hot
+            ]
         cells = [self.cell, self.backward_cell] if config.bidirectional else [self.cell]
-        outputs, carry = _read(cells, gates, real)
+        outputs, carry = read(cells, gates, real)
         ends = [carry]
         for n in range(config.encoder_layers - 1):
             below = dropout(outputs, config.dropout, dropout_keys, n + 1)
@@ -86,7 +103,7 @@ class Encoder(nn.Module):
             if config.bidirectional:
                 gates.append(self.upper_backward_inputs[n](below))
                 cells.append(self.upper_backward_cells[n])
-            above, carry = _read(cells, gates, real)
+            above, carry = read(cells, gates, real)
             outputs = outputs + above if config.residual else above
             ends.append(carry)
         carries = self._bridged(ends) if config.has_bridge else (ends[-1],)
@@ -126,6 +143,57 @@ def _read(
     both = zip(carry, (backward_c[-1], backward_h[-1]), strict=True)
     c, last_h = (jnp.concatenate(pair, axis=-1) for pair in both)
     return jnp.concatenate((h, jnp.flip(backward_h, axis=0)), axis=-1), (c, last_h)
+
+
+class _Lookup:
+    """`GateInputs` of one-hot tokens `[time, batch]`, looked up when a time step is asked for.
+
+    For all steps at once they would take four numbers a unit for every token.
+    """
+
+    def __init__(self, inputs: GateInputs, tokens: Int[Array, "time batch"]) -> None:
+        self._inputs, self._params = inputs.unbind()
+        self._tokens = tokens
+
+    def __getitem__(self, time: Int[Array, ""]) -> Float[Array, "batch gates"]:
+        return cast(jax.Array, self._inputs.apply(self._params, self._tokens[time]))
+
+
+def _read_to_the_end(
+    cells: list[LSTMCell], gates: Sequence[Float[Array, "time batch gates"] | _Lookup],
+    real: Bool[Array, "time batch"],
+) -> tuple[Float[Array, "time batch features"], Carry]:  # fmt: skip
+    """What `_read` computes, where nothing is trained: both directions in one loop.
+
+    It ends with the longest row, however far that is padded, and keeps of the carries the last
+    ones alone. A third less time for sources of 12 tokens that are padded to 16.
+    """
+    steps, batch = real.any(axis=1).sum(), real.shape[1]
+    # Flax's modules as functions: a loop of JAX may not change them.
+    pure = [cell.unbind() for cell in cells]
+
+    def advance(state: Any) -> Any:
+        """One step of each direction."""
+        step, directions = state
+        read = []
+        for n, (carry, outputs) in enumerate(directions):
+            time = steps - 1 - step if n else step
+            module, variables = pure[n]
+            new, _ = cast(Any, module.apply(variables, carry, gates[n][time]))
+            # After the end of a row, and before it on the way back, its carry stays.
+            carry = jax.tree.map(functools.partial(jnp.where, real[time][:, None]), new, carry)
+            outputs = jax.lax.dynamic_update_index_in_dim(outputs, carry[1], time, axis=0)
+            read.append((carry, outputs))
+        return step + 1, read
+
+    start = []
+    for cell in cells:
+        carry = cell.initialize_carry(jax.random.key(0), (batch, 4 * cell.features))
+        start.append((carry, jnp.zeros((*real.shape, cell.features))))
+    _, read = jax.lax.while_loop(lambda state: state[0] < steps, advance, (jnp.int32(0), start))
+    carries, outputs = zip(*read, strict=True)
+    c, h = (jnp.concatenate(parts, axis=-1) for parts in zip(*carries, strict=True))
+    return jnp.concatenate(outputs, axis=-1), (c, h)
 
 
 def _at_end(carries: Carries, real: Bool[Array, "time batch"]) -> Carry:

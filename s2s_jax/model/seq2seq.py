@@ -66,7 +66,7 @@ class Seq2Seq(nn.Module):
         self, source: Int[Array, "batch time"], source_mask: Bool[Array, "batch time"]
     ) -> tuple[tuple[Carry, ...], Memory]:
         """The decoder's first carries, and what it can look up in the source at every step."""
-        return self.encoder(source, source_mask)
+        return self.encoder(source, source_mask, decoding=True)
 
     def decode_step(
         self, carry: tuple[Carry, ...], memory: Memory, tokens: Int[Array, " rows"]
