@@ -19,8 +19,10 @@ from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import one_copy, run_rows
 
 _SHORTEST = 16  # Rows are padded to 16, 32, 64, ... tokens: few shapes to compile.
+_MOST_GROUPS = 4  # In a batch; all but one wait for their turn.
 # What bounds the memory that a batch takes on each device:
-_MAX_TOKENS = 2**14  # its padded tokens, 4 kB each at 256 units,
+_MAX_TOKENS = 2**14  # the padded tokens that are decoded at a time, 8 kB each at 256 units,
+_MAX_WAITING = 2**15  # all its padded tokens, 3 kB each with attention,
 _MAX_SCORED = 2**13  # those of sources and given targets together,
 _MAX_WRITTEN = 2**22  # the tokens set aside for answers,
 _MAX_LOGITS = 2**24  # and the logits of given targets.
@@ -57,7 +59,8 @@ def decode_rows(
     Args:
       model, params: the model; its parameters as `parallel.replicate` leaves them.
       rows: source ids.
-      config: how to decode, and how many hypotheses at a time.
+      config: how to decode, and how many hypotheses at a time; as sources are answered, others of
+        the batch take their places.
       limit: the most tokens in an answer.
       capacity: room for that many tokens, `limit` by default; what is compiled depends on it.
       mesh: the devices that share the batches; None for one device.
@@ -69,13 +72,18 @@ def decode_rows(
     order = sorted(filled, key=lambda i: len(rows[i]), reverse=True)
     while order:
         length = power_of_two(max(len(rows[order[0]]), _SHORTEST))
-        room = devices * min(_MAX_WRITTEN // (config.beam * capacity), _MAX_TOKENS // length)
-        at_most = max(1, min(config.batch_size // config.beam, room))
-        chosen, order = order[:at_most], order[at_most:]
-        size, sharing = fit_rows(len(chosen), at_most, devices)
-        batch = pad([rows[i] for i in chosen], size, length)
+        written = _MAX_WRITTEN // (config.beam * capacity)
+        room = devices * min(written, _MAX_TOKENS // length)
+        together = max(1, min(config.batch_size // config.beam, room))
+        room = devices * min(written, _MAX_WAITING // length)
+        groups = 1 << min(_MOST_GROUPS, max(1, room // together)).bit_length() - 1
+        chosen, order = order[: groups * together], order[groups * together :]
+        size, sharing = fit_rows(min(len(chosen), together), together, devices)
+        groups = power_of_two(-(-len(chosen) // size))
+        batch = pad([rows[i] for i in chosen], groups * size, length)
         where = (params, mesh) if sharing == devices else (one_copy(params), None)
-        found = decode_batch(model, *where, config, capacity, limit, *batch)
+        at_a_time = size // sharing if groups > 1 else None
+        found = decode_batch(model, *where, config, capacity, limit, *batch, at_a_time)
         for i, answer in zip(chosen, found, strict=False):
             answers[i] = answer
     return answers
@@ -90,10 +98,11 @@ def decode_batch(
     limit: int,
     source: Int32[np.ndarray, "batch time"],
     mask: Bool[np.ndarray, "batch time"],
+    at_a_time: int | None = None,
 ) -> list[list[HypothesisIds]]:
-    """The answers to each row of a padded batch."""
+    """The answers to each row of a padded batch, so many at a time on each device."""
     if config.beam > 1:
-        static = (model, capacity, config.beam, config.n_best)
+        static = (model, capacity, at_a_time, config.beam, config.n_best)
         shared = (limit, float(config.length_penalty))
         found = run_rows(beam, static, params, (source, mask), shared, mesh)
         # A small vocabulary may not have as many answers as there are slots.
@@ -108,11 +117,12 @@ def decode_batch(
     if config.sample:
         top_k = min(config.top_k, model.config.target_vocab_size)
         how = np.uint32(config.seed), float(config.temperature), top_k, float(config.top_p)
-        static = (model, capacity, config.top_k > 0 or config.top_p < 1)
+        static = (model, capacity, at_a_time, config.top_k > 0 or config.top_p < 1)
         numbered = (source, mask, row_hashes(source, mask))
         tokens = run_rows(sample, static, params, numbered, (limit, *how), mesh)
     else:
-        tokens = run_rows(greedy, (model, capacity), params, (source, mask), (limit,), mesh)
+        static = (model, capacity, at_a_time)
+        tokens = run_rows(greedy, static, params, (source, mask), (limit,), mesh)
     return [[HypothesisIds(ids)] for ids in np.asarray(tokens)]
 
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from s2s_jax.decoding.greedy import Carry, Memory, StepFn, half
+from s2s_jax.decoding.continuous import Search, Sources, answer_all
+from s2s_jax.decoding.greedy import Carry, Memory, StepFn
 
 
 class BeamResult(NamedTuple):
@@ -39,8 +40,8 @@ class _Found(NamedTuple):
 class _State(NamedTuple):
     """What the loop carries."""
 
-    step: Int[Array, ""]  # Steps done.
-    carry: PyTree  # The decoder's, rows `[batch * beam]` leading.
+    steps: Int[Array, " batch"]  # Steps done; the next token is written at this place.
+    carry: PyTree  # The decoder's, `[batch, beam, ...]`.
     last: Int[Array, "batch beam"]  # The token to be read next.
     found: _Found
 
@@ -66,8 +67,9 @@ def beam_search(
     max_length: Int[Array, ""] | int,
     capacity: int,
     ended: Bool[Array, " batch"] | None = None,
+    at_a_time: int | None = None,
 ) -> BeamResult:
-    """The likeliest answers that a beam finds, in loops of `jax.lax.while_loop`.
+    """The likeliest answers that a beam finds, by continuous batching (see `continuous`).
 
     Each step extends every unfinished hypothesis by every token and keeps the likeliest ones, as
     many as there are slots for. A hypothesis that writes `<eos>` keeps its slot to the end, so
@@ -94,7 +96,7 @@ def beam_search(
       beam: slots for each source.
       n_best: how many hypotheses to return, at most `beam`.
       alpha: exponent of the length penalty, at least 0.
-      first_tokens, eos_id, pad_id, max_length, capacity, ended: as for `greedy_decode`.
+      first_tokens, eos_id, pad_id, max_length, capacity, ended, at_a_time: as for `greedy_decode`.
     """
     limit = jnp.minimum(max_length, capacity)
 
@@ -102,58 +104,37 @@ def beam_search(
         """Marks the sources whose best hypotheses are found."""
         return found._replace(settled=_settled(found, alpha, limit, n_best))
 
+    def begin(sources: Sources) -> _State:
+        """Nothing is written yet."""
+        batch = sources.first_tokens.shape[0]
+        return _State(
+            steps=jnp.zeros(batch, jnp.int32),
+            carry=jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], beam, axis=1), sources.carry),
+            last=jnp.repeat(sources.first_tokens[:, None], beam, axis=1),
+            found=settle(_nothing(batch, beam, capacity, pad_id, sources.ended)),
+        )
+
+    def done(state: _State) -> Bool[Array, " batch"]:
+        """True for sources that are settled or cut off."""
+        return state.found.settled | (state.steps >= limit)
+
     def advance(state: _State, memory: Memory) -> _State:
         """One step of all slots."""
-        carry, log_probs = step_fn(state.carry, memory, state.last.reshape(-1))
-        state = _extend(state, carry, log_probs, eos_id, pad_id)
+        rows = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), state.carry)
+        carry, log_probs = step_fn(rows, memory, state.last.reshape(-1))
+        state = _extend(state, carry, log_probs, done(state), eos_id, pad_id)
         return state._replace(found=settle(state.found))
 
-    batch = first_tokens.shape[0]
-    answers = settle(_nothing(batch, beam, capacity, pad_id, ended))
-    state = _State(
-        step=jnp.int32(0),
-        carry=jax.tree.map(lambda leaf: jnp.repeat(leaf, beam, axis=0), carry),
-        last=jnp.repeat(first_tokens[:, None], beam, axis=1),
-        found=answers,
-    )
-    places = jnp.arange(batch)  # Which answers those of the state are.
-    while True:
-        fewer = half(places, beam)
-        state = jax.lax.while_loop(
-            lambda s, fewer=fewer: (s.step < limit) & ((~s.found.settled).sum() > fewer),
-            lambda s, memory=memory: advance(s, memory),
-            state,
-        )
-        answers = jax.tree.map(
-            lambda of_all, found, places=places: of_all.at[places].set(found), answers, state.found
-        )
-        if not fewer:
-            return _best(answers, alpha, n_best)
-        state, memory, places = _continued(state, memory, places, fewer)
-
-
-def _continued(
-    state: _State, memory: PyTree, places: Int[Array, " batch"], fewer: int
-) -> tuple[_State, PyTree, Int[Array, " fewer"]]:
-    """So many sources of a state, with their rows of memory, that are not settled.
-
-    No more than these continue, unless the limit is reached, and then none does.
-    """
-    beam = state.last.shape[1]
-    kept = jnp.argsort(state.found.settled, stable=True)[:fewer]
-    rows = (beam * kept[:, None] + jnp.arange(beam)).reshape(-1)
-    memory, places, last, found = jax.tree.map(
-        lambda leaf: leaf[kept], (memory, places, state.last, state.found)
-    )
-    carry = jax.tree.map(lambda leaf: leaf[rows], state.carry)
-    return _State(state.step, carry, last, found), memory, places
+    search = Search(begin, advance, done, lambda state: state.found)
+    nothing = jnp.zeros(first_tokens.shape, bool) if ended is None else ended
+    sources = Sources(carry, memory, first_tokens, nothing)
+    return _best(answer_all(search, sources, at_a_time, beam), alpha, n_best)
 
 
 def _nothing(
-    batch: int, beam: int, capacity: int, pad_id: int, ended: Bool[Array, " batch"] | None
+    batch: int, beam: int, capacity: int, pad_id: int, ended: Bool[Array, " batch"]
 ) -> _Found:
     """All slots of a source are alike, but only the first is taken: the others would repeat it."""
-    ended = jnp.zeros(batch, bool) if ended is None else ended
     return _Found(
         tokens=jnp.full((batch, beam, capacity), pad_id, jnp.int32),
         log_probs=jnp.full((batch, beam), -jnp.inf).at[:, 0].set(0.0),
@@ -164,12 +145,17 @@ def _nothing(
 
 
 def _extend(
-    state: _State, carry: PyTree, log_probs: Float[Array, "rows vocab"], eos_id: int, pad_id: int
+    state: _State,
+    carry: PyTree,
+    log_probs: Float[Array, "rows vocab"],
+    done: Bool[Array, " batch"],
+    eos_id: int,
+    pad_id: int,
 ) -> _State:
     """One step: the slots that are not left alone take the likeliest extensions, in order."""
     batch, beam = state.last.shape
     before = state.found
-    frozen = before.ended | before.settled[:, None]
+    frozen = before.ended | done[:, None]
     so_far = jnp.where(frozen, -jnp.inf, before.log_probs)
     candidates = so_far[:, :, None] + log_probs.reshape(batch, beam, -1)
     best, which = jax.lax.top_k(candidates.reshape(batch, -1), beam)
@@ -182,13 +168,13 @@ def _extend(
     ends = ~frozen & (token == eos_id) & (best > -jnp.inf)
     rows = (parent + beam * jnp.arange(batch)[:, None]).reshape(-1)
     tokens = before.tokens.reshape(batch * beam, -1)[rows].reshape(before.tokens.shape)
-    written = jnp.where(frozen, tokens[:, :, state.step], token)
+    here = (jnp.arange(tokens.shape[-1]) == state.steps[:, None, None]) & ~frozen[:, :, None]
     return _State(
-        step=state.step + 1,
-        carry=jax.tree.map(lambda leaf: leaf[rows], carry),
+        steps=state.steps + 1,
+        carry=jax.tree.map(lambda leaf: leaf[rows].reshape(batch, beam, *leaf.shape[1:]), carry),
         last=token,
         found=_Found(
-            tokens=jax.lax.dynamic_update_index_in_dim(tokens, written, state.step, axis=2),
+            tokens=jnp.where(here, token[:, :, None], tokens),
             log_probs=jnp.where(frozen, before.log_probs, best),
             lengths=before.lengths + ~frozen,
             ended=before.ended | ends,

@@ -81,7 +81,7 @@ def _program(translator: Translator, max_length: int) -> bytes:
     def decode(source: jax.Array, lengths: jax.Array) -> jax.Array:
         """Ids `[batch, max_length]` for padded ids `[batch, time]` of some lengths."""
         mask = jnp.arange(source.shape[1]) < lengths[:, None]
-        return greedy(translator.model, max_length, params, source, mask, max_length)
+        return greedy(translator.model, max_length, None, params, source, mask, max_length)
 
     batch, time = jax.export.symbolic_shape("batch, time")
     exported = jax.export.export(jax.jit(decode), platforms=PLATFORMS)(

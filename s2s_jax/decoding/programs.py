@@ -27,11 +27,13 @@ def _start(
     params: PyTree,
     source: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
+    at_a_time: int | None,
     of_logits: Callable[[jax.Array], jax.Array] = lambda logits: logits,
 ) -> tuple[StepFn[PyTree, PyTree], PyTree, PyTree, jax.Array]:
     """What every way of decoding begins with: step, carry, memory, and the first tokens.
 
-    The step forbids what is never written.
+    The step forbids what is never written. Sources are encoded as many at a time as decoded: of
+    more at once the arrays would not stay in a processor's cache.
     """
     # Nothing ever trained these as an answer, or the answer would be no text.
     never = [Vocabulary.pad_id, Vocabulary.bos_id]
@@ -44,38 +46,60 @@ def _start(
         forbidden = jnp.zeros(logits.shape[-1]).at[jnp.array(never)].set(-jnp.inf)
         return carry, of_logits(logits) + forbidden
 
-    carry, memory = model.bind({"params": params}).encode(source, mask)
+    def encode(rows: tuple[jax.Array, jax.Array]) -> tuple[PyTree, PyTree]:
+        """Carry and memory of some sources."""
+        return model.bind({"params": params}).encode(*rows)
+
+    if at_a_time is None:
+        carry, memory = encode((source, mask))
+    else:
+        groups = [array.reshape(-1, at_a_time, array.shape[1]) for array in (source, mask)]
+        encoded = jax.lax.map(encode, tuple(groups))
+        carry, memory = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), encoded)
     first_tokens = jnp.full(source.shape[0], Vocabulary.bos_id, jnp.int32)
     return step_fn, carry, memory, first_tokens
 
 
-def _limits(capacity: int, mask: Bool[Array, "batch time"], limit: Int[Array, ""] | int) -> Limits:
+def _limits(
+    capacity: int,
+    mask: Bool[Array, "batch time"],
+    limit: Int[Array, ""] | int,
+    at_a_time: int | None,
+) -> Limits:
     return {
         "eos_id": Vocabulary.eos_id,
         "pad_id": Vocabulary.pad_id,
         "max_length": jnp.asarray(limit),
         "capacity": capacity,
         "ended": ~mask.any(axis=1),  # Nothing was said: nothing is answered.
+        "at_a_time": at_a_time,
     }
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def greedy(
     model: Seq2Seq | Ensemble,
     capacity: int,
+    at_a_time: int | None,
     params: PyTree,
     source: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
     limit: Int[Array, ""] | int,
 ) -> Int[Array, "batch {capacity}"]:
-    """Source ids and mask -> ids of the answers, of at most `limit` tokens."""
-    return greedy_decode(*_start(model, params, source, mask), **_limits(capacity, mask, limit))
+    """Source ids and mask -> ids of the answers, of at most `limit` tokens.
+
+    With `at_a_time` so many sources are decoded together while the others wait; it divides the
+    batch.
+    """
+    start = _start(model, params, source, mask, at_a_time)
+    return greedy_decode(*start, **_limits(capacity, mask, limit, at_a_time))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def sample(
     model: Seq2Seq | Ensemble,
     capacity: int,
+    at_a_time: int | None,
     truncate: bool,
     params: PyTree,
     source: Int[Array, "batch time"],
@@ -90,20 +114,21 @@ def sample(
     """As `greedy`, drawing: the noise of a row depends on `seed` and on its own number."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), numbers)
     return sample_decode(
-        *_start(model, params, source, mask),
+        *_start(model, params, source, mask, at_a_time),
         keys,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
         truncate=truncate,
-        **_limits(capacity, mask, limit),
+        **_limits(capacity, mask, limit, at_a_time),
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def beam(
     model: Seq2Seq | Ensemble,
     capacity: int,
+    at_a_time: int | None,
     slots: int,
     n_best: int,
     params: PyTree,
@@ -114,8 +139,8 @@ def beam(
 ) -> BeamResult:
     """As `greedy`, by beam search."""
     # Over all symbols: the probabilities are then those of training and of given targets.
-    start = _start(model, params, source, mask, jax.nn.log_softmax)
-    limits = _limits(capacity, mask, limit)
+    start = _start(model, params, source, mask, at_a_time, jax.nn.log_softmax)
+    limits = _limits(capacity, mask, limit, at_a_time)
     return beam_search(*start, beam=slots, n_best=n_best, alpha=alpha, **limits)
 
 

@@ -32,12 +32,12 @@ def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> li
     """
     if isinstance(texts, str):
         raise UserError("texts must be a list of sentences, not one; write [text].")
-    sources = []
+    sources, encoder = [], run.source_encoder
     for number, given in enumerate(texts, first):
         if not isinstance(given, str):
             raise UserError(f"a text must be a str, but text {number} is {shown(repr(given))}.")
         text = normalize(given)
-        ids, unseen = run.source_encoder.encode(text), run.source_vocabulary.unseen(text)
+        ids, unseen = encoder.encode(text), encoder.vocabulary.unseen(text)
         sources.append(Source(text, ids, tuple(unseen), _doubts(run, text, len(ids))))
     if strict:
         refuse_unseen([source.unseen for source in sources], first)

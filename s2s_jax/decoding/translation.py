@@ -80,13 +80,13 @@ def read_answer(
 
     Given log-probabilities, in nats, of each id and of any padding, it also has its `tokens`.
     """
-    ids = answer.written
+    ids = answer.written.tolist()
     tokens, details = (), ()
     if log_probs is not None:
         tokens = tuple(vocabulary.names[i] for i in ids)
         details = tuple(map(float, log_probs[: len(ids)]))
     complete = Vocabulary.eos_id in ids
-    return Hypothesis(vocabulary.decode(ids.tolist()), complete, tokens, details, answer.ranked)
+    return Hypothesis(vocabulary.decode(ids), complete, tokens, details, answer.ranked)
 
 
 def warn_of_problems(found: Sequence[Translation]) -> None:

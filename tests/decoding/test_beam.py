@@ -253,9 +253,12 @@ def test_the_hypotheses_of_a_source_share_its_memory(beam):
             assert_same(list(zip(ranked.tolist(), written, strict=True)), wanted)
 
 
+@pytest.mark.parametrize(
+    ("at_a_time", "sizes"), [(None, {300, 150, 75}), (60, {180, 90}), (9, {27}), (1, {3})]
+)
 @pytest.mark.parametrize("limit", [2, 12])
-def test_many_sources_are_answered_like_each_alone_as_they_leave(limit):
-    sources, beam, alpha, sizes = 100, 3, 0.6, []
+def test_many_sources_are_answered_like_each_alone_as_they_leave(limit, at_a_time, sizes):
+    sources, beam, alpha, compiled = 100, 3, 0.6, []
     starts = jnp.arange(sources) % STATES
     tables = np.stack([random_table(i, 4) for i in range(sources)])
     # Answers of very different lengths: the end is ever less likely from source to source.
@@ -263,14 +266,14 @@ def test_many_sources_are_answered_like_each_alone_as_they_leave(limit):
     tables -= np.log(np.exp(tables).sum(-1, keepdims=True))
 
     def step(carry, memory, tokens):
-        sizes.append(len(tokens))  # Once for each loop that is compiled.
+        compiled.append(len(tokens))  # Once for each loop that is compiled.
         return remembering_step(carry, memory, tokens)
 
     found = beam_search(
         step, starts, {"tables": jnp.asarray(tables)}, jnp.full(sources, BOS), beam=beam, n_best=2,
-        alpha=alpha, eos_id=EOS, pad_id=PAD, max_length=limit, capacity=12,
+        alpha=alpha, eos_id=EOS, pad_id=PAD, max_length=limit, capacity=12, at_a_time=at_a_time,
     )  # fmt: skip
-    assert set(sizes) == {300, 150, 75}
+    assert set(compiled) == sizes
     for i in range(0, sources, 7):
         wanted = beam_by_hand(tables[i], int(starts[i]), beam, limit, alpha)[:2]
         written = [tuple(int(t) for t in row if t != PAD) for row in found.tokens[i]]

@@ -34,12 +34,13 @@ def draw_many(rows, seed, length, *options, **more):
     return np.asarray(drawn).reshape(rows, length)
 
 
-@functools.partial(jax.jit, static_argnames=("length", "truncate"))
-def draw(keys, length, temperature=1.0, top_k=0, top_p=1.0, truncate=True):
+@functools.partial(jax.jit, static_argnames=("length", "truncate", "at_a_time"))
+def draw(keys, length, temperature=1.0, top_k=0, top_p=1.0, truncate=True, at_a_time=None):
     rows = keys.shape[0]
     return sample_decode(
         table_step, jnp.zeros(rows), (), jnp.full(rows, BOS), keys, temperature=temperature,
-        top_k=top_k, top_p=top_p, truncate=truncate, max_length=length, capacity=length, **LIMITS,
+        top_k=top_k, top_p=top_p, truncate=truncate, max_length=length, capacity=length,
+        at_a_time=at_a_time, **LIMITS,
     )  # fmt: skip
 
 
@@ -88,6 +89,8 @@ def test_a_row_is_drawn_alike_in_every_batch_and_place():
     together = np.asarray(draw(keys_of(numbers), 12, truncate=False))
     backwards = np.asarray(draw(keys_of(numbers[::-1]), 12, truncate=False))[::-1]
     assert together.tolist() == backwards.tolist()
+    in_turns = np.asarray(draw(keys_of(numbers), 12, truncate=False, at_a_time=16))
+    assert together.tolist() == in_turns.tolist()
     for number in (0, 7, 139):
         alone = np.asarray(draw(keys_of([number]), 12, truncate=False))
         assert alone[0].tolist() == together[number].tolist()
