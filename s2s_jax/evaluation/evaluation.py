@@ -17,6 +17,7 @@ from s2s_jax.decoding.config import DecodeConfig
 from s2s_jax.decoding.translator import Translator
 from s2s_jax.evaluation.figures import Answer, Figures, figure_lines, figures_of
 from s2s_jax.evaluation.fingerprint import sources_of, trained_on
+from s2s_jax.runtime.memory import release_freed_memory
 
 _CHUNK = 4096  # Sentences between updates of the progress.
 
@@ -60,10 +61,13 @@ def evaluate(
     task = bar.add_task("evaluating", total=len(sources) + len(pairs))  # Decoded, then scored.
     config = dataclasses.replace(config, n_best=1, scores=False)
     translator.warm_up(sources[:_CHUNK], config)
+    release_freed_memory()  # Compiling, decoding, scoring and drawing need other blocks each.
     start = time.perf_counter()
     answers = answers_of(translator, pairs, config, lambda n: bar.advance(task, n))
     seconds = time.perf_counter() - start
+    release_freed_memory()
     losses = _losses(translator, answers, config.batch_size, lambda n: bar.advance(task, n))
+    release_freed_memory()
     figures = figures_of(answers, losses, tokenizer)
     in_training = others = None
     if training_sources is not None:
