@@ -21,7 +21,7 @@ from s2s_jax.runtime.parallel import one_copy, run_rows
 _SHORTEST = 16  # Rows are padded to 16, 32, 64, ... tokens: few shapes to compile.
 _MOST_GROUPS = 4  # In a batch; all but one wait for their turn.
 # What bounds the memory that a batch takes on each device:
-_MAX_TOKENS = 2**14  # the padded tokens that are decoded at a time, 8 kB each at 256 units,
+_MAX_TOKENS = 2**14  # the padded tokens that are decoded at a time, 4 kB each at 256 units,
 _MAX_WAITING = 2**15  # all its padded tokens, 3 kB each with attention,
 _MAX_SCORED = 2**13  # those of sources and given targets together,
 _MAX_WRITTEN = 2**22  # the tokens set aside for answers,
@@ -76,7 +76,7 @@ def decode_rows(
         room = devices * min(written, _MAX_TOKENS // length)
         together = max(1, min(config.batch_size // config.beam, room))
         room = devices * min(written, _MAX_WAITING // length)
-        groups = 1 << min(_MOST_GROUPS, max(1, room // together)).bit_length() - 1
+        groups = 1 << (min(_MOST_GROUPS, max(1, room // together)).bit_length() - 1)
         chosen, order = order[: groups * together], order[groups * together :]
         size, sharing = fit_rows(min(len(chosen), together), together, devices)
         groups = power_of_two(-(-len(chosen) // size))
