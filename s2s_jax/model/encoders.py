@@ -166,7 +166,7 @@ def _read_to_the_end(
     """What `_read` computes, where nothing is trained: both directions in one loop.
 
     It ends with the longest row, however far that is padded, and keeps of the carries the last
-    ones alone. A third less time for sources of 12 tokens that are padded to 16.
+    ones alone: half of the time for the tutorial's sources, 512 at a time padded to 16 (2 cores).
     """
     steps, batch = real.any(axis=1).sum(), real.shape[1]
     # Flax's modules as functions: a loop of JAX may not change them.
