@@ -74,10 +74,11 @@ def decode_rows(
         length = power_of_two(max(len(rows[order[0]]), _SHORTEST))
         written = _MAX_WRITTEN // (config.beam * capacity)
         room = devices * min(written, _MAX_TOKENS // length)
+        room_waiting = devices * min(written, _MAX_WAITING // length)
         together = max(1, min(config.batch_size // config.beam, room))
-        room = devices * min(written, _MAX_WAITING // length)
-        groups = 1 << (min(_MOST_GROUPS, max(1, room // together)).bit_length() - 1)
-        chosen, order = order[: groups * together], order[groups * together :]
+        most = min(_MOST_GROUPS, max(1, room_waiting // together))
+        at_most = together << (most.bit_length() - 1)  # A power of two of groups, as below.
+        chosen, order = order[:at_most], order[at_most:]
         size, sharing = fit_rows(min(len(chosen), together), together, devices)
         groups = power_of_two(-(-len(chosen) // size))
         batch = pad([rows[i] for i in chosen], groups * size, length)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from s2s_jax.decoding.continuous import Search, Sources, answer_all
+from s2s_jax.decoding.continuous import Search, Sources, answer_all, waiting
 from s2s_jax.decoding.greedy import Carry, Memory, StepFn
 
 
@@ -126,8 +126,7 @@ def beam_search(
         return state._replace(found=settle(state.found))
 
     search = Search(begin, advance, done, lambda state: state.found)
-    nothing = jnp.zeros(first_tokens.shape, bool) if ended is None else ended
-    sources = Sources(carry, memory, first_tokens, nothing)
+    sources = waiting(carry, memory, first_tokens, ended)
     return _best(answer_all(search, sources, at_a_time, beam), alpha, n_best)
 
 

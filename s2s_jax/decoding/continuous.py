@@ -28,6 +28,17 @@ class Sources(NamedTuple):
     ended: Bool[Array, " sources"]  # True where nothing is to be written.
 
 
+def waiting(
+    carry: PyTree,
+    memory: PyTree,
+    first_tokens: Int[Array, " sources"],
+    ended: Bool[Array, " sources"] | None,
+) -> Sources:
+    """`Sources` of which something is to be written for all, if `ended` does not say otherwise."""
+    nothing = jnp.zeros(first_tokens.shape, bool) if ended is None else ended
+    return Sources(carry, memory, first_tokens, nothing)
+
+
 class Search(NamedTuple):
     """A way of decoding; its states are pytrees `[sources, ...]`.
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from s2s_jax.decoding.continuous import Search, Sources, answer_all
+from s2s_jax.decoding.continuous import Search, Sources, answer_all, waiting
 
 Carry = TypeVar("Carry")
 Memory = TypeVar("Memory")
@@ -106,8 +106,7 @@ def greedy_decode(
         )
 
     search = Search(begin, advance, lambda state: state.ended, lambda state: state.tokens)
-    nothing = jnp.zeros(first_tokens.shape, bool) if ended is None else ended
-    return answer_all(search, Sources(carry, memory, first_tokens, nothing), at_a_time)
+    return answer_all(search, waiting(carry, memory, first_tokens, ended), at_a_time)
 
 
 def likeliest(logits: Float[Array, "*rows vocab"]) -> Int[Array, "*rows"]:
