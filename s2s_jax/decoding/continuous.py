@@ -39,6 +39,16 @@ def waiting(
     return Sources(carry, memory, first_tokens, nothing)
 
 
+def in_groups(function: Callable[[Any], Any], rows: Any, size: int | None) -> Any:
+    """A function of so many rows of each array at a time, or of all if these cannot be divided."""
+    count = len(jax.tree.leaves(rows)[0]) if size else 0
+    if not size or count % size:
+        return function(rows)
+    groups = jax.tree.map(lambda leaf: leaf.reshape(-1, size, *leaf.shape[1:]), rows)
+    done = jax.lax.map(function, groups)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), done)
+
+
 class Search(NamedTuple):
     """A way of decoding; its states are pytrees `[sources, ...]`.
 

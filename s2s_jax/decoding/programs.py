@@ -14,12 +14,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, UInt32
 
+from s2s_jax.config import ModelConfig
 from s2s_jax.data.vocabulary import Vocabulary
 from s2s_jax.decoding.beam import BeamResult, beam_search
+from s2s_jax.decoding.continuous import in_groups
 from s2s_jax.decoding.greedy import Limits, StepFn, greedy_decode
 from s2s_jax.decoding.sampling import sample_decode
 from s2s_jax.model.ensemble import Ensemble
 from s2s_jax.model.seq2seq import Seq2Seq
+
+_LENGTH = 8  # Tokens that a source or an answer has at the least, most of the time.
+_MAX_TABLE = 2**24  # Numbers, 64 MB.
 
 
 def _start(
@@ -28,6 +33,7 @@ def _start(
     source: Int[Array, "batch time"],
     mask: Bool[Array, "batch time"],
     at_a_time: int | None,
+    slots: int = 1,
     of_logits: Callable[[jax.Array], jax.Array] = lambda logits: logits,
 ) -> tuple[StepFn[PyTree, PyTree], PyTree, PyTree, jax.Array]:
     """What every way of decoding begins with: step, carry, memory, and the first tokens.
@@ -39,25 +45,38 @@ def _start(
     never = [Vocabulary.pad_id, Vocabulary.bos_id]
     never += [Vocabulary.unk_id] * (not model.config.writes_unk)
 
+    variables = {"params": params}
+    if _tables_pay(source.shape[0], slots, model.config):
+        _, tables = cast(Any, model.apply(variables, method="tabulate", mutable=["tables"]))
+        variables |= tables
+
     def step_fn(carry: PyTree, memory: PyTree, tokens: jax.Array) -> tuple[PyTree, jax.Array]:
         """A decoder's step, with minus infinity for what is never written."""
-        carry, logits = model.bind({"params": params}).decode_step(carry, memory, tokens)
+        carry, logits = model.bind(variables).decode_step(carry, memory, tokens)
         # Added, not assigned: XLA fuses a sum with the step, and scatters an assignment.
         forbidden = jnp.zeros(logits.shape[-1]).at[jnp.array(never)].set(-jnp.inf)
         return carry, of_logits(logits) + forbidden
 
     def encode(rows: tuple[jax.Array, jax.Array]) -> tuple[PyTree, PyTree]:
         """Carry and memory of some sources."""
-        return model.bind({"params": params}).encode(*rows)
+        return model.bind(variables).encode(*rows)
 
-    if at_a_time is None:
-        carry, memory = encode((source, mask))
-    else:
-        groups = [array.reshape(-1, at_a_time, array.shape[1]) for array in (source, mask)]
-        encoded = jax.lax.map(encode, tuple(groups))
-        carry, memory = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), encoded)
+    carry, memory = in_groups(encode, (source, mask), at_a_time)
     first_tokens = jnp.full(source.shape[0], Vocabulary.bos_id, jnp.int32)
     return step_fn, carry, memory, first_tokens
+
+
+def _tables_pay(sources: int, slots: int, config: ModelConfig) -> bool:
+    """Whether more tokens are read and written than there are, and a table of all is no burden."""
+    if not isinstance(sources, int):  # In an exported program a symbol, which may be 1.
+        return False
+    return all(
+        vocab <= rows * _LENGTH and 4 * config.latent_dim * vocab <= _MAX_TABLE
+        for vocab, rows in (
+            (config.source_vocab_size, sources),
+            (config.target_vocab_size, sources * slots),
+        )
+    )
 
 
 def _limits(
@@ -139,7 +158,7 @@ def beam(
 ) -> BeamResult:
     """As `greedy`, by beam search."""
     # Over all symbols: the probabilities are then those of training and of given targets.
-    start = _start(model, params, source, mask, at_a_time, jax.nn.log_softmax)
+    start = _start(model, params, source, mask, at_a_time, slots, jax.nn.log_softmax)
     limits = _limits(capacity, mask, limit, at_a_time)
     return beam_search(*start, beam=slots, n_best=n_best, alpha=alpha, **limits)
 

@@ -34,8 +34,8 @@ _NEVER = -1e9  # The exponential of it is 0, and a row without any real position
 class Source(NamedTuple):
     """What attention reads of encoded sources."""
 
-    keys: Float[Array, "sources source_time units"]  # W_a s of every position.
-    values: Float[Array, "sources source_time found"]  # s of every position.
+    keys: Float[Array, "sources heads key_part source_time"]  # W_a s of every position.
+    values: Float[Array, "sources heads source_time value_part"]  # s of every position.
     mask: Bool[Array, "sources source_time"]  # True on real positions.
 
 
@@ -62,16 +62,28 @@ class LuongAttention(nn.Module):
         self, queries: Float[Array, "sources queries units"], memory: Source
     ) -> Float[Array, "sources queries features"]:
         """The attentional vector of each query: those of a source share its row of memory."""
-        parts, keys, values = map(self._divided, (queries, memory.keys, memory.values))
-        scores = product("bqhf,bshf->bhqs", parts, keys, self.dtype)
+        parts = divided(queries, self.heads)
+        scores = product("bhqf,bhfs->bhqs", parts, memory.keys, self.dtype)
         weights = jax.nn.softmax(jnp.where(memory.mask[:, None, None], scores, _NEVER))
         self.sow("intermediates", "weights", weights.mean(axis=1))
-        contexts = product("bhqs,bshe->bqhe", weights, values, self.dtype)
+        contexts = product("bhqs,bhse->bhqe", weights, memory.values, self.dtype)
+        contexts = contexts.swapaxes(1, 2)
         both = jnp.concatenate((contexts.reshape(*queries.shape[:2], -1), queries), axis=-1)
         return both if self.features is None else jnp.tanh(self.mix(both))
 
-    def _divided(
-        self, vectors: Float[Array, "sources time x"]
-    ) -> Float[Array, "sources time heads part"]:
-        """The part of each head."""
-        return vectors.reshape(*vectors.shape[:2], self.heads, -1)
+
+def remembered(
+    keys: Float[Array, "sources source_time units"],
+    values: Float[Array, "sources source_time found"],
+    mask: Bool[Array, "sources source_time"],
+    heads: int,
+) -> Source:
+    """What `LuongAttention` reads, laid out as its products need it, once instead of every step."""
+    return Source(divided(keys, heads).swapaxes(2, 3), divided(values, heads), mask)
+
+
+def divided(
+    vectors: Float[Array, "sources time x"], heads: int
+) -> Float[Array, "sources heads time part"]:
+    """The part of each head."""
+    return vectors.reshape(*vectors.shape[:2], heads, -1).swapaxes(1, 2)

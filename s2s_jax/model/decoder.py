@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from s2s_jax.config import ModelConfig
 from s2s_jax.model.attention import LuongAttention, Memory
 from s2s_jax.model.dropout import RowKeys, dropout
-from s2s_jax.model.gate_inputs import GateInputs, dense, gate_bias
+from s2s_jax.model.gate_inputs import GateInputs, dense, gate_bias, look_up
 from s2s_jax.model.recurrence import Carry, LSTMCell, product, unroll
 
 
@@ -77,7 +77,9 @@ class Decoder(nn.Module):
 
         With attention the rows of a source, one or several, follow each other.
         """
-        first, hidden = self.cell(carry[0], self.inputs(tokens))
+        table = self.get_variable("tables", "inputs")
+        gates = self.inputs(tokens) if table is None else look_up(table, tokens)
+        first, hidden = self.cell(carry[0], gates)
         carries = [first]
         rows = tokens.shape[0]
         sources = memory.mask.shape[0] if memory else rows
@@ -93,6 +95,10 @@ class Decoder(nn.Module):
             carries.append(after)
             hidden = attend(number, hidden + output if self.config.residual else output)
         return tuple(carries), self._logits(hidden)
+
+    def tabulate(self) -> None:
+        """Puts what each token contributes to the gates into the collection `tables`."""
+        self.put_variable("tables", "inputs", self.inputs.table())
 
     def _attend(
         self, layers: int, hidden: Float[Array, "sources queries x"], memory: Memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any, cast
@@ -14,9 +15,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.data.vocabulary import Vocabulary
-from s2s_jax.model.attention import Memory, Source
+from s2s_jax.model.attention import Memory, remembered
 from s2s_jax.model.dropout import RowKeys, dropout
-from s2s_jax.model.gate_inputs import GateInputs, dense, gate_bias
+from s2s_jax.model.gate_inputs import GateInputs, dense, gate_bias, look_up
 from s2s_jax.model.recurrence import Carries, Carry, LSTMCell, unroll
 
 _CLOSED = -1e4  # A gate's input that closes it exactly, whatever the recurrence adds.
@@ -83,17 +84,9 @@ class Encoder(nn.Module):
         """
         config, real, tokens = self.config, mask.T, tokens.T
         decoding &= not self.is_initializing()  # A module makes its parameters when it is called.
-        vectors, read = None, _read_to_the_end if decoding else _read
-        if config.embedding_dim:
-            vectors = self.inputs.embed(tokens, dropout_keys)
-            gates = [self.inputs.project(vectors)]
-            gates += [self.backward_inputs(vectors)] if config.bidirectional else []
-        else:
-            one_hot = [self.inputs] + ([self.backward_tokens] if config.bidirectional else [])
-            gates: list[Any] = [
-                _Lookup(inputs, tokens) if decoding else inputs(tokens, dropout_keys)
-                for inputs in one_hot
-            ]
+        read = _read_to_the_end if decoding else _read
+        vectors = self.inputs.embed(tokens, dropout_keys) if config.embedding_dim else None
+        gates = self._gate_inputs(tokens, vectors, dropout_keys, decoding)
         cells = [self.cell, self.backward_cell] if config.bidirectional else [self.cell]
         outputs, carry = read(cells, gates, real)
         ends = [carry]
@@ -111,7 +104,40 @@ class Encoder(nn.Module):
             return carries, ()
         found = [outputs, vectors] if config.attend_embeddings else [outputs]
         values = jnp.concatenate(found, axis=-1).swapaxes(0, 1)
-        return carries, Source(self.keys(values), values, mask)
+        return carries, remembered(self.keys(values), values, mask, config.attention_heads)
+
+    def tabulate(self) -> None:
+        """Puts what each token contributes to the gates into the collection `tables`."""
+        self.put_variable("tables", "inputs", self._tables())
+
+    def _tables(self) -> list[Float[Array, "vocab gates"]]:
+        """The gate inputs of every token in each direction."""
+        tables = [self.inputs.table()]
+        if self.config.bidirectional and self.config.embedding_dim:
+            tables.append(self.backward_inputs(self.inputs.embedding.embedding))
+        elif self.config.bidirectional:
+            tables.append(self.backward_tokens.table())
+        return tables
+
+    def _gate_inputs(
+        self,
+        tokens: Int[Array, "time batch"],
+        vectors: Float[Array, "time batch embedding_dim"] | None,
+        dropout_keys: RowKeys | None,
+        decoding: bool,
+    ) -> Sequence[Float[Array, "time batch gates"] | _Lookup]:
+        """What the first layer reads in each direction."""
+        both = self.config.bidirectional
+        tables = self.get_variable("tables", "inputs") if decoding else None
+        if decoding and vectors is None:
+            tables = self._tables()  # No more than the kernels of one-hot vectors.
+        if tables is not None:
+            return [_Lookup(table, tokens) for table in tables]
+        if vectors is None:
+            read = [self.inputs, self.backward_tokens] if both else [self.inputs]
+            return [inputs(tokens, dropout_keys) for inputs in read]
+        gates = [self.inputs.project(vectors)]
+        return [*gates, self.backward_inputs(vectors)] if both else gates
 
     def _bridged(self, ends: list[Carry]) -> tuple[Carry, ...]:
         """What the encoder's layers ended with -> what the decoder's layers begin with."""
@@ -145,18 +171,18 @@ def _read(
     return jnp.concatenate((h, jnp.flip(backward_h, axis=0)), axis=-1), (c, last_h)
 
 
+@dataclasses.dataclass(frozen=True)
 class _Lookup:
-    """`GateInputs` of one-hot tokens `[time, batch]`, looked up when a time step is asked for.
+    """Gate inputs that are looked up when a time step is asked for.
 
     For all steps at once they would take four numbers a unit for every token.
     """
 
-    def __init__(self, inputs: GateInputs, tokens: Int[Array, "time batch"]) -> None:
-        self._inputs, self._params = inputs.unbind()
-        self._tokens = tokens
+    table: Float[Array, "vocab gates"]
+    tokens: Int[Array, "time batch"]
 
     def __getitem__(self, time: Int[Array, ""]) -> Float[Array, "batch gates"]:
-        return cast(jax.Array, self._inputs.apply(self._params, self._tokens[time]))
+        return look_up(self.table, self.tokens[time])
 
 
 def _read_to_the_end(

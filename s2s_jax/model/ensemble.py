@@ -58,6 +58,11 @@ class Ensemble(nn.Module):
         )
         return carries, _agreed(logits)
 
+    def tabulate(self) -> None:
+        """As `Seq2Seq.tabulate`."""
+        for member in self.members:
+            member.tabulate()
+
 
 def member_params(params: Sequence[PyTree]) -> dict[str, PyTree]:
     """The parameters of an `Ensemble` from those of its members."""

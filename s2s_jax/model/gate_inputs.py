@@ -49,14 +49,26 @@ class GateInputs(nn.Module):
         """
         if self.embedding_dim:
             return self.project(self.embed(tokens, keys))
-        kernel = self.kernel
-        if self.zero_id is not None:
-            kernel = kernel.at[self.zero_id].set(0)  # This row then gets no gradient either.
         if keys is None or not self.dropout:
-            return (kernel + self.bias).at[tokens].get(mode="promise_in_bounds")
+            return look_up(self.table(), tokens)
         # Of a one-hot vector all that can be dropped is the token.
         kept = dropout(jnp.ones((*tokens.shape, 1)), self.dropout, keys, 0)
-        return kernel.at[tokens].get(mode="promise_in_bounds") * kept + self.bias
+        return look_up(self._rows(), tokens) * kept + self.bias
+
+    def table(self) -> Float[Array, "vocab gates"]:
+        """The gate inputs of every token, without dropout.
+
+        Of embeddings this is a product: it pays if more tokens are looked up than there are.
+        """
+        if self.embedding_dim:
+            return self.project(self.embedding.embedding)
+        return self._rows() + self.bias
+
+    def _rows(self) -> Float[Array, "vocab gates"]:
+        """What one-hot vectors choose from."""
+        if self.zero_id is None:
+            return self.kernel
+        return self.kernel.at[self.zero_id].set(0)  # This row then gets no gradient either.
 
     def embed(
         self, tokens: Int[Array, "*batch"], keys: RowKeys | None = None
@@ -71,6 +83,13 @@ class GateInputs(nn.Module):
     def project(self, vectors: Float[Array, "*batch x"]) -> Float[Array, "*batch gates"]:
         """The gate inputs of embeddings."""
         return product("...e,eg->...g", vectors, self.kernel, self.dtype) + self.bias
+
+
+def look_up(
+    table: Float[Array, "vocab gates"], tokens: Int[Array, "*batch"]
+) -> Float[Array, "*batch gates"]:
+    """The rows of tokens; their ids are not checked."""
+    return table.at[tokens].get(mode="promise_in_bounds")
 
 
 def dense(features: int, dtype: DTypeLike, **options: Any) -> nn.Dense:

@@ -6,7 +6,7 @@ import pytest
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.errors import UserError
-from s2s_jax.model.attention import LuongAttention, Source
+from s2s_jax.model.attention import LuongAttention, remembered
 
 BATCH, SOURCE, TARGET = 3, 7, 6
 
@@ -20,7 +20,8 @@ def test_each_head_attends_with_its_part_by_itself():
         for time, width in ((TARGET, 8), (SOURCE, 8), (SOURCE, 12))
     )
     attention = LuongAttention(heads=4, features=None)
-    found, sown = attention.apply({}, queries, Source(keys, values, mask), mutable="intermediates")
+    memory = remembered(keys, values, mask, heads=4)
+    found, sown = attention.apply({}, queries, memory, mutable="intermediates")
     contexts, shares = [], []
     for head in range(4):
         own, looked_at = slice(2 * head, 2 * head + 2), slice(3 * head, 3 * head + 3)

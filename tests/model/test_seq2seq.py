@@ -74,6 +74,22 @@ def params(model, batch):
     return init(model, *batch)
 
 
+def test_what_is_looked_up_in_tables_is_what_would_be_computed(any_model, batch):
+    model, params = any_model
+    source, mask, target = batch
+    _, tables = model.apply(params, method="tabulate", mutable="tables")
+    with_tables = {**params, **tables}
+    assert jax.tree.leaves(tables)
+    for variables in (with_tables, params):
+        state = apply(model, variables, source, mask, method="encode")
+        step = apply(model, variables, *state, target[:, 0], method="decode_step")
+        if variables is with_tables:
+            found = state, step
+    jax.tree.map(
+        functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, (state, step)
+    )
+
+
 def test_teacher_forced_logits_equal_chained_decode_steps(any_model, batch):
     model, params = any_model
     source, mask, target = batch
@@ -268,6 +284,11 @@ def test_attention_is_a_distribution_over_the_real_positions(batch):
     assert np.asarray(weights[0]).std(axis=1).max() > 0  # It is no mean over the positions.
 
 
+def undivided(vectors):
+    """`[sources, heads, time, part]` -> `[sources, time, heads * part]`."""
+    return vectors.swapaxes(1, 2).reshape(BATCH, SOURCE, -1)
+
+
 def test_attention_finds_the_embeddings_beside_the_encoder_s_outputs(batch):
     source, mask, _ = batch
     config = ModelConfig(11, 13, **EVERY_MODEL["heads"])
@@ -278,11 +299,13 @@ def test_attention_finds_the_embeddings_beside_the_encoder_s_outputs(batch):
     keys = {"kernel": encoder["keys"]["kernel"][:8]}
     plain = {"params": {**params["params"], "encoder": {**encoder, "keys": keys}}}
     _, outputs = apply(Seq2Seq(without), plain, source, mask, method="encode")
-    np.testing.assert_array_equal(memory.values[..., :8], outputs.values)
+    values = undivided(memory.values)
+    np.testing.assert_array_equal(values[..., :8], undivided(outputs.values))
     table = encoder["inputs"]["embedding"]["embedding"]
-    np.testing.assert_array_equal(memory.values[..., 8:], table[source])
-    wanted = memory.values @ encoder["keys"]["kernel"]
-    np.testing.assert_allclose(memory.keys, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(values[..., 8:], table[source])
+    wanted = values @ encoder["keys"]["kernel"]
+    keys = undivided(memory.keys.swapaxes(2, 3))
+    np.testing.assert_allclose(keys, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_the_backward_direction_reads_each_row_reversed_within_its_length(batch):
@@ -299,8 +322,8 @@ def test_the_backward_direction_reads_each_row_reversed_within_its_length(batch)
     variables = {"params": {**params["params"], "encoder": as_forward}}
     _, forward = apply(model, variables, turned, mask, method="encode")
     for row, n in enumerate(lengths):
-        backward = memory.values[row, :n, 4:]
-        np.testing.assert_allclose(backward, forward.values[row, :n, :4][::-1], rtol=1e-6)
+        backward = memory.values[row, 0, :n, 4:]
+        np.testing.assert_allclose(backward, forward.values[row, 0, :n, :4][::-1], rtol=1e-6)
 
 
 def test_without_keys_nothing_is_dropped_and_with_them_each_row_has_its_own_draws(batch):

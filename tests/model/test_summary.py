@@ -90,8 +90,8 @@ def test_a_model_with_every_layer_shows_its_memory_and_its_carries():
     for view in (encode, decode_step):
         for line in (
             "carry          2 x (c, h) of float32[64,256], float32[64,256]",
-            "memory.keys    float32[64,12,256]",
-            "memory.values  float32[64,12,256]",
+            "memory.keys    float32[64,1,256,12]",
+            "memory.values  float32[64,1,12,256]",
             "memory.mask    bool[64,12]",
         ):
             assert line in view
