@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from s2s_jax.decoding.continuous import Search, Sources, answer_all, waiting
+from s2s_jax.decoding.continuous import Search, Sources, answer_all, in_groups, waiting
 from s2s_jax.decoding.greedy import Carry, Memory, StepFn
 
 
@@ -104,15 +104,16 @@ def beam_search(
         """Marks the sources whose best hypotheses are found."""
         return found._replace(settled=_settled(found, alpha, limit, n_best))
 
+    def opened(sources: Sources) -> Sources:
+        """The first step, with a row for each source, since its slots are still alike."""
+        carry, log_probs = step_fn(sources.carry, sources.memory, sources.first_tokens)
+        best, _, tokens = _likeliest(log_probs[:, None], beam)
+        return sources._replace(carry=(carry, best, tokens))
+
     def begin(sources: Sources) -> _State:
-        """Nothing is written yet."""
-        batch = sources.first_tokens.shape[0]
-        return _State(
-            steps=jnp.zeros(batch, jnp.int32),
-            carry=jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], beam, axis=1), sources.carry),
-            last=jnp.repeat(sources.first_tokens[:, None], beam, axis=1),
-            found=settle(_nothing(batch, beam, capacity, pad_id, sources.ended)),
-        )
+        """The first token is written."""
+        state = _opening(sources, limit, capacity, eos_id, pad_id)
+        return state._replace(found=settle(state.found))
 
     def done(state: _State) -> Bool[Array, " batch"]:
         """True for sources that are settled or cut off."""
@@ -126,20 +127,31 @@ def beam_search(
         return state._replace(found=settle(state.found))
 
     search = Search(begin, advance, done, lambda state: state.found)
-    sources = waiting(carry, memory, first_tokens, ended)
+    sources = in_groups(opened, waiting(carry, memory, first_tokens, ended), at_a_time)
     return _best(answer_all(search, sources, at_a_time, beam), alpha, n_best)
 
 
-def _nothing(
-    batch: int, beam: int, capacity: int, pad_id: int, ended: Bool[Array, " batch"]
-) -> _Found:
-    """All slots of a source are alike, but only the first is taken: the others would repeat it."""
-    return _Found(
-        tokens=jnp.full((batch, beam, capacity), pad_id, jnp.int32),
-        log_probs=jnp.full((batch, beam), -jnp.inf).at[:, 0].set(0.0),
-        lengths=jnp.zeros((batch, beam), jnp.int32),
-        ended=jnp.repeat(ended[:, None], beam, axis=1),
-        settled=jnp.zeros(batch, bool),
+def _opening(
+    sources: Sources, limit: Int[Array, ""], capacity: int, eos_id: int, pad_id: int
+) -> _State:
+    """The state after the first step, whose outcome the sources carry; nothing where they ended."""
+    carry, log_probs, tokens = sources.carry
+    batch, beam = tokens.shape
+    nothing = (sources.ended | (limit <= 0))[:, None]
+    tokens = jnp.where(nothing, pad_id, tokens).astype(sources.first_tokens.dtype)
+    empty = jnp.where(jnp.arange(beam) == 0, 0.0, -jnp.inf)  # Once, not in every slot.
+    log_probs = jnp.where(nothing, empty, log_probs)
+    return _State(
+        steps=jnp.ones(batch, jnp.int32),
+        carry=jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], beam, axis=1), carry),
+        last=tokens,
+        found=_Found(
+            tokens=jnp.full((batch, beam, capacity), pad_id, jnp.int32).at[:, :, 0].set(tokens),
+            log_probs=log_probs,
+            lengths=jnp.broadcast_to(~nothing, tokens.shape).astype(jnp.int32),
+            ended=nothing | (tokens == eos_id) & (log_probs > -jnp.inf),
+            settled=sources.ended,
+        ),
     )
 
 
@@ -157,12 +169,11 @@ def _extend(
     frozen = before.ended | done[:, None]
     so_far = jnp.where(frozen, -jnp.inf, before.log_probs)
     candidates = so_far[:, :, None] + log_probs.reshape(batch, beam, -1)
-    best, which = jax.lax.top_k(candidates.reshape(batch, -1), beam)
+    best, parents, tokens = _likeliest(candidates, beam)
     turn = jnp.maximum(jnp.cumsum(~frozen, axis=1) - 1, 0)  # The n-th such slot takes the n-th.
-    best, which = (jnp.take_along_axis(x, turn, axis=1) for x in (best, which))
-    vocab = candidates.shape[-1]
-    parent = jnp.where(frozen, jnp.arange(beam), which // vocab)
-    token = jnp.where(frozen, pad_id, which % vocab).astype(state.last.dtype)
+    best, parents, tokens = (jnp.take_along_axis(x, turn, axis=1) for x in (best, parents, tokens))
+    parent = jnp.where(frozen, jnp.arange(beam), parents)
+    token = jnp.where(frozen, pad_id, tokens).astype(state.last.dtype)
     # Where no token is possible the slot is free, and stays so for a later step.
     ends = ~frozen & (token == eos_id) & (best > -jnp.inf)
     rows = (parent + beam * jnp.arange(batch)[:, None]).reshape(-1)
@@ -180,6 +191,24 @@ def _extend(
             settled=before.settled,
         ),
     )
+
+
+def _likeliest(
+    candidates: Float[Array, "batch slots vocab"], count: int
+) -> tuple[Float[Array, "batch count"], Int[Array, "batch count"], Int[Array, "batch count"]]:
+    """The greatest candidates, with their slots and tokens; minus infinity if there are too few.
+
+    `top_k` looks at one number after the other on CPUs. So it is asked for the tokens whose best
+    slot is best, one number in so many slots, and then for the candidates with these tokens.
+    """
+    batch, _, vocab = candidates.shape
+    width = min(count, vocab)
+    _, tokens = jax.lax.top_k(candidates.max(axis=1), width)
+    some = jnp.take_along_axis(candidates, tokens[:, None], axis=2).reshape(batch, -1)
+    missing = max(0, count - some.shape[1])
+    some = jnp.pad(some, ((0, 0), (0, missing)), constant_values=-jnp.inf)
+    best, which = jax.lax.top_k(some, count)
+    return best, which // width, jnp.take_along_axis(tokens, which % width, axis=1)
 
 
 def _settled(

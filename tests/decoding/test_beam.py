@@ -254,7 +254,15 @@ def test_the_hypotheses_of_a_source_share_its_memory(beam):
 
 
 @pytest.mark.parametrize(
-    ("at_a_time", "sizes"), [(None, {300, 150, 75}), (60, {180, 90}), (9, {27}), (1, {3})]
+    ("at_a_time", "sizes"),
+    # The first step has a row for each source, in groups if these come out even.
+    [
+        (None, {100, 300, 150, 75}),
+        (60, {100, 180, 90}),
+        (25, {25, 75}),
+        (9, {100, 27}),
+        (1, {1, 3}),
+    ],
 )
 @pytest.mark.parametrize("limit", [2, 12])
 def test_many_sources_are_answered_like_each_alone_as_they_leave(limit, at_a_time, sizes):
@@ -293,4 +301,4 @@ def test_the_memory_is_neither_gathered_nor_repeated_for_hypotheses():
             step, jnp.zeros(3, jnp.int32), jnp.zeros((3, 7)), jnp.full(3, BOS), **options
         )
     )
-    assert set(shapes) == {((3, 7), (12,), (12,))}
+    assert set(shapes) == {((3, 7), (3,), (3,)), ((3, 7), (12,), (12,))}
