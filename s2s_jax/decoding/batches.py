@@ -19,7 +19,7 @@ from s2s_jax.model.seq2seq import Seq2Seq
 from s2s_jax.runtime.parallel import one_copy, run_rows
 
 _SHORTEST = 16  # Rows are padded to 16, 32, 64, ... tokens: few shapes to compile.
-_MOST_GROUPS = 4  # In a batch; all but one wait for their turn.
+_MOST_GROUPS = 16  # In a batch; all but one wait for their turn.
 # What bounds the memory that a batch takes on each device:
 _MAX_TOKENS = 2**14  # the padded tokens that are decoded at a time, 4 kB each at 256 units,
 _MAX_WAITING = 2**15  # all its padded tokens, 3 kB each with attention,
@@ -77,6 +77,10 @@ def decode_rows(
         room_waiting = devices * min(written, _MAX_WAITING // length)
         together = max(1, min(config.batch_size // config.beam, room))
         most = min(_MOST_GROUPS, max(1, room_waiting // together))
+        # Those that need less padding wait for a batch of their own.
+        shorter = length // 2 if length > _SHORTEST else 0
+        as_long = sum(len(rows[i]) > shorter for i in order[: most * together])
+        most = min(most, max(1, -(-as_long // together)))
         at_most = together << (most.bit_length() - 1)  # A power of two of groups, as below.
         chosen, order = order[:at_most], order[at_most:]
         size, sharing = fit_rows(min(len(chosen), together), together, devices)
