@@ -88,8 +88,11 @@ class Vocabulary:
 
     def unseen(self, text: str) -> list[str]:
         """The symbols of a text that are not in the vocabulary, each once, in order."""
-        symbols = dict.fromkeys(self.tokenizer.divide(text))
-        return [symbol for symbol in symbols if symbol not in self._ids]
+        return self.unseen_among(self.tokenizer.divide(text))
+
+    def unseen_among(self, symbols: Iterable[str]) -> list[str]:
+        """As `unseen`, of symbols."""
+        return [symbol for symbol in dict.fromkeys(symbols) if symbol not in self._ids]
 
     def unknown_share(self, texts: Iterable[str]) -> float:
         """The share of the symbols of some texts that are not in the vocabulary, 0 to 1."""
@@ -169,8 +172,17 @@ class SourceEncoder:
         Unseen symbols become `<unk>` or are left out, as the tokenizer has it. A text without any
         known symbol stays empty.
         """
+        return self._read(self.vocabulary.encode(text, sampling))
+
+    def encode_and_report(self, text: str) -> tuple[Int32[np.ndarray, " time"], tuple[str, ...]]:
+        """Ids of a source, and its unseen symbols, each once, in order."""
+        symbols = self.vocabulary.tokenizer.divide(text)
+        unseen = tuple(self.vocabulary.unseen_among(symbols))
+        return self._read(self.vocabulary.ids_of(symbols)), unseen
+
+    def _read(self, ids: Int32[np.ndarray, " symbols"]) -> Int32[np.ndarray, " time"]:
+        """What the encoder reads of the ids of a text."""
         vocabulary = self.vocabulary
-        ids = vocabulary.encode(text, sampling)
         ids = ids if vocabulary.tokenizer.reads_unseen else ids[ids != vocabulary.unk_id]
         ids = ids[::-1] if self.backwards else ids
         if not 0 < len(ids) < self.length:

@@ -37,8 +37,8 @@ def read_sources(run: Run, texts: Sequence[str], strict: bool, first: int) -> li
         if not isinstance(given, str):
             raise UserError(f"a text must be a str, but text {number} is {shown(repr(given))}.")
         text = normalize(given)
-        ids, unseen = encoder.encode(text), encoder.vocabulary.unseen(text)
-        sources.append(Source(text, ids, tuple(unseen), _doubts(run, text, len(ids))))
+        ids, unseen = encoder.encode_and_report(text)
+        sources.append(Source(text, ids, unseen, _doubts(run, text, len(ids))))
     if strict:
         refuse_unseen([source.unseen for source in sources], first)
     return sources
