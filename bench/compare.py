@@ -160,6 +160,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--epochs", type=int, metavar="N", help=f"by default {EPOCHS}")
     p.add_argument("--rounds", type=int, metavar="N", help=f"by default {ROUNDS}")
     p.add_argument("--batch-size", type=int, default=64, metavar="N")
+    p.add_argument("--translator-batch", type=int, metavar="N", help="by default each one's own")
     p.add_argument("--latent-dim", type=int, default=256, metavar="N")
     p.add_argument("--only", nargs="+", choices=everyone, help="these peers (and s2s_jax)")
     p.add_argument("--seconds", type=float, default=8, help="for each figure of decoding, scaling")

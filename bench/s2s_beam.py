@@ -31,7 +31,7 @@ def write_task(translator, folder, data, num_samples, sentences, beam):
         "texts": texts,
         "rows": [run.source_encoder.encode(text).tolist() for text in texts],
         "max_length": run.config.max_length,
-        "length_penalty": DecodeConfig().length_penalty,
+        "length_penalty": translator.searching(beam=beam).length_penalty,
     }
     task["answers"] = answer_ids(translator, task, beam)
     (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
@@ -71,7 +71,8 @@ def main():
         )  # fmt: skip
     else:
         task = json.loads((flags.task / "task.json").read_text(encoding="utf-8"))
-        found = measure(translator, task["texts"], flags.seconds, beam=flags.beam)
+        options = {"beam": flags.beam, "length_penalty": task["length_penalty"]}
+        found = measure(translator, task["texts"], flags.seconds, **options)
         print(json.dumps(found | {"answers": answer_ids(translator, task, flags.beam)}))
 
 

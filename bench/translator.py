@@ -67,7 +67,8 @@ def divide(pairs: list[tuple[str, ...]], held_out: int, folder: Path) -> Parts:
 def arguments(flags: Namespace, parts: Parts) -> list[Any]:
     """The flags that all programs share."""
     files = ["--train", parts.train, "--validation", parts.validation]
-    return [*files, "--epochs", flags.epochs]
+    batch = ["--batch-size", flags.translator_batch] if flags.translator_batch else []
+    return [*files, "--epochs", flags.epochs, *batch]
 
 
 def run_peer(name: str, flags: Namespace, parts: Parts) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
+import difflib
 import gc
 import io
 import logging
@@ -54,7 +55,20 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help.")
+        meant = self._meant(message)
+        guess = f" (did you mean {meant}?)" if meant else ""
+        raise UserError(f"{message}{guess}; see {self.prog} --help.")
+
+    def _meant(self, message: str) -> str | None:
+        """The flag that an unknown one may stand for."""
+        unknown = message.removeprefix("unrecognized arguments: --")
+        if unknown == message:
+            return None
+        name = "--" + unknown.split()[0].split("=")[0]
+        flags = list(self._option_string_actions)
+        # Training writes the run folder that decoding reads.
+        same = [flag for flag in flags if {name, flag} == {"--out", "--checkpoint"}]
+        return next(iter(same or difflib.get_close_matches(name, flags, 1)), None)
 
 
 def add_options(

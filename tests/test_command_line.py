@@ -134,9 +134,11 @@ def test_a_command_that_a_signal_ended_in_good_order_dies_of_it_last(tool):
     [
         (["--lines", "x"], "argument --lines: invalid int value: 'x'"),
         (["--mode", "c"], "argument --mode: invalid choice: 'c'"),
-        (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["--nonsense"], "unrecognized arguments: --nonsense;"),
         (["--lines"], "argument --lines: expected one argument"),
-        (["--line", "3"], "unrecognized arguments: --line 3"),  # Not short for --lines.
+        # Not short for --lines.
+        (["--line", "3"], "unrecognized arguments: --line 3 (did you mean --lines?)"),
+        (["--lnes=3"], "unrecognized arguments: --lnes=3 (did you mean --lines?)"),
     ],
 )
 def test_a_mistyped_flag_is_one_line_and_status_2(tool, arguments, reason):
@@ -145,6 +147,18 @@ def test_a_mistyped_flag_is_one_line_and_status_2(tool, arguments, reason):
     assert error.startswith(f"tool.py: error: {reason}")
     assert error.endswith("; see tool.py --help.\n")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "given"), [("--out", "--checkpoint"), ("--checkpoint", "--out")], ids=str
+)
+def test_the_run_folder_has_a_flag_of_its_own_in_each_program(known, given):
+    parser = Parser(prog="tool.py")
+    parser.add_argument(known)
+    with pytest.raises(UserError) as error:
+        parser.parse_args([given, "checkpoints/fra"])
+    message = f"unrecognized arguments: {given} checkpoints/fra (did you mean {known}?)"
+    assert str(error.value) == f"{message}; see tool.py --help."
 
 
 def test_help_is_printed_with_status_0(tool):

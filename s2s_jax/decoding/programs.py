@@ -47,7 +47,7 @@ def _start(
 
     variables = {"params": params}
     if _tables_pay(source.shape[0], slots, model.config):
-        _, tables = cast(Any, model.apply(variables, method="tabulate", mutable=["tables"]))
+        _, tables = cast(Any, model.apply(variables, method="make_tables", mutable=["tables"]))
         variables |= tables
 
     def step_fn(carry: PyTree, memory: PyTree, tokens: jax.Array) -> tuple[PyTree, jax.Array]:

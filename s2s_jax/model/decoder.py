@@ -96,7 +96,7 @@ class Decoder(nn.Module):
             hidden = attend(number, hidden + output if self.config.residual else output)
         return tuple(carries), self._logits(hidden)
 
-    def tabulate(self) -> None:
+    def make_tables(self) -> None:
         """Puts what each token contributes to the gates into the collection `tables`."""
         self.put_variable("tables", "inputs", self.inputs.table())
 

@@ -58,10 +58,10 @@ class Ensemble(nn.Module):
         )
         return carries, _agreed(logits)
 
-    def tabulate(self) -> None:
-        """As `Seq2Seq.tabulate`."""
+    def make_tables(self) -> None:
+        """As `Seq2Seq.make_tables`."""
         for member in self.members:
-            member.tabulate()
+            member.make_tables()
 
 
 def member_params(params: Sequence[PyTree]) -> dict[str, PyTree]:

@@ -74,13 +74,13 @@ class Seq2Seq(nn.Module):
         """A `StepFn`: reads each row's last token, returns the next carries and logits."""
         return self.decoder.step(carry, memory, tokens)
 
-    def tabulate(self) -> None:
+    def make_tables(self) -> None:
         """Makes the collection `tables`: what every token contributes to the gates.
 
         With it `encode` and `decode_step` look up what they would compute for each token.
         """
-        self.encoder.tabulate()
-        self.decoder.tabulate()
+        self.encoder.make_tables()
+        self.decoder.make_tables()
 
 
 @functools.lru_cache(maxsize=8)

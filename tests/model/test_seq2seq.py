@@ -8,7 +8,7 @@ import pytest
 
 from s2s_jax.config import ModelConfig
 from s2s_jax.errors import UserError
-from s2s_jax.model import decoder, encoders
+from s2s_jax.model import decoder, reading
 from s2s_jax.model.dropout import dropout, row_keys
 from s2s_jax.model.gate_inputs import GateInputs
 from s2s_jax.model.recurrence import plain_unroll, product
@@ -77,7 +77,7 @@ def params(model, batch):
 def test_what_is_looked_up_in_tables_is_what_would_be_computed(any_model, batch):
     model, params = any_model
     source, mask, target = batch
-    _, tables = model.apply(params, method="tabulate", mutable="tables")
+    _, tables = model.apply(params, method="make_tables", mutable="tables")
     with_tables = {**params, **tables}
     assert jax.tree.leaves(tables)
     for variables in (with_tables, params):
@@ -155,7 +155,7 @@ def test_gradients_equal_those_of_plain_scans(any_model, batch, monkeypatch):
         return jax.jit(jax.grad(lambda p: jnp.square(model.apply(p, *batch)).sum()))(params)
 
     found = gradient()
-    for module in (decoder, encoders):
+    for module in (decoder, reading):
         monkeypatch.setattr(module, "unroll", plain_unroll)
     wanted = gradient()
     jax.tree.map(lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-4, atol=1e-5), found, wanted)
