@@ -17,6 +17,8 @@ from s2s_jax.errors import UserError
 from s2s_jax.keras.building import build
 from s2s_jax.keras.exporting import export_model, keras_view, own_characters
 from s2s_jax.keras.importing import convert, import_model
+from s2s_jax.keras.reading.graph import recognise
+from s2s_jax.keras.reading.layers import parse
 from s2s_jax.keras.request import ImportRequest
 from s2s_jax.keras.weights import NEVER, vocab_sizes
 from s2s_jax.model.seq2seq import Seq2Seq
@@ -152,6 +154,22 @@ PARTS = [
         "bidirectional": True, "tie_embeddings": True,
     },
 ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_states_that_are_joined_along_another_axis_are_refused_at_any_depth():
+    keras = pytest.importorskip("keras")
+    run, params = random_run(bidirectional=True, encoder_layers=2)
+    _, weights = keras_view(run, params, NONE)
+    config = json.loads(build(keras, run.config, weights)["training"].to_json())
+    joins = [layer for layer in config["config"]["layers"] if layer["class_name"] == "Concatenate"]
+    assert len(joins) == 6  # h and c of each of two layers, and of both.
+    for join in joins:
+        recognise(parse(config))
+        join["config"]["axis"] = 0
+        with pytest.raises(UserError, match="axis -1 in Concatenate"):
+            recognise(parse(config))
+        join["config"]["axis"] = -1
 
 
 @pytest.mark.slow

@@ -157,8 +157,13 @@ def _start(graph: Graph, reference: Reference) -> Start:
         require_last_axis(layer, 1)
         merge, ends = layer.kind, layer.inputs
     if merge == "Concatenate":  # Of several layers, those of both directions may be joined before.
-        joined = [graph.at(end).inputs if graph.at(end).kind == merge else (end,) for end in ends]
-        ends = tuple(end for some in joined for end in some)
+        joined: list[Reference] = []
+        for end in ends:
+            inner = graph.at(end)
+            if inner.kind == merge:
+                require_last_axis(inner, 1)
+            joined += inner.inputs if inner.kind == merge else (end,)
+        ends = tuple(joined)
     for end in ends:
         if graph.at(end).kind not in LSTMS or end.tensor == 0:
             refuse("the states of the encoder's LSTMs", f"tensor {end.tensor} of {graph.at(end)}")
