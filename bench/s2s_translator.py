@@ -43,16 +43,17 @@ def main():
     parser.add_argument("--train", required=True)
     parser.add_argument("--validation", required=True)
     parser.add_argument("--vocab-size", type=int, default=3000)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, help="by default the recipe's")
     parser.add_argument("--epochs", type=int, default=4)
     flags = parser.parse_args()
     pairs = read_pairs(Path(flags.validation)).pairs
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         judge = Judge(run, pairs)
+        batch = {"batch_size": flags.batch_size} if flags.batch_size else {}
         train(
             flags.train, validation=flags.validation, recipe="translator", epochs=flags.epochs,
-            vocab_size=flags.vocab_size, batch_size=flags.batch_size, out=run, callbacks=[judge],
+            vocab_size=flags.vocab_size, out=run, callbacks=[judge], **batch,
         )  # fmt: skip
 
 
