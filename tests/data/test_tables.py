@@ -329,6 +329,14 @@ def test_two_files_must_have_as_many_lines(tmp_path, num_samples):
         assert re.search(r"has (3 lines and \S+ 4|4 lines and \S+ 3), but line by line", message)
 
 
+def test_a_file_too_long_to_be_counted_is_longer_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("s2s_jax.data.reading.lines._COUNTED_BYTES", 1 << 19)
+    short = write(tmp_path, "x.en", b"a\nb\nc\n")
+    long = write(tmp_path, "x.fr", "".join(f"{n:09}\n" for n in range(200_000)).encode())
+    assert re.search(r"has 3 lines and \S+ at least \d+,\d+, but", error_of((short, long)))
+    assert re.search(r"has at least \d+,\d+ lines and \S+ 3, but", error_of((long, short)))
+
+
 # What is not read
 
 

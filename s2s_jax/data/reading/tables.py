@@ -145,12 +145,15 @@ def _parallel(sources: Lines, targets: Lines) -> Table:
 
     def count_rest() -> tuple[int, bool]:
         """The lines left in the first file; raises `UserError` if the other has fewer or more."""
-        rest, other = sources.count_rest(), targets.count_rest()
-        counts = sources.number + rest[0], targets.number + other[0]
-        if rest[1] and other[1] and counts[0] != counts[1]:
+        rest = sources.count_rest()
+        counted = ((sources, rest), (targets, targets.count_rest()))
+        counts = [(lines.number + left, exact) for lines, (left, exact) in counted]
+        (fewer, known), (more, _) = sorted(counts)  # What is not exact is the least it can be.
+        if known and fewer < more:
+            first, second = (f"{n:,}" if exact else f"at least {n:,}" for n, exact in counts)
             raise UserError(
-                f"{shown(sources.path)} has {counts[0]:,} lines and {shown(targets.path)}"
-                f" {counts[1]:,}, but line by line they must be pairs; give files that match"
+                f"{shown(sources.path)} has {first} lines and {shown(targets.path)} {second},"
+                " but line by line they must be pairs; give files that match"
             )
         return rest
 
