@@ -88,7 +88,7 @@ def beam_search(
     Args:
       step_fn: one step of the decoder; it gives log-probabilities, or other figures that add up
         and are never above 0 (the bound rests on that). Minus infinity forbids a token. Its rows
-        are the slots, those of a source next to each other.
+        are the sources in the first step, and then the slots, those of a source next to each other.
       carry: its first carry, `[batch, ...]`; repeated for the slots, and from then on gathered by
         parent as hypotheses come and go.
       memory: what it looks up at every step, `[batch, ...]`; never copied for the hypotheses,

@@ -46,6 +46,7 @@ def _start(
     never += [Vocabulary.unk_id] * (not model.config.writes_unk)
 
     variables = {"params": params}
+    # One product for all tokens that there are takes the place of one for each that is read.
     if _tables_pay(source.shape[0], slots, model.config):
         _, tables = cast(Any, model.apply(variables, method="make_tables", mutable=["tables"]))
         variables |= tables
@@ -67,7 +68,7 @@ def _start(
 
 
 def _tables_pay(sources: int, slots: int, config: ModelConfig) -> bool:
-    """Whether more tokens are read and written than there are, and a table of all is no burden."""
+    """Whether more tokens are read and written than there are, and tables of these are small."""
     if not isinstance(sources, int):  # In an exported program a symbol, which may be 1.
         return False
     return all(
