@@ -48,7 +48,8 @@ def test_every_language_of_a_folder_is_trained_and_judged(tmp_path):
         for language in ("one", "two"):
             (tmp_path / f"{language}_{part}.tsv").write_text("".join(lines))
     small = ["--epochs", 1, "--latent-dim", 8, "--embedding-dim", 8, "--validation-split", 0.4]
-    done = run_script("examples/g2p.py", tmp_path, *small, "--jobs", 2, "--runs", 2, cwd=tmp_path)
+    options = [*small, "--jobs", 2, "--runs", 2]
+    done = run_script("examples/g2p.py", tmp_path, *options, cwd=tmp_path, timeout=400)
     assert done.returncode == 0, done.stderr
     first, *languages, last = [line.split()[0] for line in done.stdout.splitlines()]
     assert (first, last) == ("language", "mean")
