@@ -206,11 +206,12 @@ class Translator:
         given, targets = sources_and_targets(pairs, first)
         sources = read_sources(self.run, given, strict, first)
         vocabulary = self.run.target_vocabulary
-        unseen = [tuple(vocabulary.unseen(target)) for target in targets]
+        divided = [vocabulary.tokenizer.divide(target) for target in targets]
+        unseen = [tuple(vocabulary.unseen_among(symbols)) for symbols in divided]
         if strict:
             refuse_unseen(unseen, first)
         eos = np.array([Vocabulary.eos_id], np.int32)
-        written = [np.concatenate((vocabulary.encode(target), eos)) for target in targets]
+        written = [np.concatenate((vocabulary.ids_of(symbols), eos)) for symbols in divided]
         rows = [source.ids for source in sources]
         log_probs = score_rows(self.model, self.params, rows, written, batch_size, self.mesh)
         return [

@@ -124,7 +124,7 @@ class Encoder(nn.Module):
         """What the first layer reads in each direction: `[time, batch, gates]`, or a `Lookup`."""
         both = self.config.bidirectional
         tables = self.get_variable("tables", "inputs") if decoding else None
-        if decoding and vectors is None:
+        if decoding and vectors is None and tables is None:
             tables = self._tables()  # No more than the kernels of one-hot vectors.
         if tables is not None:
             return [Lookup(table, tokens) for table in tables]
